@@ -1,0 +1,49 @@
+# Every target sets up what it needs. `make` alone says what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test build plugins lint format clippy compiler
+
+CARGO ?= cargo
+# The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
+FLAGS := --workspace --features hookwright/failpoints
+EXAMPLES := --manifest-path plugins-examples/Cargo.toml
+HOOKWRIGHT := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/hookwright)
+
+help: ## Says what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+demo: plugins ## Shows it at work: a server, three tools, three events (ONCE=1: ends by itself)
+	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
+
+test: plugins ## Runs all tests
+	$(CARGO) test $(FLAGS)
+	$(CARGO) test $(EXAMPLES)
+
+build: compiler ## Builds the server (target/debug/hookwright)
+	@echo "Building; the first time this takes many minutes."
+	$(CARGO) build --bins $(FLAGS)
+
+plugins: build ## Builds the example plugins (plugins-examples/target/plugins)
+	HOOKWRIGHT=$(HOOKWRIGHT) scripts/plugins.sh
+
+lint: format clippy ## Checks format and lints
+
+format:
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt $(EXAMPLES) --all --check
+
+clippy: compiler
+	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
+	$(CARGO) clippy --all-targets $(FLAGS) -- -D warnings
+	$(CARGO) clippy --all-targets --workspace $(EXAMPLES) -- -D warnings
+
+# TLS and SQLite are partly C.
+compiler:
+	@command -v cc >/dev/null && exit 0; \
+	command -v apt-get >/dev/null || { echo "Please install a C compiler (cc) first." >&2; exit 1; }; \
+	echo "No C compiler (cc) found: installing Debian's build-essential."; \
+	as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	$$as_root apt-get update -qq; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq build-essential

@@ -1,0 +1,230 @@
+//! `/deliveries`: what was sent and received.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Api;
+use super::auth::Caller;
+use super::extract::{Id, Paging, Query, page};
+use super::problem::Answer;
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
+use crate::domain::event::Field;
+use crate::domain::id::{DeliveryId, EventId, RequestId, WebhookId};
+use crate::domain::page::Page;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::token::Permission;
+use crate::sandbox::{LogLine, RunFailure};
+use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+
+#[derive(Debug, Serialize)]
+pub(super) struct SummaryBody {
+    id: DeliveryId,
+    event_id: EventId,
+    event_type: String,
+    webhook_id: WebhookId,
+    trigger: Trigger,
+    actor: Option<String>,
+    status: DeliveryStatus,
+    reason: Option<String>,
+    requests_total: u32,
+    requests_succeeded: u32,
+    created_at: Millis,
+    settled_at: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<PluginBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct PluginBody {
+    name: String,
+    version: String,
+    #[serde(flatten)]
+    run: Option<Run>,
+}
+
+/// How the plugin's run went, as the dispatcher stored it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Run {
+    cpu_us: u64,
+    memory_bytes: u64,
+    logs: Vec<LogLine>,
+    logs_dropped: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<RunFailure>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DeliveryBody {
+    #[serde(flatten)]
+    summary: SummaryBody,
+    requests: Vec<RequestBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestBody {
+    id: RequestId,
+    label: String,
+    status: RequestStatus,
+    reason: Option<String>,
+    next_attempt_at: Option<Millis>,
+    method: String,
+    url: String,
+    headers: Vec<Field>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<Box<RawValue>>,
+    attempts: Vec<AttemptBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptBody {
+    number: u32,
+    started_at: Millis,
+    duration_ms: u64,
+    outcome: AttemptOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_class: Option<ErrorClass>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<u16>,
+    request_headers: Vec<Field>,
+    response_headers: Option<Vec<Field>>,
+    response_body: Option<String>,
+    truncated: bool,
+    late: bool,
+}
+
+fn summary_body(summary: DeliverySummary) -> SummaryBody {
+    let run = summary.run.as_deref().and_then(|run| serde_json::from_str(run).ok());
+    SummaryBody {
+        id: summary.id,
+        event_id: summary.event_id,
+        event_type: summary.event_type,
+        webhook_id: summary.webhook_id,
+        trigger: summary.trigger,
+        actor: summary.actor,
+        status: summary.status,
+        reason: summary.reason,
+        requests_total: summary.requests.0,
+        requests_succeeded: summary.requests.1,
+        created_at: summary.created_at,
+        settled_at: summary.settled_at,
+        plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run }),
+    }
+}
+
+/// A delivery as it is shown; bodies only to those who may read events.
+pub(super) fn delivery_body(view: DeliveryView, with_bodies: bool) -> DeliveryBody {
+    let requests =
+        view.requests.into_iter().map(|request| request_body(request, &view.masked_url, with_bodies)).collect();
+    DeliveryBody { summary: summary_body(view.summary), requests }
+}
+
+fn request_body(request: RequestView, masked_url: &str, with_bodies: bool) -> RequestBody {
+    let spec = &request.content.spec;
+    // What an attempt went to is more exact than what can be said before.
+    let url = request.attempts.last().map_or_else(|| masked_url.to_owned(), |attempt| attempt.url.clone());
+    let headers =
+        request.attempts.last().map_or_else(|| spec.headers.clone(), |attempt| attempt.request_headers.clone());
+    let body = with_bodies.then(|| String::from_utf8_lossy(&request.content.body).into_owned());
+    let credentials = (!spec.credentials.is_empty())
+        .then(|| serde_json::value::to_raw_value(&spec.credentials).expect("credentials are plain data"));
+    RequestBody {
+        id: request.id,
+        label: spec.label.clone(),
+        status: request.status,
+        reason: request.reason,
+        next_attempt_at: request.next_attempt_at,
+        method: spec.method.clone(),
+        url,
+        headers,
+        body,
+        credentials,
+        attempts: request.attempts.into_iter().map(|attempt| attempt_body(attempt, with_bodies)).collect(),
+    }
+}
+
+fn attempt_body(attempt: AttemptView, with_bodies: bool) -> AttemptBody {
+    AttemptBody {
+        number: attempt.number,
+        started_at: attempt.started_at,
+        duration_ms: attempt.duration_ms,
+        outcome: attempt.outcome,
+        error_class: attempt.error_class,
+        error: attempt.error,
+        url: attempt.url,
+        status_code: attempt.status_code,
+        request_headers: attempt.request_headers,
+        response_headers: attempt.response_headers,
+        response_body: attempt
+            .response_body
+            .filter(|_| with_bodies)
+            .map(|body| String::from_utf8_lossy(&body).into_owned()),
+        truncated: attempt.truncated,
+        late: attempt.late,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeliveryQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    webhook_id: Option<WebhookId>,
+    event_id: Option<EventId>,
+    status: Option<String>,
+}
+
+/// Deliveries, newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<DeliveryQuery>,
+) -> Answer<axum::Json<Page<SummaryBody>>> {
+    caller.needs(Permission::DeliveriesRead)?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let status = query
+        .status
+        .map(|text| {
+            DeliveryStatus::parse(&text).ok_or_else(|| {
+                let known: Vec<&str> = DeliveryStatus::ALL.iter().map(|status| status.as_str()).collect();
+                Problem::new(ProblemCode::InvalidQuery, format!("`status` is one of {}", known.join(", ")))
+            })
+        })
+        .transpose()?;
+    let filter = DeliveryFilter { webhook: query.webhook_id, event: query.event_id, status };
+    let deliveries = api.store.deliveries(caller.project(), filter, page).await?;
+    Ok(axum::Json(deliveries.map(summary_body)))
+}
+
+/// A webhook's deliveries, newest first.
+pub(super) async fn list_of_webhook(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    Query(paging): Query<Paging>,
+) -> Answer<axum::Json<Page<SummaryBody>>> {
+    caller.needs(Permission::DeliveriesRead)?;
+    if api.store.webhook(caller.project(), id).await?.is_none() {
+        return Err(Problem::not_found("webhook").into());
+    }
+    let filter = DeliveryFilter { webhook: Some(id), ..DeliveryFilter::default() };
+    let deliveries = api.store.deliveries(caller.project(), filter, paging.page()?).await?;
+    Ok(axum::Json(deliveries.map(summary_body)))
+}
+
+/// One delivery with everything.
+pub(super) async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+) -> Answer<axum::Json<DeliveryBody>> {
+    caller.needs(Permission::DeliveriesRead)?;
+    let view = api.store.delivery(caller.project(), id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
+    Ok(axum::Json(delivery_body(view, caller.may_read_events())))
+}

@@ -1,0 +1,46 @@
+//! The HTTP API: one file for each resource; every route on one screen in `router`.
+
+mod auth;
+mod deliveries;
+mod events;
+mod extract;
+mod health;
+mod plugins;
+mod problem;
+mod router;
+mod webhooks;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::deliver::Guard;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::ingest::Ingest;
+use crate::sandbox::Sandbox;
+use crate::store::Store;
+
+pub use router::router;
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Everything that lasts.
+    pub store: Store,
+    /// Takes events.
+    pub ingest: Ingest,
+    /// Checks plugins.
+    pub sandbox: Sandbox,
+    /// Checks URLs.
+    pub guard: Guard,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Limits.
+    pub config: Arc<Config>,
+    /// Tokens seen lately.
+    pub tokens: Arc<auth::TokenCache>,
+}
+
+pub use auth::TokenCache;

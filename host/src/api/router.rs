@@ -1,0 +1,35 @@
+//! Every route.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{Api, deliveries, events, health, plugins, problem, webhooks};
+
+/// The whole API.
+pub fn router(api: Api) -> Router {
+    let body_max = api.config.server.body_max_bytes;
+    // Room for the parts of a multipart body around the component.
+    let plugin_max = api.config.plugins.component_bytes + 64 * 1024;
+    let v1 = Router::new()
+        .route("/events", post(events::publish).get(events::list))
+        .route("/events/{id}", get(events::read))
+        .route("/webhooks", post(webhooks::create).get(webhooks::list))
+        .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::patch).delete(webhooks::delete))
+        .route("/webhooks/{id}/test", post(webhooks::test))
+        .route("/webhooks/{id}/deliveries", get(deliveries::list_of_webhook))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::read))
+        .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
+        .route("/plugins/{name}/versions/{version}", get(plugins::read));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(body_max))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .with_state(api)
+}

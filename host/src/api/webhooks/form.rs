@@ -1,0 +1,317 @@
+//! What a webhook is registered with, and the checks that registering and changing share.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::problem::Answer;
+use crate::domain::event::Field;
+use crate::domain::id::{ProjectId, WebhookId};
+use crate::domain::pattern::Pattern;
+use crate::domain::problem::{FieldError, Problem};
+use crate::domain::redact::{Redactor, SECRET_MIN_BYTES};
+use crate::domain::retry::Schedule;
+use crate::domain::signature::SigningSecret;
+use crate::domain::webhook::{
+    Configuration, ContentType, Envelope, MASK, OnUncertain, PluginUse, Secrets, SigningKey, State, Webhook,
+    check_header, is_header_value,
+};
+
+const NAME_MAX_CHARS: usize = 255;
+const DESCRIPTION_MAX_CHARS: usize = 2000;
+const LABELS_MAX: usize = 32;
+const PATTERNS_MAX: usize = 100;
+const HEADERS_MAX: usize = 32;
+const HEADER_MAX_BYTES: usize = 8 * 1024;
+const SECRET_MAX_BYTES: usize = 8 * 1024;
+const CONFIG_MAX_BYTES: usize = 64 * 1024;
+/// Bytes of a signing secret that the server makes.
+const SIGNING_SECRET_BYTES: usize = 32;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Create {
+    #[serde(default)]
+    name: String,
+    external_id: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    url: String,
+    events: Vec<String>,
+    project: Option<ProjectId>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    signing_secret: Option<String>,
+    #[serde(default)]
+    content_type: ContentType,
+    #[serde(default)]
+    envelope: Envelope,
+    bearer_token: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    plugin: Option<PluginForm>,
+    retry: Option<Schedule>,
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    on_uncertain: OnUncertain,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginForm {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) config: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Collects what is wrong, so that a person sees all of it at once.
+#[derive(Debug, Default)]
+pub(super) struct Errors(Vec<FieldError>);
+
+impl Errors {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(FieldError::new(pointer, detail));
+    }
+
+    fn at_most(&mut self, pointer: &str, text: &str, chars: usize) {
+        if text.chars().count() > chars {
+            self.add(pointer, format!("has at most {chars} characters"));
+        }
+    }
+
+    pub(super) fn check(self) -> Answer<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }
+    }
+}
+
+pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<Webhook> {
+    let project = caller.project_named(form.project)?;
+    let mut errors = Errors::default();
+    let url = check_url(api, &form.url, &mut errors).await;
+    let events = check_patterns(&form.events, &mut errors);
+    check_texts(&form.name, form.description.as_deref(), form.external_id.as_deref(), &form.labels, &mut errors);
+    check_timeout(api, form.timeout_ms, &mut errors);
+    let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
+    let headers = check_headers(&form.headers, &mut errors);
+    let signing = match &form.signing_secret {
+        None => {
+            Some(SigningSecret::from_bytes(&api.entropy.bytes::<SIGNING_SECRET_BYTES>()).expect("32 bytes are allowed"))
+        }
+        Some(text) => SigningSecret::parse(text).map_err(|error| errors.add("/signing_secret", error.to_string())).ok(),
+    };
+    let (plugin, plugin_secrets) = match form.plugin {
+        None => (None, BTreeMap::new()),
+        Some(form) => check_plugin(api, project, form, &mut errors).await?,
+    };
+    errors.check()?;
+    let (Some(url), Some(signing)) = (url, signing) else {
+        return Err(Problem::field("", "the webhook is incomplete").into());
+    };
+    let now = api.clock.now();
+    let secrets = Secrets {
+        url,
+        signing_keys: vec![SigningKey { secret: signing, expires_at: None }],
+        bearer_token,
+        headers,
+        plugin: plugin_secrets,
+    };
+    Ok(Webhook {
+        id: WebhookId::new(now, api.entropy.id()),
+        project,
+        external_id: form.external_id,
+        name: form.name,
+        description: form.description,
+        labels: form.labels,
+        events,
+        state: state(form.enabled),
+        configuration: Arc::new(Configuration {
+            revision: 1,
+            content_type: form.content_type,
+            envelope: form.envelope,
+            plugin,
+        }),
+        retry: form.retry,
+        timeout_ms: form.timeout_ms,
+        on_uncertain: form.on_uncertain,
+        redactor: Arc::new(Redactor::new(&secrets.named())),
+        secrets,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+pub(super) fn state(enabled: bool) -> State {
+    if enabled { State::Enabled } else { State::Disabled { reason: "disabled by hand".to_owned() } }
+}
+
+pub(super) async fn check_url(api: &Api, text: &str, errors: &mut Errors) -> Option<Url> {
+    if text.contains(MASK) {
+        errors.add("/url", "this is the masked URL; leave it out to keep the URL as it is, or send the whole one");
+        return None;
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            errors.add("/url", format!("is not a URL: {error}"));
+            return None;
+        }
+    };
+    match api.guard.check_saved(&url).await {
+        Ok(()) => Some(url),
+        Err(refused) => {
+            errors.add("/url", refused.to_string());
+            None
+        }
+    }
+}
+
+pub(super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
+    if texts.is_empty() {
+        errors.add("/events", "names at least one pattern; `[\"*\"]` is all events");
+    }
+    if texts.len() > PATTERNS_MAX {
+        errors.add("/events", format!("has at most {PATTERNS_MAX} patterns"));
+    }
+    let parse = |(index, text): (usize, &String)| {
+        Pattern::parse(text).map_err(|error| errors.add(format!("/events/{index}"), error.to_string())).ok()
+    };
+    texts.iter().enumerate().filter_map(parse).collect()
+}
+
+pub(super) fn check_texts(
+    name: &str,
+    description: Option<&str>,
+    external_id: Option<&str>,
+    labels: &BTreeMap<String, String>,
+    errors: &mut Errors,
+) {
+    errors.at_most("/name", name, NAME_MAX_CHARS);
+    errors.at_most("/description", description.unwrap_or_default(), DESCRIPTION_MAX_CHARS);
+    if let Some(external_id) = external_id {
+        errors.at_most("/external_id", external_id, NAME_MAX_CHARS);
+        if external_id.is_empty() {
+            errors.add("/external_id", "is not empty");
+        }
+    }
+    if labels.len() > LABELS_MAX {
+        errors.add("/labels", format!("has at most {LABELS_MAX} labels"));
+    }
+    for (label, value) in labels {
+        errors.at_most(&format!("/labels/{label}"), value, NAME_MAX_CHARS);
+        errors.at_most(&format!("/labels/{label}"), label, NAME_MAX_CHARS);
+    }
+}
+
+pub(super) fn check_timeout(api: &Api, timeout_ms: Option<u64>, errors: &mut Errors) {
+    let max = api.config.delivery.timeout_max_ms;
+    if timeout_ms.is_some_and(|ms| !(1..=max).contains(&ms)) {
+        errors.add("/timeout_ms", format!("is 1 to {max} ms"));
+    }
+}
+
+pub(super) fn check_bearer(token: &str, errors: &mut Errors) -> Option<SecretString> {
+    if !is_header_value(token) || token.contains(' ') {
+        errors.add("/bearer_token", "is visible ASCII without spaces");
+        return None;
+    }
+    check_secret("/bearer_token", token, errors)
+}
+
+fn check_secret(pointer: &str, value: &str, errors: &mut Errors) -> Option<SecretString> {
+    if value.contains(MASK) {
+        errors.add(pointer, "this is the mask, not the secret; leave it out to keep the secret as it is");
+    } else if !(SECRET_MIN_BYTES..=SECRET_MAX_BYTES).contains(&value.len()) {
+        errors.add(pointer, format!("has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes"));
+    } else {
+        return Some(SecretString::from(value.to_owned()));
+    }
+    None
+}
+
+pub(super) fn check_headers(headers: &BTreeMap<String, String>, errors: &mut Errors) -> Vec<(String, SecretString)> {
+    if headers.len() > HEADERS_MAX {
+        errors.add("/headers", format!("has at most {HEADERS_MAX} headers"));
+    }
+    let mut seen = HashSet::new();
+    let mut checked = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        let pointer = format!("/headers/{name}");
+        if let Err(reason) = check_header(&Field::new(name, value)) {
+            // A mask is not ASCII, so this also refuses one that is sent back.
+            let is_mask = value.contains(MASK);
+            errors.add(
+                pointer,
+                if is_mask { "this is the mask, not the value; leave it out to keep it".to_owned() } else { reason },
+            );
+        } else if !seen.insert(name.to_ascii_lowercase()) {
+            errors.add(pointer, "stands twice");
+        } else if name.len() + value.len() > HEADER_MAX_BYTES {
+            errors.add(pointer, format!("has at most {HEADER_MAX_BYTES} bytes"));
+        } else {
+            checked.push((name.clone(), SecretString::from(value.clone())));
+        }
+    }
+    checked
+}
+
+/// The plugin's use and its secrets: the version must be there, each secret wanted, each needed one set.
+pub(super) async fn check_plugin(
+    api: &Api,
+    project: ProjectId,
+    form: PluginForm,
+    errors: &mut Errors,
+) -> Answer<(Option<PluginUse>, BTreeMap<String, SecretString>)> {
+    let Some(version) = api.store.plugin(project, &form.name, &form.version).await? else {
+        errors.add("/plugin/version", format!("there is no plugin {} {}; upload it first", form.name, form.version));
+        return Ok((None, BTreeMap::new()));
+    };
+    let config = form.config.map_or_else(|| "{}".to_owned(), |config| Box::<str>::from(config).into_string());
+    if config.len() > CONFIG_MAX_BYTES {
+        errors.add("/plugin/config", format!("has at most {CONFIG_MAX_BYTES} bytes"));
+    } else if !serde_json::from_str::<serde_json::Value>(&config).is_ok_and(|config| config.is_object()) {
+        errors.add("/plugin/config", "is a JSON object");
+    }
+    let wanted = &version.manifest.secrets;
+    let mut secrets = BTreeMap::new();
+    for (name, value) in form.secrets {
+        let pointer = format!("/plugin/secrets/{name}");
+        if !wanted.contains_key(&name) {
+            let known: Vec<&str> = wanted.keys().map(String::as_str).collect();
+            errors.add(pointer, format!("the plugin wants no such secret; it wants {}", known.join(", ")));
+        } else if let Some(secret) = check_secret(&pointer, &value, errors) {
+            secrets.insert(name, secret);
+        }
+    }
+    check_needed_secrets(&version.manifest, &secrets, errors);
+    let plugin =
+        PluginUse { version_id: version.id, name: version.manifest.name, version: version.manifest.version, config };
+    Ok((Some(plugin), secrets))
+}
+
+/// Every secret that the plugin cannot do without must be set.
+pub(super) fn check_needed_secrets(
+    manifest: &crate::domain::plugin::Manifest,
+    set: &BTreeMap<String, SecretString>,
+    errors: &mut Errors,
+) {
+    for (name, secret) in manifest.secrets.iter().filter(|(name, secret)| secret.required && !set.contains_key(*name)) {
+        let pointer = format!("/plugin/secrets/{name}");
+        if !errors.0.iter().any(|error| error.pointer == pointer) {
+            errors.add(pointer, format!("is needed: {}", secret.description));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `/webhooks`: registered, changed, tested, deleted.
+
+mod form;
+mod patch;
+mod test;
+mod view;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::auth::Caller;
+use super::extract::{Id, Json, Paging, Query};
+use super::problem::Answer;
+use crate::domain::id::WebhookId;
+use crate::domain::page::Page;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::token::Permission;
+use crate::domain::webhook::Webhook;
+use crate::store::OpenWork;
+
+pub(super) use test::test;
+
+/// Registers a webhook. The signing secret is shown in this answer only.
+pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<form::Create>) -> Answer<Response> {
+    caller.needs(Permission::WebhooksWrite)?;
+    let webhook = form::create(&api, &caller, body).await?;
+    api.store.insert_webhook(&webhook, &api.entropy).await?;
+    let body = view::WebhookBody::new(&webhook).with_signing_secret(&webhook);
+    Ok((StatusCode::CREATED, etag(&webhook), axum::Json(body)).into_response())
+}
+
+/// Webhooks, newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Answer<axum::Json<Page<view::WebhookBody>>> {
+    caller.needs(Permission::WebhooksRead)?;
+    let webhooks = api.store.webhooks(caller.project(), paging.page()?).await?;
+    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook))))
+}
+
+async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
+    let found = api.store.webhook(caller.project(), id).await?;
+    Ok(found.ok_or_else(|| Problem::not_found("webhook"))?)
+}
+
+/// One webhook.
+pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<Response> {
+    caller.needs(Permission::WebhooksRead)?;
+    let webhook = find(&api, &caller, id).await?;
+    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook))).into_response())
+}
+
+/// Changes what the body names (RFC 7396); `If-Match` refuses a change of what has changed meanwhile.
+pub(super) async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    headers: HeaderMap,
+    Json(body): Json<patch::Patch>,
+) -> Answer<Response> {
+    caller.needs(Permission::WebhooksWrite)?;
+    let current = find(&api, &caller, id).await?;
+    let changed_meanwhile =
+        || Problem::new(ProblemCode::PreconditionFailed, "the webhook has changed meanwhile; read it again");
+    if let Some(wanted) = headers.get(header::IF_MATCH)
+        && wanted != "*"
+        && *wanted != tag(&current)
+    {
+        return Err(changed_meanwhile().into());
+    }
+    let changed = patch::apply(&api, &current, body).await?;
+    let open_work = match (current.state.is_enabled(), changed.state.is_enabled()) {
+        (true, false) => OpenWork::Hold,
+        (false, true) => OpenWork::Resume,
+        _ => OpenWork::Keep,
+    };
+    if !api.store.update_webhook(&changed, current.version, open_work, &api.entropy).await? {
+        return Err(changed_meanwhile().into());
+    }
+    if open_work == OpenWork::Resume {
+        api.ingest.wake();
+    }
+    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed))).into_response())
+}
+
+/// Deletes a webhook: its open work is cancelled, its history stays.
+pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<StatusCode> {
+    caller.needs(Permission::WebhooksWrite)?;
+    if api.store.delete_webhook(caller.project(), id, api.clock.now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found("webhook").into())
+    }
+}
+
+fn tag(webhook: &Webhook) -> String {
+    format!("\"{}\"", webhook.version)
+}
+
+fn etag(webhook: &Webhook) -> [(header::HeaderName, HeaderValue); 1] {
+    let value = HeaderValue::from_str(&tag(webhook)).expect("a number in quotes is a header value");
+    [(header::ETAG, value)]
+}
+
+/// The shared form of a webhook that tests and triggers deliver to.
+fn shared(webhook: Webhook) -> Arc<Webhook> {
+    Arc::new(webhook)
+}

@@ -1,0 +1,237 @@
+//! Changes of a webhook: a merge patch (RFC 7396). What is absent stays, `null` takes away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::super::Api;
+use super::super::problem::Answer;
+use super::form::{
+    Errors, PluginForm, check_bearer, check_headers, check_needed_secrets, check_patterns, check_plugin, check_texts,
+    check_timeout, check_url, state,
+};
+use crate::domain::redact::Redactor;
+use crate::domain::retry::Schedule;
+use crate::domain::webhook::{Configuration, ContentType, Envelope, OnUncertain, PluginUse, Secrets, Webhook};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub(in super::super) struct Patch {
+    #[serde(deserialize_with = "given")]
+    name: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    external_id: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    description: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    labels: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(deserialize_with = "given")]
+    url: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    events: Option<Option<Vec<String>>>,
+    #[serde(deserialize_with = "given")]
+    enabled: Option<Option<bool>>,
+    #[serde(deserialize_with = "given")]
+    content_type: Option<Option<ContentType>>,
+    #[serde(deserialize_with = "given")]
+    envelope: Option<Option<Envelope>>,
+    #[serde(deserialize_with = "given")]
+    bearer_token: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    headers: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(deserialize_with = "given")]
+    plugin: Option<Option<PluginPatch>>,
+    #[serde(deserialize_with = "given")]
+    retry: Option<Option<Schedule>>,
+    #[serde(deserialize_with = "given")]
+    timeout_ms: Option<Option<u64>>,
+    #[serde(deserialize_with = "given")]
+    on_uncertain: Option<Option<OnUncertain>>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct PluginPatch {
+    name: Option<String>,
+    version: Option<String>,
+    #[serde(deserialize_with = "given")]
+    config: Option<Option<Box<RawValue>>>,
+    secrets: BTreeMap<String, Option<String>>,
+}
+
+/// Tells an absent field (the outer none) from `null` (the inner none).
+#[expect(clippy::option_option, reason = "a merge patch has three cases")]
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// The webhook as it is after the change, checked.
+pub(super) async fn apply(api: &Api, current: &Webhook, patch: Patch) -> Answer<Webhook> {
+    let mut errors = Errors::default();
+    let mut next = current.clone();
+    for (pointer, is_null) in
+        [("/url", matches!(patch.url, Some(None))), ("/events", matches!(patch.events, Some(None)))]
+    {
+        if is_null {
+            errors.add(pointer, "cannot be taken away");
+        }
+    }
+    if let Some(name) = patch.name {
+        next.name = name.unwrap_or_default();
+    }
+    if let Some(external_id) = patch.external_id {
+        next.external_id = external_id;
+    }
+    if let Some(description) = patch.description {
+        next.description = description;
+    }
+    match patch.labels {
+        None => {}
+        Some(None) => next.labels.clear(),
+        Some(Some(changes)) => {
+            for (name, value) in changes {
+                match value {
+                    Some(value) => next.labels.insert(name, value),
+                    None => next.labels.remove(&name),
+                };
+            }
+        }
+    }
+    check_texts(&next.name, next.description.as_deref(), next.external_id.as_deref(), &next.labels, &mut errors);
+    if let Some(Some(events)) = &patch.events {
+        next.events = check_patterns(events, &mut errors);
+    }
+    if let Some(enabled) = patch.enabled {
+        let enabled = enabled.unwrap_or(true);
+        if enabled != next.state.is_enabled() {
+            next.state = state(enabled);
+        }
+    }
+    if let Some(retry) = patch.retry {
+        next.retry = retry;
+    }
+    if let Some(timeout_ms) = patch.timeout_ms {
+        next.timeout_ms = timeout_ms;
+        check_timeout(api, timeout_ms, &mut errors);
+    }
+    if let Some(on_uncertain) = patch.on_uncertain {
+        next.on_uncertain = on_uncertain.unwrap_or_default();
+    }
+    if let Some(Some(url)) = &patch.url
+        && let Some(url) = check_url(api, url, &mut errors).await
+    {
+        move_to(&mut next.secrets, url);
+    }
+    match patch.bearer_token {
+        None => {}
+        Some(None) => next.secrets.bearer_token = None,
+        Some(Some(token)) => next.secrets.bearer_token = check_bearer(&token, &mut errors),
+    }
+    match patch.headers {
+        None => {}
+        Some(None) => next.secrets.headers.clear(),
+        Some(Some(changes)) => change_headers(&mut next.secrets.headers, changes, &mut errors),
+    }
+    let mut configuration = Configuration::clone(&current.configuration);
+    if let Some(content_type) = patch.content_type {
+        configuration.content_type = content_type.unwrap_or_default();
+    }
+    if let Some(envelope) = patch.envelope {
+        configuration.envelope = envelope.unwrap_or_default();
+    }
+    match patch.plugin {
+        None => check_kept_plugin(api, &next, configuration.plugin.as_ref(), &mut errors).await?,
+        Some(None) => {
+            configuration.plugin = None;
+            next.secrets.plugin.clear();
+        }
+        Some(Some(change)) => {
+            let (plugin, secrets) =
+                change_plugin(api, &next, configuration.plugin.as_ref(), change, &mut errors).await?;
+            configuration.plugin = plugin;
+            next.secrets.plugin = secrets;
+        }
+    }
+    errors.check()?;
+    if configuration != *current.configuration {
+        configuration.revision += 1;
+        next.configuration = Arc::new(configuration);
+    }
+    next.redactor = Arc::new(Redactor::new(&next.secrets.named()));
+    next.version += 1;
+    next.updated_at = api.clock.now();
+    Ok(next)
+}
+
+/// Another origin gets none of the secrets that were entrusted to the old one. Signing keys stay: a signature does not
+/// reveal its key.
+fn move_to(secrets: &mut Secrets, url: Url) {
+    if url.origin() != secrets.url.origin() {
+        secrets.bearer_token = None;
+        secrets.headers.clear();
+        secrets.plugin.clear();
+    }
+    secrets.url = url;
+}
+
+fn change_headers(
+    headers: &mut Vec<(String, SecretString)>,
+    changes: BTreeMap<String, Option<String>>,
+    errors: &mut Errors,
+) {
+    headers.retain(|(name, _)| !changes.keys().any(|changed| changed.eq_ignore_ascii_case(name)));
+    let set = changes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    headers.extend(check_headers(&set, errors));
+}
+
+/// A plugin that stays must still have its secrets: a new origin erased them.
+async fn check_kept_plugin(api: &Api, next: &Webhook, plugin: Option<&PluginUse>, errors: &mut Errors) -> Answer<()> {
+    if let Some(plugin) = plugin
+        && let Some(version) = api.store.plugin(next.project, &plugin.name, &plugin.version).await?
+    {
+        check_needed_secrets(&version.manifest, &next.secrets.plugin, errors);
+    }
+    Ok(())
+}
+
+async fn change_plugin(
+    api: &Api,
+    next: &Webhook,
+    plugin: Option<&PluginUse>,
+    change: PluginPatch,
+    errors: &mut Errors,
+) -> Answer<(Option<PluginUse>, BTreeMap<String, SecretString>)> {
+    use secrecy::ExposeSecret as _;
+    let missing = |field: &str, errors: &mut Errors| {
+        errors.add(format!("/plugin/{field}"), "is needed: the webhook has no plugin yet");
+        String::new()
+    };
+    let name = change.name.or_else(|| plugin.map(|plugin| plugin.name.clone()));
+    let same_plugin = plugin.is_some_and(|plugin| Some(&plugin.name) == name.as_ref());
+    let name = name.unwrap_or_else(|| missing("name", errors));
+    let kept_version = plugin.filter(|_| same_plugin).map(|plugin| plugin.version.clone());
+    let version = change.version.or(kept_version).unwrap_or_else(|| missing("version", errors));
+    let kept = plugin.filter(|_| same_plugin).map(|plugin| plugin.config.clone());
+    let config = match change.config {
+        None => kept.map(|config| RawValue::from_string(config).expect("a stored configuration is JSON")),
+        Some(config) => config,
+    };
+    // Another plugin gets none of the secrets that were entrusted to this one.
+    let mut secrets: BTreeMap<String, String> = if same_plugin {
+        next.secrets.plugin.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
+    } else {
+        BTreeMap::new()
+    };
+    for (name, value) in change.secrets {
+        match value {
+            Some(value) => secrets.insert(name, value),
+            None => secrets.remove(&name),
+        };
+    }
+    check_plugin(api, next.project, PluginForm { name, version, config, secrets }, errors).await
+}

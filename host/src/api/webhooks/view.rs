@@ -1,0 +1,90 @@
+//! A webhook as it is shown: secrets never.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::domain::clock::Millis;
+use crate::domain::id::{ProjectId, WebhookId};
+use crate::domain::pattern::Pattern;
+use crate::domain::retry::Schedule;
+use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, State, Webhook};
+
+#[derive(Debug, Serialize)]
+pub(in super::super) struct WebhookBody {
+    id: WebhookId,
+    project: ProjectId,
+    external_id: Option<String>,
+    name: String,
+    description: Option<String>,
+    labels: BTreeMap<String, String>,
+    url: String,
+    events: Vec<Pattern>,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_reason: Option<String>,
+    content_type: ContentType,
+    envelope: Envelope,
+    bearer_token: Option<&'static str>,
+    headers: BTreeMap<String, &'static str>,
+    plugin: Option<PluginBody>,
+    retry: Option<Schedule>,
+    timeout_ms: Option<u64>,
+    on_uncertain: OnUncertain,
+    created_at: Millis,
+    updated_at: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PluginBody {
+    name: String,
+    version: String,
+    config: Box<RawValue>,
+    secrets: BTreeMap<String, &'static str>,
+}
+
+impl WebhookBody {
+    pub(super) fn new(webhook: &Webhook) -> Self {
+        let configuration = &webhook.configuration;
+        let plugin = configuration.plugin.as_ref().map(|plugin| PluginBody {
+            name: plugin.name.clone(),
+            version: plugin.version.clone(),
+            config: RawValue::from_string(plugin.config.clone()).expect("a stored configuration is JSON"),
+            secrets: webhook.secrets.plugin.keys().map(|name| (name.clone(), MASK)).collect(),
+        });
+        Self {
+            id: webhook.id,
+            project: webhook.project,
+            external_id: webhook.external_id.clone(),
+            name: webhook.name.clone(),
+            description: webhook.description.clone(),
+            labels: webhook.labels.clone(),
+            url: webhook.masked_url(),
+            events: webhook.events.clone(),
+            enabled: webhook.state.is_enabled(),
+            disabled_reason: match &webhook.state {
+                State::Enabled => None,
+                State::Disabled { reason } => Some(reason.clone()),
+            },
+            content_type: configuration.content_type,
+            envelope: configuration.envelope,
+            bearer_token: webhook.secrets.bearer_token.as_ref().map(|_| MASK),
+            headers: webhook.header_names().map(|name| (name.to_owned(), MASK)).collect(),
+            plugin,
+            retry: webhook.retry.clone(),
+            timeout_ms: webhook.timeout_ms,
+            on_uncertain: webhook.on_uncertain,
+            created_at: webhook.created_at,
+            updated_at: webhook.updated_at,
+            signing_secret: None,
+        }
+    }
+
+    /// With the newest signing secret, for the one answer that shows it.
+    pub(super) fn with_signing_secret(self, webhook: &Webhook) -> Self {
+        Self { signing_secret: webhook.secrets.signing_keys.first().map(|key| key.secret.to_text()), ..self }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is started, and in which order it stops.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Api, TokenCache, router};
+use crate::config::Config;
+use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
+use crate::domain::address::AddressPolicy;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::TokenId;
+use crate::domain::token::{Permission, PlainToken, Token};
+use crate::ingest::Ingest;
+use crate::sandbox::Sandbox;
+use crate::store::{Store, WriterSettings};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Settings.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The plugin host.
+    #[error(transparent)]
+    Sandbox(#[from] crate::sandbox::RunFailure),
+    /// The HTTP client.
+    #[error(transparent)]
+    Sender(#[from] crate::deliver::SenderError),
+    /// The address.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The admin token's file.
+    #[error("the admin token cannot be written to {path}: {reason}")]
+    AdminToken {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+}
+
+/// Opens the store that the settings name.
+pub async fn open_store(config: &Config, entropy: &Entropy) -> Result<Store, AppError> {
+    let settings = WriterSettings { queue: config.store.write_queue, batch: config.store.write_batch };
+    Ok(Store::open_sqlite(&config.store.sqlite_path()?, &config.store.key_file()?, settings, entropy).await?)
+}
+
+/// Runs the server until told to stop; `started` is told the address that it listens on.
+pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce(SocketAddr)) -> Result<(), AppError> {
+    let (clock, entropy) = (Clock::System, Entropy::System);
+    let config = Arc::new(config);
+    let store = open_store(&config, &entropy).await?;
+    first_token(&store, &config.store.admin_token_file()?, &clock, &entropy).await?;
+    let sandbox = Sandbox::start(&config.plugins)?;
+    let policy = AddressPolicy { allowed: config.network.allow.clone() };
+    let guard = Guard::new(policy, config.network.allow_http, Names::System);
+    let sender = Sender::new(guard.clone(), &config.delivery)?;
+    let dispatcher = Dispatcher::new(Parts {
+        store: store.clone(),
+        sandbox: sandbox.clone(),
+        sender,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        delivery: config.delivery.clone(),
+        plugins: config.plugins.clone(),
+    });
+    let ingest = Ingest::new(store.clone(), dispatcher.clone(), clock.clone(), entropy.clone());
+    let address = config.server.listen.clone();
+    let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
+    let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
+    started(listener.local_addr().map_err(cannot_listen)?);
+    let claiming = CancellationToken::new();
+    let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
+    let api = Api {
+        store: store.clone(),
+        ingest: ingest.clone(),
+        sandbox,
+        guard,
+        clock,
+        entropy,
+        config: config.clone(),
+        tokens: Arc::new(TokenCache::default()),
+    };
+    let grace = Duration::from_millis(config.server.stop_grace_ms);
+    serve_until(listener, router(api), stop, grace).await;
+    // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
+    // lease, and the next start sees to it.
+    ingest.stop().await;
+    claiming.cancel();
+    if tokio::time::timeout(grace, delivering).await.is_err() {
+        tracing::warn!("some deliveries are still on their way; the next start goes on with them");
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn serve_until(listener: TcpListener, router: axum::Router, stop: CancellationToken, grace: Duration) {
+    let stopping = stop.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let deadline = async move {
+        stopping.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        result = serving.into_future() => {
+            if let Err(error) = result {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        }
+        () = deadline => tracing::warn!("some connections did not end in time"),
+    }
+}
+
+/// Makes the first token, for everything, and writes it where only the server's user can read it.
+async fn first_token(store: &Store, path: &Path, clock: &Clock, entropy: &Entropy) -> Result<(), AppError> {
+    if store.has_tokens().await? {
+        return Ok(());
+    }
+    let plain = PlainToken::from_bytes(entropy.bytes());
+    let write = || -> std::io::Result<()> {
+        use std::io::Write as _;
+        // A file of an earlier database would keep its mode, so it is made anew.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{}", plain.expose())?;
+        file.sync_all()
+    };
+    write().map_err(|reason| AppError::AdminToken { path: path.to_owned(), reason })?;
+    let now = clock.now();
+    let token = Token {
+        id: TokenId::new(now, entropy.id()),
+        project: None,
+        name: "first admin token".to_owned(),
+        permissions: vec![Permission::Admin],
+    };
+    store.insert_token(&token, plain.hash(), now).await?;
+    tracing::info!(file = %path.display(), "first start: the admin token is in this file");
+    if std::io::stderr().is_terminal() {
+        eprintln!("admin token (shown once, also in {}): {}", path.display(), plain.expose());
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The command line.
+
+mod demo;
+mod migrate;
+mod plugin;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command fails with: told on stderr, exit code 1.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A webhook server that signs, delivers and reshapes events.
+#[derive(Debug, Parser)]
+#[command(name = "hookwright", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(settings::Settings),
+    /// Show it at work: a server, a receiver that plays Slack and Trello, and three events
+    Demo(demo::DemoArgs),
+    /// Bring the database's schema up to date, and stop
+    Migrate(settings::Settings),
+    /// Make plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Serve(settings) => serve::run(&settings).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Migrate(settings) => migrate::run(&settings).await,
+            Command::Plugin(command) => plugin::run(&command),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        })
+    }
+}

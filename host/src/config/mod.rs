@@ -1,0 +1,339 @@
+//! Settings: defaults, then `hookwright.toml`, then `HOOKWRIGHT_SECTION_NAME` from the environment, then flags.
+//! Every limit of the server stands here with its unit and its default.
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::rules::RequestLimits;
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration file {path} cannot be read: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Something in it is not understood.
+    #[error("the configuration is not understood: {0}")]
+    Invalid(String),
+}
+
+/// All settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP API.
+    pub server: ServerConfig,
+    /// Where things are stored.
+    pub store: StoreConfig,
+    /// Which addresses may be called.
+    pub network: NetworkConfig,
+    /// How deliveries are made.
+    pub delivery: DeliveryConfig,
+    /// What plugins may use.
+    pub plugins: PluginConfig,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// Largest body of a request in bytes, plugins apart.
+    pub body_max_bytes: usize,
+    /// Largest payload of an event in bytes.
+    pub payload_max_bytes: usize,
+    /// How long open requests may go on after the signal to stop, in milliseconds.
+    pub stop_grace_ms: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            body_max_bytes: 2 * 1024 * 1024,
+            payload_max_bytes: 1024 * 1024,
+            stop_grace_ms: 25_000,
+        }
+    }
+}
+
+/// Where things are stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite:FILE`.
+    pub database: String,
+    /// The key ring that seals secrets; by default next to the database.
+    pub key_file: Option<PathBuf>,
+    /// Where the first admin token is written; by default next to the database.
+    pub admin_token_file: Option<PathBuf>,
+    /// Records that may wait for a commit.
+    pub write_queue: usize,
+    /// Most records of one commit.
+    pub write_batch: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            database: "sqlite:hookwright.db".to_owned(),
+            key_file: None,
+            admin_token_file: None,
+            write_queue: 4096,
+            write_batch: 512,
+        }
+    }
+}
+
+impl StoreConfig {
+    /// The SQLite file.
+    pub fn sqlite_path(&self) -> Result<PathBuf, ConfigError> {
+        let path = self.database.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+        match path {
+            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+            _ => Err(ConfigError::Invalid(format!("`store.database` is sqlite:FILE, not {:?}", self.database))),
+        }
+    }
+
+    /// The key ring's file.
+    pub fn key_file(&self) -> Result<PathBuf, ConfigError> {
+        self.beside(self.key_file.as_deref(), "keys")
+    }
+
+    /// The file of the first admin token.
+    pub fn admin_token_file(&self) -> Result<PathBuf, ConfigError> {
+        self.beside(self.admin_token_file.as_deref(), "admin-token")
+    }
+
+    fn beside(&self, set: Option<&Path>, extension: &str) -> Result<PathBuf, ConfigError> {
+        match set {
+            Some(path) => Ok(path.to_owned()),
+            None => Ok(self.sqlite_path()?.with_extension(extension)),
+        }
+    }
+}
+
+/// Which addresses may be called.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Networks that may be called although they are not public, like `10.1.0.0/16`.
+    pub allow: Vec<IpNet>,
+    /// Whether http may be used for public addresses too.
+    pub allow_http: bool,
+}
+
+/// How deliveries are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// Deliveries in hand at once.
+    pub in_hand_max: usize,
+    /// Deliveries of one webhook in hand at once.
+    pub in_hand_per_webhook: usize,
+    /// Time for one attempt over headers and body, in milliseconds, when a webhook says nothing.
+    pub timeout_ms: u64,
+    /// Longest time that a webhook may ask for, in milliseconds.
+    pub timeout_max_ms: u64,
+    /// Time to connect, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How much of an answer is kept, in bytes.
+    pub response_kept_bytes: usize,
+    /// How much longer than the longest attempt a lease lasts, in milliseconds.
+    pub lease_margin_ms: u64,
+    /// How often work is looked for that no signal announced, in milliseconds.
+    pub sweep_ms: u64,
+    /// Most bytes of headers kept of an answer.
+    pub response_headers_kept_bytes: usize,
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self {
+            in_hand_max: 1024,
+            in_hand_per_webhook: 256,
+            timeout_ms: 20_000,
+            timeout_max_ms: 60_000,
+            connect_timeout_ms: 10_000,
+            response_kept_bytes: 16 * 1024,
+            lease_margin_ms: 30_000,
+            sweep_ms: 5000,
+            response_headers_kept_bytes: 16 * 1024,
+        }
+    }
+}
+
+impl DeliveryConfig {
+    /// How long a lease lasts, in milliseconds: longer than the longest attempt.
+    pub const fn lease_ms(&self) -> u64 {
+        self.timeout_max_ms + self.lease_margin_ms
+    }
+}
+
+/// What plugins may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginConfig {
+    /// Threads that run plugins; 0 means one for each processor.
+    pub threads: usize,
+    /// Runs that may wait for a thread.
+    pub queue: usize,
+    /// CPU time of one run in milliseconds; at most 1,000.
+    pub cpu_ms: u64,
+    /// Memory of one run over all its memories, in bytes; at most 256 MiB.
+    pub memory_bytes: usize,
+    /// Largest component in bytes; at most 32 MiB.
+    pub component_bytes: usize,
+    /// Largest result of one run in bytes; at most 16 MiB.
+    pub result_bytes: usize,
+    /// Elements over all tables of one run.
+    pub table_elements: usize,
+    /// Log lines of one run.
+    pub log_lines: usize,
+    /// Bytes of one log line.
+    pub log_line_bytes: usize,
+    /// Bytes of the log of one run.
+    pub log_bytes: usize,
+    /// What its requests may hold.
+    pub requests: RequestLimits,
+}
+
+impl Default for PluginConfig {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            queue: 256,
+            cpu_ms: 50,
+            memory_bytes: 32 * 1024 * 1024,
+            component_bytes: 32 * 1024 * 1024,
+            result_bytes: 4 * 1024 * 1024,
+            table_elements: 20_000,
+            log_lines: 64,
+            log_line_bytes: 1024,
+            log_bytes: 16 * 1024,
+            requests: RequestLimits::default(),
+        }
+    }
+}
+
+/// The most that may be configured, whatever an administrator writes.
+const CPU_MS_MAX: u64 = 1000;
+const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
+const REQUESTS_MAX: usize = 1000;
+
+impl Config {
+    /// Reads `file` (or defaults when there is none) and the environment.
+    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut table = match file {
+            None => toml::Table::new(),
+            Some(path) => {
+                let unreadable = |reason: String| ConfigError::File { path: path.to_owned(), reason };
+                let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+                text.parse().map_err(|error: toml::de::Error| unreadable(error.to_string()))?
+            }
+        };
+        let known = toml::Table::try_from(Self::default()).map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        for (name, value) in environment {
+            overlay(&mut table, &known, &name, &value);
+        }
+        let config: Self =
+            table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.message().to_owned()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what the types alone do not say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let within = |name: &str, value: u64, min: u64, max: u64| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::Invalid(format!("`{name}` is {min} to {max}, not {value}")))
+            }
+        };
+        within("plugins.cpu_ms", self.plugins.cpu_ms, 1, CPU_MS_MAX)?;
+        within("plugins.memory_bytes", self.plugins.memory_bytes as u64, 64 * 1024, MEMORY_BYTES_MAX as u64)?;
+        within("plugins.component_bytes", self.plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
+        within("plugins.result_bytes", self.plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
+        within("plugins.requests.requests", self.plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
+        within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
+        within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
+        within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
+        within("store.write_batch", self.store.write_batch as u64, 1, 100_000)?;
+        within("store.write_queue", self.store.write_queue as u64, 1, 1_000_000)?;
+        Ok(())
+    }
+}
+
+/// `HOOKWRIGHT_DELIVERY_TIMEOUT_MS=5000` sets `timeout_ms` of `[delivery]`.
+fn overlay(table: &mut toml::Table, known: &toml::Table, name: &str, value: &str) {
+    let Some(name) = name.strip_prefix("HOOKWRIGHT_") else { return };
+    let name = name.to_ascii_lowercase();
+    for section in known.keys() {
+        let Some(key) = name.strip_prefix(section.as_str()).and_then(|rest| rest.strip_prefix('_')) else { continue };
+        // A value that is no TOML by itself is text.
+        let value = format!("v = {value}")
+            .parse::<toml::Table>()
+            .ok()
+            .and_then(|mut parsed| parsed.remove("v"))
+            .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+        let section = table.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let toml::Value::Table(section) = section {
+            section.insert(key.to_owned(), value);
+        }
+        return;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hookwright.toml");
+        std::fs::write(&file, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&file), environment)
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file_and_the_file_over_defaults() {
+        let config = load(
+            "[delivery]\ntimeout_ms = 1000\nsweep_ms = 7\n",
+            &[("HOOKWRIGHT_DELIVERY_TIMEOUT_MS", "2000"), ("HOOKWRIGHT_SERVER_LISTEN", "0.0.0.0:1")],
+        )
+        .unwrap();
+        assert_eq!((config.delivery.timeout_ms, config.delivery.sweep_ms), (2000, 7));
+        assert_eq!((config.server.listen.as_str(), config.plugins.cpu_ms), ("0.0.0.0:1", 50));
+    }
+
+    #[test]
+    fn unknown_names_and_values_past_the_hard_maximum_are_refused() {
+        assert!(load("[delivery]\ntimeout = 1\n", &[]).is_err());
+        assert!(load("", &[("HOOKWRIGHT_DELIVERY_TIMEOUT", "1")]).is_err());
+        assert!(load("[plugins]\ncpu_ms = 1000\n", &[]).is_ok());
+        let error = load("[plugins]\ncpu_ms = 1001\n", &[]).unwrap_err();
+        assert!(error.to_string().contains("plugins.cpu_ms"), "{error}");
+        assert!(load("[plugins]\nmemory_bytes = 268435457\n", &[]).is_err());
+    }
+
+    #[test]
+    fn files_stand_next_to_the_database() {
+        let store = StoreConfig { database: "sqlite:/var/lib/hookwright.db".to_owned(), ..StoreConfig::default() };
+        assert_eq!(store.key_file().unwrap(), PathBuf::from("/var/lib/hookwright.keys"));
+        assert_eq!(store.admin_token_file().unwrap(), PathBuf::from("/var/lib/hookwright.admin-token"));
+        let other = StoreConfig { database: "mysql:x".to_owned(), ..StoreConfig::default() };
+        assert!(other.sqlite_path().is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! One attempt: build, sign, send, decide, record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::Exchange;
+use super::dispatcher::Dispatcher;
+use super::message::{self, Message};
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{AttemptOutcome, ErrorClass};
+use crate::domain::event::Field;
+use crate::domain::redact::Redactor;
+use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
+use crate::domain::webhook::Webhook;
+use crate::store::{Attempt, ClaimedSend, Finish, Finished, LoadedRequest, Postpone, RequestEnd, StoreError};
+
+/// How long to wait before a result is recorded again, when the store did not answer.
+const RECORD_PAUSE: Duration = Duration::from_millis(200);
+
+impl Dispatcher {
+    pub(super) async fn attempt(self: &Arc<Self>, work: ClaimedSend) {
+        let Some(webhook) = self.ready(&work.head, work.lease, work.request.uuid()).await else { return };
+        let timeout_ms = webhook.timeout_ms.unwrap_or(self.parts.delivery.timeout_ms);
+        let now = self.parts.clock.now();
+        // A lease that could end during the attempt would let somebody else send the same request.
+        if work.lease.until < now.plus(timeout_ms) {
+            let postpone = Postpone {
+                work: work.request.uuid(),
+                lease: work.lease,
+                due: now,
+                reason: None,
+                counts: false,
+                run: None,
+            };
+            self.postpone(postpone).await;
+            return;
+        }
+        let built = message::build(&webhook, &work.head, work.request, &work.content, now);
+        let exchange = match &built {
+            Ok(message) => self.parts.sender.send(message, Duration::from_millis(timeout_ms), now).await,
+            Err(unsendable) => Exchange {
+                ending: Ending::Broken { class: ErrorClass::InvalidRequest, body_sent: false },
+                error: Some(unsendable.to_string()),
+                duration_ms: 0,
+                response: None,
+            },
+        };
+        fail::fail_point!("after-send", |_| std::process::abort());
+        let step =
+            self.decide(&work, &webhook, built.as_ref().is_ok_and(|message| message.to_own_url), &exchange.ending);
+        let finish = self.result(&work, &webhook, built.ok(), now, exchange, step);
+        fail::fail_point!("before-record", |_| std::process::abort());
+        self.record(finish).await;
+        fail::fail_point!("after-record", |_| std::process::abort());
+    }
+
+    fn decide(&self, work: &ClaimedSend, webhook: &Webhook, to_own_url: bool, ending: &Ending) -> NextStep {
+        let default = Schedule::default();
+        let situation = Situation {
+            schedule: webhook.retry.as_ref().unwrap_or(&default),
+            attempt: work.attempts + 1,
+            trigger: work.head.trigger,
+            by_plugin: matches!(work.content, LoadedRequest::Frozen(_)),
+            to_own_url,
+            on_uncertain: webhook.on_uncertain,
+        };
+        next_step(situation, ending, self.parts.entropy.jitter())
+    }
+
+    fn result(
+        &self,
+        work: &ClaimedSend,
+        webhook: &Webhook,
+        message: Option<Message>,
+        started_at: Millis,
+        exchange: Exchange,
+        step: NextStep,
+    ) -> Finish {
+        let now = self.parts.clock.now();
+        let redactor = &webhook.redactor;
+        let (outcome, error_class) = match (&step, &exchange.ending) {
+            (NextStep::Succeeded, _) => (AttemptOutcome::Succeeded, None),
+            (_, Ending::Answered { .. }) => (AttemptOutcome::Failed, Some(ErrorClass::Status)),
+            (_, Ending::Broken { class, body_sent: true }) => (AttemptOutcome::Uncertain, Some(*class)),
+            (_, Ending::Broken { class, .. }) => (AttemptOutcome::Failed, Some(*class)),
+        };
+        let (shown_url, shown_headers) = message
+            .map_or_else(|| (webhook.masked_url(), Vec::new()), |message| (message.shown_url, message.shown_headers));
+        let response = exchange.response;
+        let attempt = Attempt {
+            number: work.attempts + 1,
+            started_at,
+            duration_ms: exchange.duration_ms,
+            outcome,
+            error_class,
+            error: exchange.error.map(|error| redactor.text(&error)),
+            url: redactor.text(&shown_url),
+            status_code: response.as_ref().map(|response| response.status),
+            request_headers: shown_headers,
+            response_headers: response.as_ref().map(|response| redacted(redactor, &response.headers)),
+            truncated: response.as_ref().is_some_and(|response| response.truncated),
+            response_body: response.map(|response| redactor.bytes(&response.body)),
+        };
+        let mut disabled = None;
+        let end = match step {
+            NextStep::Succeeded => RequestEnd::Succeeded,
+            NextStep::Retry { wait_ms } => RequestEnd::Retry { due: now.plus(wait_ms) },
+            NextStep::Failed { reason, disable } => {
+                disabled = disable.then(|| reason.clone());
+                RequestEnd::Failed { reason }
+            }
+            NextStep::Uncertain => RequestEnd::Uncertain,
+            NextStep::Held => RequestEnd::Held,
+        };
+        Finish {
+            request: work.request,
+            project: work.head.project,
+            webhook_id: work.head.webhook_id,
+            lease: work.lease,
+            attempt,
+            end,
+            disable: disabled,
+            now,
+        }
+    }
+
+    async fn record(&self, finish: Finish) {
+        let delivery = finish.request.delivery();
+        let (retry, disabled) = (finish.end.clone(), finish.disable.is_some().then_some(finish.webhook_id));
+        let Some(finished) = self.finish(finish).await else { return };
+        if let RequestEnd::Retry { due } = retry {
+            self.due_at(due);
+        }
+        if let Some(webhook) = disabled
+            && let Err(error) = self.parts.store.refresh(webhook).await
+        {
+            tracing::error!(%error, "a disabled webhook cannot be read again");
+        }
+        self.settled(delivery, finished.delivery);
+    }
+
+    /// Records a result; tried until the lease ends, because a result that is lost is a request sent twice.
+    async fn finish(&self, finish: Finish) -> Option<Finished> {
+        loop {
+            match self.parts.store.finish(finish.clone()).await {
+                Ok(finished) => return Some(finished),
+                Err(StoreError::Unavailable(_)) if self.parts.clock.now() < finish.lease.until => {
+                    tokio::time::sleep(RECORD_PAUSE).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, request = %finish.request, "a result cannot be recorded");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn redacted(redactor: &Redactor, headers: &[Field]) -> Vec<Field> {
+    headers.iter().map(|field| Field::new(&field.name, redactor.text(&field.value))).collect()
+}

@@ -1,0 +1,183 @@
+//! Claims due work and has it done; takes work straight from ingest while there is room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::client::Sender;
+use super::lanes::{Lanes, Slot};
+use super::watchers::Watchers;
+use crate::config::{DeliveryConfig, PluginConfig};
+use crate::domain::clock::{Clock, Millis};
+use crate::domain::delivery::DeliveryStatus;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{DeliveryId, WebhookId};
+use crate::sandbox::Sandbox;
+use crate::store::{Claim, ClaimedWork, Lease, Store};
+
+/// How long to wait after the store did not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a dispatcher works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where work comes from and results go.
+    pub store: Store,
+    /// Runs plugins.
+    pub sandbox: Sandbox,
+    /// Sends requests.
+    pub sender: Sender,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// How deliveries are made.
+    pub delivery: DeliveryConfig,
+    /// What plugins may use.
+    pub plugins: PluginConfig,
+}
+
+/// Has deliveries made.
+#[derive(Debug)]
+pub struct Dispatcher {
+    pub(super) parts: Parts,
+    pub(super) watchers: Watchers,
+    /// One compilation at a time: it takes a whole processor.
+    pub(super) compiling: Semaphore,
+    lanes: Arc<Lanes>,
+    wake: Arc<Notify>,
+    /// When the loop wakes by itself.
+    alarm: Mutex<Millis>,
+    tasks: TaskTracker,
+}
+
+impl Dispatcher {
+    /// A dispatcher that does nothing until [`Dispatcher::run`].
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let wake = Arc::new(Notify::new());
+        let lanes = Lanes::new(parts.delivery.in_hand_max, parts.delivery.in_hand_per_webhook, wake.clone());
+        Arc::new(Self {
+            parts,
+            watchers: Watchers::default(),
+            compiling: Semaphore::new(1),
+            lanes,
+            wake,
+            alarm: Mutex::new(Millis::NEVER),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// A place for work of this webhook that is about to be stored; none when it must wait in the store.
+    pub fn reserve(&self, webhook: WebhookId) -> Option<Slot> {
+        self.lanes.take(webhook)
+    }
+
+    /// A lease for work that is about to be stored and started at once.
+    pub fn lease(&self) -> Lease {
+        let until = self.parts.clock.now().plus(self.parts.delivery.lease_ms());
+        Lease { token: self.parts.entropy.token(), until }
+    }
+
+    /// Starts work that was stored under a lease.
+    pub fn start(self: &Arc<Self>, work: ClaimedWork, slot: Slot) {
+        let dispatcher = self.clone();
+        self.tasks.spawn(async move {
+            dispatcher.work(work).await;
+            drop(slot);
+        });
+    }
+
+    /// Says that something is due.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Says that something will be due.
+    pub(super) fn due_at(&self, due: Millis) {
+        if due < *self.alarm.lock() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Told once when the delivery is settled.
+    pub fn watch(&self, id: DeliveryId) -> oneshot::Receiver<()> {
+        self.watchers.watch(id)
+    }
+
+    pub(super) fn settled(&self, id: DeliveryId, status: DeliveryStatus) {
+        if !status.is_open() {
+            self.watchers.settled(id);
+        }
+    }
+
+    /// Claims until told to stop, then waits for what is in hand.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            // Armed before the store is asked, so that no signal in between is lost.
+            let mut woken = std::pin::pin!(self.wake.notified());
+            woken.as_mut().enable();
+            let pause = self.claim().await;
+            if pause.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Claims once; says how long nothing is due.
+    async fn claim(self: &Arc<Self>) -> Duration {
+        let sweep = Duration::from_millis(self.parts.delivery.sweep_ms);
+        let (room, per_webhook, in_hand) = self.lanes.room();
+        // Set before the store is asked: room that becomes free meanwhile must not go unnoticed.
+        self.lanes.set_backlog(true);
+        if room == 0 {
+            return sweep;
+        }
+        let now = self.parts.clock.now();
+        let claim = Claim { now, lease: self.lease(), total: room, per_webhook, in_hand };
+        let (work, outlook) = match self.parts.store.claim(claim).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::error!(%error, "due work cannot be claimed");
+                return STORE_PAUSE;
+            }
+        };
+        if !work.is_empty() {
+            fail::fail_point!("after-claim", |_| std::process::abort());
+        }
+        let claimed = work.len();
+        for work in work {
+            let webhook = match &work {
+                ClaimedWork::Transform(work) => work.head.webhook_id,
+                ClaimedWork::Send(work) => work.head.webhook_id,
+            };
+            let slot = self.lanes.take_claimed(webhook);
+            self.start(work, slot);
+        }
+        self.lanes.set_backlog(outlook.left);
+        if outlook.left && claimed > 0 {
+            return Duration::ZERO;
+        }
+        let due = outlook.next_due.unwrap_or(Millis::NEVER);
+        let now = self.parts.clock.now();
+        *self.alarm.lock() = due;
+        Duration::from_millis(due.since(now)).clamp(Duration::from_millis(1), sweep)
+    }
+
+    async fn work(self: &Arc<Self>, work: ClaimedWork) {
+        match work {
+            ClaimedWork::Transform(work) => self.transform(work).await,
+            ClaimedWork::Send(work) => self.attempt(work).await,
+        }
+    }
+}

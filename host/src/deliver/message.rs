@@ -1,0 +1,216 @@
+//! The exact bytes of one attempt: URL, headers and body with credentials filled in, and last of all the signature.
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use crate::domain::clock::Millis;
+use crate::domain::credential::{Credential, Placement};
+use crate::domain::envelope::plain_body;
+use crate::domain::event::Field;
+use crate::domain::id::RequestId;
+use crate::domain::request::{FrozenRequest, RequestSpec};
+use crate::domain::rules::{insert_at, recheck};
+use crate::domain::webhook::{Webhook, mask_url};
+use crate::store::{DeliveryHead, LoadedRequest};
+
+const USER_AGENT: &str = concat!("Hookwright/", env!("CARGO_PKG_VERSION"));
+
+/// What a path segment must not hold as it stands: all but `pchar` (RFC 3986 §3.3).
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Why a request cannot be made now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unsendable {
+    #[error("the secret `{0}` is not set at this webhook")]
+    SecretMissing(String),
+    #[error("{0}")]
+    Rule(String),
+}
+
+/// A header: its value, and what may be shown of it.
+#[derive(Debug, Clone)]
+struct Header {
+    name: String,
+    value: String,
+    shown: String,
+}
+
+/// One attempt's request.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) method: reqwest::Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Bytes,
+    /// The URL as it may be shown.
+    pub(super) shown_url: String,
+    /// The headers as they may be shown.
+    pub(super) shown_headers: Vec<Field>,
+    /// Whether it goes to the webhook's own URL, not below it.
+    pub(super) to_own_url: bool,
+}
+
+#[derive(Default)]
+struct Headers(Vec<Header>);
+
+impl Headers {
+    fn set(&mut self, name: &str, value: String, shown: String) {
+        self.0.retain(|header| !header.name.eq_ignore_ascii_case(name));
+        self.0.push(Header { name: name.to_ascii_lowercase(), value, shown });
+    }
+
+    fn set_open(&mut self, name: &str, value: &str) {
+        self.set(name, value.to_owned(), value.to_owned());
+    }
+}
+
+/// Builds an attempt's request with what the webhook says now.
+pub(super) fn build(
+    webhook: &Webhook,
+    head: &DeliveryHead,
+    request: RequestId,
+    content: &LoadedRequest,
+    now: Millis,
+) -> Result<Message, Unsendable> {
+    let mut headers = Headers::default();
+    headers.set_open("user-agent", USER_AGENT);
+    let (spec, body) = match content {
+        LoadedRequest::Plain => {
+            let (media_type, body) =
+                plain_body(&head.event, head.configuration.envelope, head.configuration.content_type);
+            headers.set_open("content-type", &media_type);
+            (None, body)
+        }
+        LoadedRequest::Frozen(frozen) => {
+            let FrozenRequest { spec, body } = &**frozen;
+            for field in &spec.headers {
+                headers.set_open(&field.name, &field.value);
+            }
+            if let Some(content_type) = &spec.content_type {
+                headers.set_open("content-type", content_type);
+            }
+            (Some(spec), body.clone())
+        }
+    };
+    for (name, value) in &webhook.secrets.headers {
+        headers.set(name, value.expose_secret().to_owned(), format!("[secret:header {name}]"));
+    }
+    if let Some(token) = &webhook.secrets.bearer_token {
+        let value = format!("Bearer {}", token.expose_secret());
+        headers.set("authorization", value, "Bearer [secret:bearer_token]".to_owned());
+    }
+    let mut url = webhook.secrets.url.clone();
+    let mut shown_url = mask_url(&url);
+    let mut body = body;
+    if let Some(spec) = spec {
+        let own_query: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        recheck(spec, &own_query).map_err(|broken| Unsendable::Rule(broken.message))?;
+        extend_url(&mut url, &mut shown_url, spec);
+        for credential in &spec.credentials {
+            place(credential, webhook, &mut headers, &mut url, &mut shown_url, &mut body)?;
+        }
+    }
+    sign(webhook, request, &body, now, &mut headers);
+    let method = spec.map_or("POST", |spec| spec.method.as_str());
+    Ok(Message {
+        method: method.parse().map_err(|_| Unsendable::Rule(format!("{method} is no method")))?,
+        url,
+        shown_headers: headers.0.iter().map(|header| Field::new(&header.name, &header.shown)).collect(),
+        headers: headers.0.into_iter().map(|header| (header.name, header.value)).collect(),
+        body,
+        shown_url,
+        to_own_url: spec.is_none_or(|spec| spec.path.is_empty()),
+    })
+}
+
+/// Path segments go below the URL's path, parameters behind its query; neither can leave the origin.
+fn extend_url(url: &mut Url, shown: &mut String, spec: &RequestSpec) {
+    if !spec.path.is_empty() {
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        for segment in &spec.path {
+            let segment = utf8_percent_encode(segment, SEGMENT).to_string();
+            path.push('/');
+            path.push_str(&segment);
+            if !shown.ends_with('/') {
+                shown.push('/');
+            }
+            shown.push_str(&segment);
+        }
+        url.set_path(&path);
+    }
+    for field in &spec.query {
+        add_query(url, shown, &field.name, &field.value, &field.value);
+    }
+}
+
+fn add_query(url: &mut Url, shown: &mut String, name: &str, value: &str, shown_value: &str) {
+    url.query_pairs_mut().append_pair(name, value);
+    let pair = |value: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+    shown.push(if shown.contains('?') { '&' } else { '?' });
+    // The stand-in for a secret is for people, so it is not encoded.
+    shown.push_str(&if value == shown_value { pair(value) } else { format!("{name}={shown_value}") });
+}
+
+fn place(
+    credential: &Credential,
+    webhook: &Webhook,
+    headers: &mut Headers,
+    url: &mut Url,
+    shown_url: &mut String,
+    body: &mut Bytes,
+) -> Result<(), Unsendable> {
+    use base64::Engine as _;
+    let value = credential
+        .resolve(|name| webhook.secrets.plugin.get(name).map(secrecy::ExposeSecret::expose_secret))
+        .map_err(|name| Unsendable::SecretMissing(name.to_owned()))?;
+    let shown = credential.shown();
+    match &credential.placement {
+        Placement::Bearer => headers.set("authorization", format!("Bearer {value}"), format!("Bearer {shown}")),
+        Placement::Basic { name } => {
+            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{value}"));
+            headers.set("authorization", format!("Basic {pair}"), format!("Basic {name}:{shown}"));
+        }
+        Placement::Header { name } => headers.set(name, value, shown),
+        Placement::Query { name } => add_query(url, shown_url, name, &value, &shown),
+        Placement::JsonBody { name } => {
+            let moved = || Unsendable::Rule(format!("the credential's place {name:?} is not in the body"));
+            let mut json = serde_json::from_slice(body).map_err(|_| moved())?;
+            insert_at(&mut json, name, value).map_err(|()| moved())?;
+            *body = Bytes::from(serde_json::to_vec(&json).expect("JSON serialises"));
+        }
+        Placement::FormBody { name } => {
+            let form = std::str::from_utf8(body).unwrap_or_default().to_owned();
+            let mut form = url::form_urlencoded::Serializer::new(form);
+            *body = Bytes::from(form.append_pair(name, &value).finish());
+        }
+    }
+    Ok(())
+}
+
+/// Standard Webhooks: over the exact bytes, with this attempt's time and every key that is valid now.
+fn sign(webhook: &Webhook, request: RequestId, body: &[u8], now: Millis, headers: &mut Headers) {
+    let (id, timestamp) = (request.to_string(), now.unix_seconds());
+    let valid = webhook.secrets.signing_keys.iter().filter(|key| key.expires_at.is_none_or(|expires| now < expires));
+    let signatures: Vec<String> = valid.map(|key| key.secret.sign(&id, timestamp, body)).collect();
+    headers.set_open("webhook-id", &id);
+    headers.set_open("webhook-timestamp", &timestamp.to_string());
+    headers.set_open("webhook-signature", &signatures.join(" "));
+}

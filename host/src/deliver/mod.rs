@@ -1,0 +1,17 @@
+//! From due work to a recorded result: dispatch, transform, send, record.
+
+mod attempt;
+mod client;
+mod dispatcher;
+mod guard;
+mod lanes;
+mod message;
+mod names;
+mod transform;
+mod watchers;
+
+pub use client::{Exchange, Sender, SenderError};
+pub use dispatcher::{Dispatcher, Parts};
+pub use guard::{Guard, URL_MAX_BYTES, UrlRefused};
+pub use lanes::Slot;
+pub use names::{FixedNames, Names};

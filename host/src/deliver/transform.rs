@@ -1,0 +1,248 @@
+//! From a delivery to its requests: run the plugin, check what it wants, fix it.
+
+use std::sync::Arc;
+
+use super::dispatcher::Dispatcher;
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{DeliveryStatus, Trigger};
+use crate::domain::plugin::PluginVersion;
+use crate::domain::retry::WAIT_MAX_MS;
+use crate::domain::rules::freeze;
+use crate::domain::webhook::{PluginUse, Webhook};
+use crate::sandbox::{Input, Loaded, Ran, RunFailure, Transformed, Used};
+use crate::store::{
+    ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, StoreError,
+};
+
+/// How long a delivery waits when no plugin thread is free.
+const BUSY_WAIT_MS: u64 = 250;
+/// Shortest wait that a plugin may ask for.
+const ASKED_WAIT_MIN_MS: u64 = 1000;
+/// A run that timed out or crashed is tried once more.
+const RUNS_MAX: u32 = 2;
+
+/// How a transformation ends.
+enum End {
+    Requests(Vec<crate::domain::request::FrozenRequest>),
+    Settled(DeliveryStatus, String),
+    Later { wait_ms: u64, counts: bool, reason: String },
+}
+
+impl Dispatcher {
+    pub(super) async fn transform(self: &Arc<Self>, work: ClaimedTransform) {
+        let ClaimedTransform { head, lease, attempts } = work;
+        let Some(webhook) = self.ready(&head, lease, head.id.uuid()).await else { return };
+        let Some(plugin) = head.configuration.plugin.clone() else {
+            self.settle(
+                &head,
+                lease,
+                DeliveryStatus::Failed,
+                "the delivery has no plugin to pass through".to_owned(),
+                None,
+            )
+            .await;
+            return;
+        };
+        let (end, run) = match self.run_plugin(&head, &webhook, &plugin).await {
+            Ok(Some((ran, version))) => {
+                let (end, failure) = self.judge(&webhook, &version, attempts, &ran);
+                (end, Some(run_json(&ran.used, failure.as_ref())))
+            }
+            Ok(None) => (
+                End::Later { wait_ms: BUSY_WAIT_MS, counts: false, reason: "waits for a plugin thread".to_owned() },
+                None,
+            ),
+            Err(failure) => {
+                let run = run_json(&Used::default(), Some(&failure));
+                (End::Settled(DeliveryStatus::Parked, failure.message), Some(run))
+            }
+        };
+        match end {
+            End::Requests(requests) => self.freeze_and_send(head, lease, requests, run.unwrap_or_default()).await,
+            End::Settled(status, reason) => self.settle(&head, lease, status, reason, run).await,
+            End::Later { wait_ms, counts, reason } => {
+                let due = self.parts.clock.now().plus(wait_ms);
+                let work = head.id.uuid();
+                self.postpone(Postpone { work, lease, due, reason: Some(reason), counts, run }).await;
+            }
+        }
+    }
+
+    /// The webhook, if work for it may go on now.
+    pub(super) async fn ready(&self, head: &DeliveryHead, lease: Lease, work: uuid::Uuid) -> Option<Arc<Webhook>> {
+        // A webhook that is gone took its open work with it.
+        let webhook = self.parts.store.subscriptions().webhook(head.webhook_id)?.clone();
+        if !webhook.state.is_enabled() && head.trigger != Trigger::Test {
+            let held = Postpone { work, lease, due: Millis::NEVER, reason: None, counts: false, run: None };
+            self.postpone(held).await;
+            return None;
+        }
+        Some(webhook)
+    }
+
+    /// Runs the plugin; none when no thread is free.
+    async fn run_plugin(
+        &self,
+        head: &DeliveryHead,
+        webhook: &Webhook,
+        plugin: &PluginUse,
+    ) -> Result<Option<(Ran, PluginVersion)>, RunFailure> {
+        let (loaded, version) = self.load(plugin).await?;
+        let input = Input {
+            event: head.event.clone(),
+            trigger: head.trigger,
+            delivery: head.id,
+            webhook: webhook.id,
+            webhook_name: webhook.name.clone(),
+            configuration: plugin.config.clone(),
+        };
+        Ok(self.parts.sandbox.run(loaded, input).await.ok().map(|ran| (ran, version)))
+    }
+
+    /// The plugin, compiled if it is not in memory.
+    async fn load(&self, plugin: &PluginUse) -> Result<(Arc<Loaded>, PluginVersion), RunFailure> {
+        let missing = || RunFailure {
+            code: "plugin.missing".to_owned(),
+            message: format!("the plugin {} {} is not there any more", plugin.name, plugin.version),
+            limit: None,
+        };
+        let unreadable =
+            |error: StoreError| RunFailure { code: "host.store".to_owned(), message: error.to_string(), limit: None };
+        if let Some(found) = self.parts.sandbox.loaded(plugin.version_id) {
+            return Ok(found);
+        }
+        let _one = self.compiling.acquire().await.map_err(|_| missing())?;
+        if let Some(found) = self.parts.sandbox.loaded(plugin.version_id) {
+            return Ok(found);
+        }
+        let (version, component) =
+            self.parts.store.component(plugin.version_id).await.map_err(unreadable)?.ok_or_else(missing)?;
+        let sandbox = self.parts.sandbox.clone();
+        let compiled =
+            tokio::task::spawn_blocking(move || sandbox.compile(&component)).await.map_err(|_| missing())??;
+        self.parts.sandbox.keep(version.clone(), compiled.clone());
+        Ok((compiled, version))
+    }
+
+    fn judge(&self, webhook: &Webhook, version: &PluginVersion, attempts: u32, ran: &Ran) -> (End, Option<RunFailure>) {
+        let parked =
+            |failure: RunFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
+        match &ran.result {
+            Ok(Transformed::Deliver(requests)) if requests.is_empty() => {
+                (End::Settled(DeliveryStatus::Skipped, "the plugin asked for no request".to_owned()), None)
+            }
+            Ok(Transformed::Deliver(requests)) => {
+                let own_query: Vec<String> =
+                    webhook.secrets.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+                let is_known = |name: &str| version.manifest.secrets.contains_key(name);
+                match freeze(requests.clone(), &self.parts.plugins.requests, &own_query, &is_known) {
+                    Ok(frozen) => (End::Requests(frozen), None),
+                    Err(broken) => parked(RunFailure::broken_rule(&broken)),
+                }
+            }
+            Ok(Transformed::Skip(reason)) => {
+                let reason: String = reason.chars().take(1024).collect();
+                (End::Settled(DeliveryStatus::Skipped, reason), None)
+            }
+            Ok(Transformed::Failed { code, message, retry_after_ms }) => {
+                let failure = RunFailure {
+                    code: "plugin.failed".to_owned(),
+                    message: format!("{code}: {message}").chars().take(2048).collect(),
+                    limit: None,
+                };
+                match retry_after_ms {
+                    Some(asked) => {
+                        let wait_ms = (*asked).clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
+                        (End::Later { wait_ms, counts: false, reason: failure.message.clone() }, Some(failure))
+                    }
+                    None => parked(failure),
+                }
+            }
+            Err(failure) if failure.is_worth_another_try() && attempts + 1 < RUNS_MAX => {
+                (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
+            }
+            Err(failure) => parked(failure.clone()),
+        }
+    }
+
+    async fn freeze_and_send(
+        self: &Arc<Self>,
+        head: DeliveryHead,
+        lease: Lease,
+        requests: Vec<crate::domain::request::FrozenRequest>,
+        run: String,
+    ) {
+        let leases: Vec<Lease> = requests.iter().map(|_| self.lease()).collect();
+        let frozen = self
+            .parts
+            .store
+            .freeze(Freeze {
+                delivery: head.id,
+                project: head.project,
+                webhook_id: head.webhook_id,
+                lease,
+                requests: requests.clone(),
+                leases: leases.iter().copied().map(Some).collect(),
+                run,
+                now: self.parts.clock.now(),
+            })
+            .await;
+        match frozen {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, delivery = %head.id, "requests cannot be stored; the lease will end");
+                return;
+            }
+        }
+        fail::fail_point!("after-freeze", |_| std::process::abort());
+        // In their order, one after the other: what the plugin put first arrives first.
+        for ((position, request), lease) in (0..).zip(requests).zip(leases) {
+            self.attempt(ClaimedSend {
+                request: head.id.request(position),
+                head: head.clone(),
+                content: LoadedRequest::Frozen(Box::new(request)),
+                lease,
+                attempts: 0,
+            })
+            .await;
+        }
+    }
+
+    async fn settle(
+        &self,
+        head: &DeliveryHead,
+        lease: Lease,
+        status: DeliveryStatus,
+        reason: String,
+        run: Option<String>,
+    ) {
+        let now = self.parts.clock.now();
+        match self.parts.store.settle(Settle { delivery: head.id, lease, status, reason, run, now }).await {
+            Ok(_) => self.settled(head.id, status),
+            Err(error) => {
+                tracing::error!(%error, delivery = %head.id, "a delivery cannot be settled; the lease will end")
+            }
+        }
+    }
+
+    pub(super) async fn postpone(&self, postpone: Postpone) {
+        let due = postpone.due;
+        match self.parts.store.postpone(postpone).await {
+            Ok(_) => self.due_at(due),
+            Err(error) => tracing::error!(%error, "work cannot be given back; the lease will end"),
+        }
+    }
+}
+
+/// How a run went, as it is kept with the delivery.
+fn run_json(used: &Used, error: Option<&RunFailure>) -> String {
+    let run = serde_json::json!({
+        "cpu_us": used.cpu_us,
+        "memory_bytes": used.memory_bytes,
+        "logs": used.logs,
+        "logs_dropped": used.logs_dropped,
+        "error": error,
+    });
+    run.to_string()
+}

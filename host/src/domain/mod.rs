@@ -1,0 +1,21 @@
+//! The rules of the field, as types and pure functions: no I/O, no clock, no randomness of its own.
+
+pub mod address;
+pub mod clock;
+pub mod credential;
+pub mod delivery;
+pub mod entropy;
+pub mod envelope;
+pub mod event;
+pub mod id;
+pub mod page;
+pub mod pattern;
+pub mod plugin;
+pub mod problem;
+pub mod redact;
+pub mod request;
+pub mod retry;
+pub mod rules;
+pub mod signature;
+pub mod token;
+pub mod webhook;

@@ -1,0 +1,224 @@
+//! Plugins: the manifest that each carries, and its versions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Millis;
+use super::id::{PluginVersionId, ProjectId};
+use super::pattern::Pattern;
+
+/// The component's custom section that holds the manifest.
+pub const MANIFEST_SECTION: &str = "hookwright:manifest";
+/// Most characters of a plugin's name, and of its version.
+pub const NAME_MAX_CHARS: usize = 64;
+
+/// What a plugin says of itself: JSON in the custom section [`MANIFEST_SECTION`], put there by
+/// `hookwright plugin build` from `plugin.toml` and `cases/`. Fields that this server does not know are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `[a-z0-9-]`, at most 64 characters.
+    pub name: String,
+    /// The version, like `1.2.0`; a version's bytes never change.
+    pub version: String,
+    /// One line on what it does.
+    #[serde(default)]
+    pub summary: String,
+    /// Where to read more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// The event types it understands.
+    #[serde(default)]
+    pub events: Vec<Pattern>,
+    /// JSON Schema of the configuration.
+    #[serde(default = "empty_object")]
+    pub config: serde_json::Value,
+    /// The secrets it wants, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, WantedSecret>,
+    /// When it wants to see answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<Interpreter>,
+    /// Golden cases: event and configuration, and the requests they must give.
+    #[serde(default)]
+    pub cases: Vec<serde_json::Value>,
+    /// Whatever else stands there.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+fn empty_object() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+/// A secret that a plugin wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedSecret {
+    /// What it is and where to get it.
+    #[serde(default)]
+    pub description: String,
+    /// Whether the plugin is useless without it.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// When a plugin wants to see answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpreter {
+    /// Statuses, like `200`, or classes, like `2xx`.
+    pub statuses: Vec<String>,
+}
+
+/// Why a manifest is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidManifest {
+    /// Not JSON of the right shape.
+    #[error("the manifest cannot be read: {0}")]
+    Shape(String),
+    /// Not a name.
+    #[error("`name` is 1 to 64 of a-z, 0-9 and -")]
+    Name,
+    /// Not a version.
+    #[error("`version` is like 1.2.0: three numbers, and perhaps a pre-release behind a -")]
+    Version,
+    /// Not a name of a secret.
+    #[error("the secret's name `{0}` is not 1 to 64 of a-z, 0-9, _ and -")]
+    SecretName(String),
+    /// Not a status.
+    #[error("`{0}` is neither a status like 404 nor a class like 4xx")]
+    Status(String),
+    /// Not a schema of an object.
+    #[error("`config` is not a JSON Schema of an object")]
+    Config,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidManifest> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|error| InvalidManifest::Shape(error.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Checks what the shape alone does not say.
+    pub fn check(&self) -> Result<(), InvalidManifest> {
+        let is_name = |text: &str, extra: &[u8]| {
+            (1..=NAME_MAX_CHARS).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra.contains(&b))
+        };
+        if !is_name(&self.name, b"-") {
+            return Err(InvalidManifest::Name);
+        }
+        if !is_version(&self.version) {
+            return Err(InvalidManifest::Version);
+        }
+        if let Some(name) = self.secrets.keys().find(|name| !is_name(name, b"-_")) {
+            return Err(InvalidManifest::SecretName(name.clone()));
+        }
+        let statuses = self.interpreter.iter().flat_map(|interpreter| &interpreter.statuses);
+        for status in statuses {
+            if !is_status(status) {
+                return Err(InvalidManifest::Status(status.clone()));
+            }
+        }
+        let is_object_schema =
+            self.config.as_object().is_some_and(|schema| schema.get("type").is_none_or(|kind| kind == "object"));
+        if is_object_schema { Ok(()) } else { Err(InvalidManifest::Config) }
+    }
+}
+
+fn is_version(text: &str) -> bool {
+    let (numbers, pre_release) = text.split_once('-').map_or((text, None), |(n, p)| (n, Some(p)));
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let numbers_fit = numbers.split('.').count() == 3 && numbers.split('.').all(number);
+    let pre_release_fits = pre_release.is_none_or(|text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+    });
+    text.len() <= NAME_MAX_CHARS && numbers_fit && pre_release_fits
+}
+
+fn is_status(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'1'..=b'5', b'x', b'x'] => true,
+        [b'1'..=b'5', b, c] => b.is_ascii_digit() && c.is_ascii_digit(),
+        _ => false,
+    }
+}
+
+/// SHA-256 of a component: what makes a version the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A version of a plugin without its bytes.
+#[derive(Debug, Clone)]
+pub struct PluginVersion {
+    /// Its id.
+    pub id: PluginVersionId,
+    /// The project that has it.
+    pub project: ProjectId,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What its bytes are.
+    pub digest: Digest,
+    /// How many bytes.
+    pub size_bytes: u64,
+    /// When it was uploaded.
+    pub created_at: Millis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_keeps_fields_it_does_not_know() {
+        let json = br#"{"name":"slack","version":"0.1.0","events":["ticket.*"],"later":{"x":1}}"#;
+        let manifest = Manifest::parse(json).unwrap();
+        assert_eq!(manifest.rest["later"]["x"], 1);
+        assert_eq!(serde_json::to_value(&manifest).unwrap()["later"]["x"], 1);
+    }
+
+    #[test]
+    fn names_versions_secrets_and_statuses_are_checked() {
+        let parse = |json: &str| Manifest::parse(json.as_bytes());
+        assert_eq!(parse(r#"{"name":"Slack","version":"0.1.0"}"#), Err(InvalidManifest::Name));
+        assert_eq!(parse(r#"{"name":"slack","version":"1"}"#), Err(InvalidManifest::Version));
+        assert!(parse(r#"{"name":"slack","version":"1.0.0-beta.1"}"#).is_ok());
+        assert!(matches!(
+            parse(r#"{"name":"a","version":"1.0.0","secrets":{"A B":{}}}"#),
+            Err(InvalidManifest::SecretName(_))
+        ));
+        assert!(matches!(
+            parse(r#"{"name":"a","version":"1.0.0","interpreter":{"statuses":["9xx"]}}"#),
+            Err(InvalidManifest::Status(_))
+        ));
+        assert_eq!(parse(r#"{"name":"a","version":"1.0.0","config":{"type":"array"}}"#), Err(InvalidManifest::Config));
+        assert!(matches!(parse("{"), Err(InvalidManifest::Shape(_))));
+    }
+}

@@ -1,0 +1,402 @@
+//! When to try again, and whether at all. Each rule is a line of `Rules` in the design's "By status".
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::clock::Millis;
+use super::delivery::{ErrorClass, Trigger};
+use super::webhook::OnUncertain;
+
+/// Most attempts that a schedule may have.
+pub const ATTEMPTS_MAX: usize = 50;
+/// Longest wait between two attempts, also when the receiver asks for more: 24 hours.
+pub const WAIT_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// Waits vary by this share up and down, so that retries of one outage do not come at once.
+const JITTER: f64 = 0.2;
+
+/// When to try: a wait in milliseconds before each attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Schedule(Vec<u64>);
+
+/// Why a schedule is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSchedule {
+    /// Too few or too many.
+    #[error("a schedule has 1 to {ATTEMPTS_MAX} attempts")]
+    Attempts,
+    /// Too long a wait.
+    #[error("a wait is at most {WAIT_MAX_MS} ms (24 hours)")]
+    Wait,
+    /// Not a factor.
+    #[error("`factor` is 1 to 100")]
+    Factor,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exponential {
+    initial_ms: u64,
+    factor: f64,
+    max_ms: u64,
+    attempts: usize,
+}
+
+impl Schedule {
+    /// A schedule of these waits before each attempt, the first one's among them.
+    pub fn list(waits_ms: Vec<u64>) -> Result<Self, InvalidSchedule> {
+        if waits_ms.is_empty() || waits_ms.len() > ATTEMPTS_MAX {
+            return Err(InvalidSchedule::Attempts);
+        }
+        if waits_ms.iter().any(|wait| *wait > WAIT_MAX_MS) {
+            return Err(InvalidSchedule::Wait);
+        }
+        Ok(Self(waits_ms))
+    }
+
+    /// At once, then waits that grow by `factor` from `initial_ms` up to `max_ms`.
+    pub fn exponential(initial_ms: u64, factor: f64, max_ms: u64, attempts: usize) -> Result<Self, InvalidSchedule> {
+        if !(1.0..=100.0).contains(&factor) {
+            return Err(InvalidSchedule::Factor);
+        }
+        if !(1..=ATTEMPTS_MAX).contains(&attempts) {
+            return Err(InvalidSchedule::Attempts);
+        }
+        if initial_ms > WAIT_MAX_MS || max_ms > WAIT_MAX_MS {
+            return Err(InvalidSchedule::Wait);
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "waits are bounded by 24 hours"
+        )]
+        let wait = |n: i32| ((initial_ms as f64 * factor.powi(n)).min(max_ms as f64)) as u64;
+        let growing = (0..i32::try_from(attempts).unwrap_or(i32::MAX) - 1).map(wait);
+        Self::list(std::iter::once(0).chain(growing).collect())
+    }
+
+    /// How many attempts there are.
+    pub fn attempts(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The wait before attempt `number` (from 1), without jitter; none when there is no such attempt.
+    pub fn wait_before(&self, number: u32) -> Option<u64> {
+        usize::try_from(number).ok()?.checked_sub(1).and_then(|index| self.0.get(index)).copied()
+    }
+}
+
+impl Default for Schedule {
+    /// The example of Standard Webhooks: ten attempts over three days.
+    fn default() -> Self {
+        const MINUTE: u64 = 60 * 1000;
+        const HOUR: u64 = 60 * MINUTE;
+        Self(vec![0, 5000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR])
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By hand, so that a mistake inside is told at its own field.
+        struct Forms;
+
+        impl<'de> Visitor<'de> for Forms {
+            type Value = Schedule;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of waits in ms, or {initial_ms, factor, max_ms, attempts}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut waits: A) -> Result<Schedule, A::Error> {
+                let mut list = Vec::new();
+                while let Some(wait) = waits.next_element()? {
+                    list.push(wait);
+                }
+                Schedule::list(list).map_err(serde::de::Error::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Schedule, A::Error> {
+                let e = Exponential::deserialize(MapAccessDeserializer::new(map))?;
+                Schedule::exponential(e.initial_ms, e.factor, e.max_ms, e.attempts).map_err(serde::de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+/// A wait with jitter; `entropy` spreads it evenly over ±20 %.
+pub fn jittered(wait_ms: u64, entropy: u32) -> u64 {
+    let share = f64::from(entropy) / f64::from(u32::MAX);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "waits are bounded by 24 hours"
+    )]
+    let wait = (wait_ms as f64 * (1.0 - JITTER + 2.0 * JITTER * share)) as u64;
+    wait
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds or an HTTP date, as a wait from `now`, at most 24 hours.
+pub fn retry_after_ms(value: &str, now: Millis) -> Option<u64> {
+    let value = value.trim();
+    let wait = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit are simply very long.
+        value.parse::<u64>().map_or(u64::MAX, |seconds| seconds.saturating_mul(1000))
+    } else {
+        let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+        Millis(date.timestamp_millis()).since(now)
+    };
+    Some(wait.min(WAIT_MAX_MS))
+}
+
+/// How an attempt ended, as far as the next step depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The receiver answered.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// The wait it asked for in milliseconds, already bounded.
+        retry_after_ms: Option<u64>,
+    },
+    /// No answer.
+    Broken {
+        /// Why.
+        class: ErrorClass,
+        /// Whether the receiver may have got the request.
+        body_sent: bool,
+    },
+}
+
+/// What the next step depends on besides the ending.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// When to try.
+    pub schedule: &'a Schedule,
+    /// The attempt that ended, from 1.
+    pub attempt: u32,
+    /// Why the delivery exists.
+    pub trigger: Trigger,
+    /// Whether a plugin made the request.
+    pub by_plugin: bool,
+    /// Whether it went to the webhook's own URL, not below it.
+    pub to_own_url: bool,
+    /// What to do when nobody knows whether it arrived.
+    pub on_uncertain: OnUncertain,
+}
+
+/// What happens to a request after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextStep {
+    /// It arrived.
+    Succeeded,
+    /// Try again after so many milliseconds.
+    Retry {
+        /// The wait.
+        wait_ms: u64,
+    },
+    /// It did not arrive and will not.
+    Failed {
+        /// Why, for people.
+        reason: String,
+        /// Whether the webhook's destination is gone.
+        disable: bool,
+    },
+    /// It may have arrived and is not tried again by itself.
+    Uncertain,
+    /// It may have arrived; a person decides.
+    Held,
+}
+
+enum ByStatus {
+    Done,
+    Retry,
+    Final,
+    Gone,
+}
+
+/// The rules by status: 2xx is done; 408, 425, 429 and 5xx retry; 3xx is never followed. Other 3xx and 4xx are retried
+/// without a plugin (Standard Webhooks: only 2xx is success); with one, what no repetition would change is
+/// final. 410 says that the destination is gone, when it was the webhook's own URL.
+fn by_status(status: u16, by_plugin: bool, to_own_url: bool) -> ByStatus {
+    match status {
+        200..=299 => ByStatus::Done,
+        410 if to_own_url => ByStatus::Gone,
+        410 => ByStatus::Final,
+        400 | 404 | 405 | 409 | 413 | 415 | 422 if by_plugin => ByStatus::Final,
+        _ => ByStatus::Retry,
+    }
+}
+
+/// What happens after an attempt. `entropy` makes the jitter.
+pub fn next_step(situation: Situation<'_>, ending: &Ending, entropy: u32) -> NextStep {
+    let again = |asked_ms: Option<u64>, because: String| {
+        let wait = situation.trigger.retries().then(|| situation.schedule.wait_before(situation.attempt + 1)).flatten();
+        match wait {
+            // A receiver may ask for a longer wait, never for a shorter one than the schedule's.
+            Some(wait_ms) => NextStep::Retry { wait_ms: jittered(wait_ms, entropy).max(asked_ms.unwrap_or(0)) },
+            None => NextStep::Failed { reason: because, disable: false },
+        }
+    };
+    match *ending {
+        Ending::Answered { status, retry_after_ms } => {
+            match by_status(status, situation.by_plugin, situation.to_own_url) {
+                ByStatus::Done => NextStep::Succeeded,
+                ByStatus::Retry => {
+                    again(retry_after_ms, format!("the last of {} attempts was answered {status}", situation.attempt))
+                }
+                ByStatus::Final => NextStep::Failed {
+                    reason: format!("answered {status}, which no repetition would change"),
+                    disable: false,
+                },
+                ByStatus::Gone => {
+                    NextStep::Failed { reason: "answered 410: the destination is gone".to_owned(), disable: true }
+                }
+            }
+        }
+        Ending::Broken { body_sent: true, .. } if situation.on_uncertain == OnUncertain::Hold => NextStep::Held,
+        Ending::Broken { class, body_sent } => {
+            match again(None, format!("the last of {} attempts ended with {class}", situation.attempt)) {
+                NextStep::Failed { .. } if body_sent => NextStep::Uncertain,
+                step => step,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MIDDLE: u32 = u32::MAX / 2;
+
+    fn situation(schedule: &Schedule) -> Situation<'_> {
+        Situation {
+            schedule,
+            attempt: 1,
+            trigger: Trigger::Event,
+            by_plugin: false,
+            to_own_url: true,
+            on_uncertain: OnUncertain::Retry,
+        }
+    }
+
+    fn answered(status: u16) -> Ending {
+        Ending::Answered { status, retry_after_ms: None }
+    }
+
+    #[test]
+    fn by_status_without_a_plugin_only_2xx_is_success_and_all_else_retries() {
+        let schedule = Schedule::default();
+        for status in [200, 201, 204, 299] {
+            assert_eq!(next_step(situation(&schedule), &answered(status), MIDDLE), NextStep::Succeeded);
+        }
+        for status in [301, 304, 400, 401, 404, 408, 425, 429, 500, 503, 599] {
+            let step = next_step(situation(&schedule), &answered(status), MIDDLE);
+            assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn by_status_with_a_plugin_what_no_repetition_changes_is_final() {
+        let schedule = Schedule::default();
+        let situation = Situation { by_plugin: true, ..situation(&schedule) };
+        for status in [400, 404, 405, 409, 413, 415, 422] {
+            let step = next_step(situation, &answered(status), MIDDLE);
+            assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{status}: {step:?}");
+        }
+        for status in [401, 403, 408, 425, 429, 500, 302] {
+            let step = next_step(situation, &answered(status), MIDDLE);
+            assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn gone_disables_at_the_own_url_and_is_final_below_it() {
+        let schedule = Schedule::default();
+        let own = next_step(situation(&schedule), &answered(410), MIDDLE);
+        assert!(matches!(own, NextStep::Failed { disable: true, .. }), "{own:?}");
+        let below = next_step(Situation { to_own_url: false, ..situation(&schedule) }, &answered(410), MIDDLE);
+        assert!(matches!(below, NextStep::Failed { disable: false, .. }), "{below:?}");
+    }
+
+    #[test]
+    fn attempts_end_with_the_schedule() {
+        let schedule = Schedule::list(vec![0, 10]).unwrap();
+        let last = Situation { attempt: 2, ..situation(&schedule) };
+        assert!(matches!(next_step(last, &answered(500), MIDDLE), NextStep::Failed { disable: false, .. }));
+    }
+
+    #[test]
+    fn retry_after_lengthens_a_wait_and_never_shortens_it() {
+        let schedule = Schedule::default();
+        let step =
+            |ms| next_step(situation(&schedule), &Ending::Answered { status: 503, retry_after_ms: Some(ms) }, MIDDLE);
+        assert_eq!(step(60_000), NextStep::Retry { wait_ms: 60_000 });
+        assert!(matches!(step(1), NextStep::Retry { wait_ms: 4990..=5010 }), "{:?}", step(1));
+    }
+
+    #[test]
+    fn retry_after_takes_seconds_and_dates_up_to_a_day() {
+        let now = Millis::parse("2026-01-31T12:00:00Z").unwrap();
+        assert_eq!(retry_after_ms("120", now), Some(120_000));
+        assert_eq!(retry_after_ms("0", now), Some(0));
+        assert_eq!(retry_after_ms("1000000000", now), Some(WAIT_MAX_MS));
+        assert_eq!(retry_after_ms("99999999999999999999999", now), Some(WAIT_MAX_MS));
+        assert_eq!(retry_after_ms("Sat, 31 Jan 2026 12:00:30 GMT", now), Some(30_000));
+        assert_eq!(retry_after_ms("Fri, 30 Jan 2026 12:00:00 GMT", now), Some(0));
+        assert_eq!(retry_after_ms("soon", now), None);
+        assert_eq!(retry_after_ms("-5", now), None);
+    }
+
+    #[test]
+    fn uncertain_is_retried_or_held_as_the_webhook_says() {
+        let schedule = Schedule::default();
+        let lost = Ending::Broken { class: ErrorClass::Timeout, body_sent: true };
+        assert!(matches!(next_step(situation(&schedule), &lost, MIDDLE), NextStep::Retry { .. }));
+        let hold = Situation { on_uncertain: OnUncertain::Hold, ..situation(&schedule) };
+        assert_eq!(next_step(hold, &lost, MIDDLE), NextStep::Held);
+        let refused = Ending::Broken { class: ErrorClass::Connect, body_sent: false };
+        assert!(matches!(next_step(hold, &refused, MIDDLE), NextStep::Retry { .. }));
+        let last = Situation { attempt: 10, ..situation(&schedule) };
+        assert_eq!(next_step(last, &lost, MIDDLE), NextStep::Uncertain);
+    }
+
+    #[test]
+    fn what_a_person_waits_for_is_not_retried() {
+        let schedule = Schedule::default();
+        for trigger in [Trigger::Manual, Trigger::Test] {
+            let step = next_step(Situation { trigger, ..situation(&schedule) }, &answered(500), MIDDLE);
+            assert!(matches!(step, NextStep::Failed { .. }), "{trigger}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_a_list_or_exponential() {
+        let read = |text: &str| serde_json::from_str::<Schedule>(text);
+        assert_eq!(read("[0, 50]").unwrap(), Schedule(vec![0, 50]));
+        let exponential = r#"{"initial_ms": 1000, "factor": 2, "max_ms": 3000, "attempts": 4}"#;
+        assert_eq!(read(exponential).unwrap(), Schedule(vec![0, 1000, 2000, 3000]));
+        for bad in
+            ["[]", "[86400001]", r#"{"initial_ms":1}"#, r#"{"initial_ms":1,"factor":0.5,"max_ms":1,"attempts":2}"#]
+        {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(Schedule::list(vec![0; ATTEMPTS_MAX]).is_ok());
+        assert_eq!(Schedule::list(vec![0; ATTEMPTS_MAX + 1]), Err(InvalidSchedule::Attempts));
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_a_fifth(wait in 0..WAIT_MAX_MS, entropy: u32) {
+            let jittered = jittered(wait, entropy);
+            prop_assert!(jittered + 1 >= wait * 8 / 10 && jittered <= wait * 12 / 10 + 1);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A registered webhook: what it wants, where it goes, and what only the server may know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::clock::Millis;
+use super::event::Field;
+use super::id::{PluginVersionId, ProjectId, WebhookId};
+use super::pattern::Pattern;
+use super::redact::Redactor;
+use super::retry::Schedule;
+use super::signature::SigningSecret;
+
+/// How a delivery's body is encoded when no plugin makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentType {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded` with the JSON in `payload`, as GitHub does.
+    Form,
+}
+
+/// What a delivery's body holds when no plugin makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Envelope {
+    /// `{"type","timestamp","data"}` (Standard Webhooks).
+    #[default]
+    Standard,
+    /// The provider's payload, byte for byte.
+    Raw,
+}
+
+/// What happens when nobody knows whether a request arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUncertain {
+    /// Send it again.
+    #[default]
+    Retry,
+    /// Wait for a person.
+    Hold,
+}
+
+/// Whether a webhook gets events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It does.
+    Enabled,
+    /// It does not, for this reason.
+    Disabled {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+impl State {
+    /// Whether events are delivered.
+    pub fn is_enabled(&self) -> bool {
+        matches!(self, Self::Enabled)
+    }
+}
+
+/// The plugin that a webhook's events pass through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginUse {
+    /// The version that runs.
+    pub version_id: PluginVersionId,
+    /// Its name, for people.
+    pub name: String,
+    /// Its version, for people.
+    pub version: String,
+    /// Configuration: a JSON object as text.
+    pub config: String,
+}
+
+/// What is fixed when a delivery is made. Revisions are kept, so that open deliveries and the log know theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// Grows with each change; from 1.
+    pub revision: i64,
+    /// How bodies are encoded.
+    pub content_type: ContentType,
+    /// What bodies hold.
+    pub envelope: Envelope,
+    /// What events pass through.
+    pub plugin: Option<PluginUse>,
+}
+
+/// One way to sign, with the time after which it is no longer used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SigningKey {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// Signs until then; for ever when absent.
+    pub expires_at: Option<Millis>,
+}
+
+/// All of a webhook that is sealed at rest and never comes back from the API.
+#[derive(Clone)]
+pub struct Secrets {
+    /// The URL: its path and query often are the credential.
+    pub url: Url,
+    /// Signing keys, newest first; at least one.
+    pub signing_keys: Vec<SigningKey>,
+    /// Sent as `Authorization: Bearer`.
+    pub bearer_token: Option<SecretString>,
+    /// Headers of the webhook.
+    pub headers: Vec<(String, SecretString)>,
+    /// Secrets for the plugin's credentials, by name.
+    pub plugin: BTreeMap<String, SecretString>,
+}
+
+impl Secrets {
+    /// Every secret with the name that stands for it in logs, for redaction.
+    pub fn named(&self) -> Vec<(String, Vec<u8>)> {
+        let mut named = Vec::new();
+        let mut add = |name: &str, value: &str| named.push((name.to_owned(), value.as_bytes().to_vec()));
+        for key in &self.signing_keys {
+            let text = key.secret.to_text();
+            add("signing_secret", &text);
+            add("signing_secret", text.trim_start_matches("whsec_"));
+        }
+        if let Some(token) = &self.bearer_token {
+            add("bearer_token", token.expose_secret());
+        }
+        for (name, value) in &self.headers {
+            add(&format!("header {name}"), value.expose_secret());
+        }
+        for (name, value) in &self.plugin {
+            add(name, value.expose_secret());
+        }
+        let path_and_query = &self.url[url::Position::BeforePath..];
+        if path_and_query.len() > 1 {
+            add("url", path_and_query);
+            add("url", path_and_query.trim_start_matches('/'));
+        }
+        for segment in self.url.path_segments().into_iter().flatten().filter(|segment| segment.len() >= 16) {
+            add("url", segment);
+        }
+        for (_, value) in self.url.query_pairs() {
+            add("url", &value);
+        }
+        for key in &self.signing_keys {
+            named.push(("signing_secret".to_owned(), key.secret.key().to_vec()));
+        }
+        named
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
+/// A registered webhook.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// Its owner's own id for it, unique in the project.
+    pub external_id: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// More about it.
+    pub description: Option<String>,
+    /// Names and values for programs.
+    pub labels: BTreeMap<String, String>,
+    /// Which events it wants.
+    pub events: Vec<Pattern>,
+    /// Whether it gets events.
+    pub state: State,
+    /// What is fixed when a delivery is made.
+    pub configuration: Arc<Configuration>,
+    /// When to try again; the server's default when absent.
+    pub retry: Option<Schedule>,
+    /// Time for one attempt in milliseconds; the server's default when absent.
+    pub timeout_ms: Option<u64>,
+    /// What happens when nobody knows whether a request arrived.
+    pub on_uncertain: OnUncertain,
+    /// What only the server may know.
+    pub secrets: Secrets,
+    /// Finds those in what receivers answer.
+    pub redactor: Arc<Redactor>,
+    /// Grows with each change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was last changed.
+    pub updated_at: Millis,
+}
+
+impl Webhook {
+    /// Whether it wants events of this type.
+    pub fn wants(&self, event_type: &super::pattern::EventType) -> bool {
+        self.events.iter().any(|pattern| pattern.matches(event_type))
+    }
+
+    /// The URL as people may see it: whatever stands behind the origin is masked.
+    pub fn masked_url(&self) -> String {
+        mask_url(&self.secrets.url)
+    }
+
+    /// Headers as people may see them.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets.headers.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// What stands for a secret that is not shown.
+pub const MASK: &str = "••••";
+
+/// A URL with everything behind its origin masked.
+pub fn mask_url(url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    if &url[url::Position::BeforePath..] == "/" { format!("{origin}/") } else { format!("{origin}/{MASK}") }
+}
+
+/// Headers that neither a webhook nor a plugin nor a credential may set, because they belong to the connection,
+/// to intermediaries or to the signature.
+pub fn is_reserved_header(name: &str) -> bool {
+    const EXACT: [&str; 13] = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "content-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "cookie",
+        "forwarded",
+        "http2-settings",
+    ];
+    const PREFIXES: [&str; 4] = ["proxy-", "x-forwarded-", "webhook-", "x-hub-signature"];
+    let name = name.to_ascii_lowercase();
+    EXACT.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a text can be a header's name (RFC 9110 token).
+pub fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Whether a text can be a header's value: visible ASCII, space and tab.
+pub fn is_header_value(value: &str) -> bool {
+    value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b))
+}
+
+/// A header of a webhook: name and value, checked.
+pub fn check_header(field: &Field) -> Result<(), String> {
+    if !is_header_name(&field.name) {
+        return Err("a header's name is letters, digits and -".to_owned());
+    }
+    if is_reserved_header(&field.name) {
+        return Err(format!("the header `{}` is set by the server", field.name));
+    }
+    if !is_header_value(&field.value) {
+        return Err("a header's value is visible ASCII without line breaks".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_masked_behind_its_origin() {
+        let masked = |url: &str| mask_url(&Url::parse(url).unwrap());
+        assert_eq!(masked("https://hooks.slack.com/services/T0/B0/x"), format!("https://hooks.slack.com/{MASK}"));
+        assert_eq!(masked("https://example.com:8443/?key=1"), format!("https://example.com:8443/{MASK}"));
+        assert_eq!(masked("https://example.com"), "https://example.com/");
+    }
+
+    #[test]
+    fn headers_of_the_connection_and_the_signature_are_reserved() {
+        for name in ["Host", "content-length", "Proxy-Authorization", "webhook-id", "X-Hub-Signature-256", "Cookie"] {
+            assert!(is_reserved_header(name), "{name}");
+        }
+        assert!(!is_reserved_header("X-Team"));
+        assert!(check_header(&Field::new("X-Team", "a\r\nb")).is_err());
+        assert!(check_header(&Field::new("X Team", "a")).is_err());
+    }
+}

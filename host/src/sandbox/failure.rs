@@ -1,0 +1,117 @@
+//! What can go wrong in a run, in words for the plugin's author.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::domain::rules::BrokenRule;
+
+/// Most frames of a trap that are shown.
+const FRAMES_MAX: usize = 8;
+
+/// Why a run has no result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct RunFailure {
+    /// `plugin.timeout`, `plugin.out_of_memory`, `plugin.crashed`, `plugin.output_too_large`, `plugin.bad_output`,
+    /// `plugin.incompatible` or `plugin.failed`.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// The limit that was reached, with what was used and what is allowed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitHit>,
+}
+
+/// A limit that was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitHit {
+    /// The setting's name.
+    pub limit: String,
+    /// What was used or asked for.
+    pub used: u64,
+    /// What is allowed.
+    pub allowed: u64,
+}
+
+/// A limit that a running plugin reached: how the engine hands it back to us.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(super) enum Reached {
+    #[error("the plugin used {used} ms of CPU time; allowed are {allowed}")]
+    CpuMs { used: u64, allowed: u64 },
+    #[error("the plugin ran for {used} ms without getting enough of a processor; allowed are {allowed}")]
+    WallMs { used: u64, allowed: u64 },
+    #[error("the plugin asked for {used} bytes of memory; allowed are {allowed}")]
+    MemoryBytes { used: u64, allowed: u64 },
+    #[error("the plugin asked for {used} table elements; allowed are {allowed}")]
+    TableElements { used: u64, allowed: u64 },
+}
+
+impl RunFailure {
+    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), limit: None }
+    }
+
+    fn limit(code: &str, message: String, limit: &str, used: u64, allowed: u64) -> Self {
+        let limit = Some(LimitHit { limit: limit.to_owned(), used, allowed });
+        Self { code: code.to_owned(), message, limit }
+    }
+
+    /// Whether the same input might do better a second time.
+    pub fn is_worth_another_try(&self) -> bool {
+        matches!(self.code.as_str(), "plugin.timeout" | "plugin.crashed")
+    }
+
+    /// The plugin broke a rule for requests.
+    pub fn broken_rule(broken: &BrokenRule) -> Self {
+        let limit = broken.limit.map(|(used, allowed)| LimitHit { limit: broken.rule.to_owned(), used, allowed });
+        Self { code: "plugin.bad_output".to_owned(), message: broken.to_string(), limit }
+    }
+
+    /// The engine ended the run.
+    pub(super) fn from_engine(error: &wasmtime::Error, result_bytes: usize) -> Self {
+        if let Some(reached) = error.downcast_ref::<Reached>() {
+            let message = reached.to_string();
+            return match *reached {
+                Reached::CpuMs { used, allowed } => Self::limit("plugin.timeout", message, "cpu_ms", used, allowed),
+                Reached::WallMs { used, allowed } => Self::limit("plugin.timeout", message, "wall_ms", used, allowed),
+                Reached::MemoryBytes { used, allowed } => {
+                    Self::limit("plugin.out_of_memory", message, "memory_bytes", used, allowed)
+                }
+                Reached::TableElements { used, allowed } => {
+                    Self::limit("plugin.out_of_memory", message, "table_elements", used, allowed)
+                }
+            };
+        }
+        if let Some(trap) = error.downcast_ref::<Trap>() {
+            return Self::new("plugin.crashed", format!("the plugin trapped: {trap}{}", frames(error)));
+        }
+        let text = format!("{error:#}");
+        // The engine has no type for this one.
+        if text.contains("fuel allocated for hostcalls") {
+            let message = format!("the plugin's result is larger than {result_bytes} bytes");
+            let allowed = result_bytes as u64;
+            return Self::limit("plugin.output_too_large", message, "result_bytes", allowed + 1, allowed);
+        }
+        Self::new("plugin.crashed", format!("the plugin could not be run: {text}"))
+    }
+}
+
+fn frames(error: &wasmtime::Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let names: Vec<String> = backtrace
+        .frames()
+        .iter()
+        .filter_map(wasmtime::FrameInfo::func_name)
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+        .filter(|name| !is_machinery(name))
+        .take(FRAMES_MAX)
+        .collect();
+    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
+}
+
+/// Frames of the language's own machinery say nothing to an author.
+fn is_machinery(name: &str) -> bool {
+    ["core::", "std::", "alloc::", "__rust", "rust_", "hookwright_sdk::", "wit_bindgen", "cabi_", "__wasm"]
+        .iter()
+        .any(|prefix| name.trim_start_matches('<').starts_with(prefix))
+}

@@ -1,0 +1,92 @@
+//! The threads that plugins run on: a plugin takes time from other plugins only, never from API or deliveries.
+
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::queue::FairQueue;
+use crate::domain::id::WebhookId;
+
+/// Too many runs wait already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many plugin runs wait for a thread")]
+pub struct Busy;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+struct Shared {
+    queue: Mutex<(FairQueue<WebhookId, Job>, bool)>,
+    work: Condvar,
+}
+
+pub(super) struct Workers {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workers").finish_non_exhaustive()
+    }
+}
+
+impl Workers {
+    pub(super) fn start(threads: usize, queue: usize) -> Self {
+        let shared = Arc::new(Shared { queue: Mutex::new((FairQueue::new(queue), false)), work: Condvar::new() });
+        for number in 0..threads {
+            let shared = shared.clone();
+            std::thread::Builder::new()
+                .name(format!("plugin-{number}"))
+                .spawn(move || work(&shared))
+                .expect("a thread can be started at start");
+        }
+        Self { shared }
+    }
+
+    /// Runs `job` on one of the threads, in its key's turn.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        key: WebhookId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            // Who no longer waits needs no run.
+            if !reply.is_closed() {
+                let _ = reply.send(job());
+            }
+        });
+        self.shared.queue.lock().0.push(key, job).map_err(|_| Busy)?;
+        self.shared.work.notify_one();
+        // A thread that died with the job counts as one that was never free.
+        answer.await.map_err(|_| Busy)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.shared.queue.lock().1 = true;
+        self.shared.work.notify_all();
+    }
+}
+
+fn work(shared: &Shared) {
+    loop {
+        let job = {
+            let mut queue = shared.queue.lock();
+            loop {
+                if let Some(job) = queue.0.pop() {
+                    break job;
+                }
+                if queue.1 {
+                    return;
+                }
+                shared.work.wait(&mut queue);
+            }
+        };
+        // A bug of ours in one run must not take the thread from all others.
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+            tracing::error!("a plugin run panicked in the host");
+        }
+    }
+}

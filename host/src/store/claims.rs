@@ -1,0 +1,341 @@
+//! Open work: claimed under a lease, by webhook, so that no webhook's backlog stands in another's way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+
+use super::events::EventRow;
+use super::record::{Lease, WorkKind};
+use super::{Store, StoreError};
+use crate::domain::clock::Millis;
+use crate::domain::delivery::Trigger;
+use crate::domain::event::Event;
+use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, RequestId, WebhookId};
+use crate::domain::request::FrozenRequest;
+use crate::domain::webhook::{Configuration, ContentType, Envelope, PluginUse};
+
+/// What a claim asks for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Now.
+    pub now: Millis,
+    /// The lease to be given.
+    pub lease: Lease,
+    /// Most work in all.
+    pub total: usize,
+    /// Most work of one webhook, counting what is in hand.
+    pub per_webhook: usize,
+    /// How much of each webhook is in hand already.
+    pub in_hand: HashMap<WebhookId, usize>,
+}
+
+/// When it makes sense to claim again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// The earliest time at which more is due; none when nothing is open.
+    pub next_due: Option<Millis>,
+    /// Whether work that is due was left for want of room.
+    pub left: bool,
+}
+
+#[derive(Debug, FromRow)]
+pub(super) struct ClaimedRow {
+    id: Uuid,
+    kind: i64,
+    attempts: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) rows: Vec<ClaimedRow>,
+    pub(super) outlook: Outlook,
+}
+
+/// What every kind of work knows of its delivery.
+#[derive(Debug, Clone)]
+pub struct DeliveryHead {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Its webhook.
+    pub webhook_id: WebhookId,
+    /// Why it was made.
+    pub trigger: Trigger,
+    /// The event.
+    pub event: Arc<Event>,
+    /// The webhook's configuration when the delivery was made.
+    pub configuration: Arc<Configuration>,
+}
+
+/// A delivery to transform.
+#[derive(Debug, Clone)]
+pub struct ClaimedTransform {
+    /// The delivery.
+    pub head: DeliveryHead,
+    /// The lease on it.
+    pub lease: Lease,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// What a request is.
+#[derive(Debug, Clone)]
+pub enum LoadedRequest {
+    /// It follows from event and configuration.
+    Plain,
+    /// A plugin made it.
+    Frozen(Box<FrozenRequest>),
+}
+
+/// A request to send.
+#[derive(Debug, Clone)]
+pub struct ClaimedSend {
+    /// The delivery.
+    pub head: DeliveryHead,
+    /// The request.
+    pub request: RequestId,
+    /// What it is.
+    pub content: LoadedRequest,
+    /// The lease on it.
+    pub lease: Lease,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Claimed work.
+#[derive(Debug, Clone)]
+pub enum ClaimedWork {
+    /// A delivery to transform.
+    Transform(ClaimedTransform),
+    /// A request to send.
+    Send(ClaimedSend),
+}
+
+pub(super) async fn insert_work(
+    conn: &mut SqliteConnection,
+    id: Uuid,
+    kind: WorkKind,
+    project: ProjectId,
+    webhook: WebhookId,
+    due: Millis,
+    lease: Option<Lease>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, lease_token, attempts)
+         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+    )
+    .bind(id)
+    .bind(kind.number())
+    .bind(project.uuid())
+    .bind(webhook.uuid())
+    .bind(lease.map_or(due.0, |lease| lease.until.0))
+    .bind(lease.map(|lease| lease.token))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Walks the heads of the webhooks that have open work (never all that is due), and claims from each.
+pub(super) async fn claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<Claimed, StoreError> {
+    let heads: Vec<(Uuid, i64)> = sqlx::query_as(
+        "WITH RECURSIVE heads (webhook_id) AS (
+             SELECT min(webhook_id) FROM open_work
+             UNION ALL
+             SELECT (SELECT min(w.webhook_id) FROM open_work w WHERE w.webhook_id > heads.webhook_id)
+             FROM heads WHERE heads.webhook_id IS NOT NULL
+         )
+         SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
+         FROM heads h WHERE h.webhook_id IS NOT NULL",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut rows: Vec<ClaimedRow> = Vec::new();
+    let mut outlook = Outlook { next_due: None, left: false };
+    // The webhooks with the least in hand come first, so that a busy one does not take all the room.
+    let mut due = Vec::new();
+    for (webhook, due_at) in heads {
+        if due_at > claim.now.0 {
+            if due_at < Millis::NEVER.0 {
+                note_due(&mut outlook, Millis(due_at));
+            }
+            continue;
+        }
+        let in_hand = claim.in_hand.get(&WebhookId::from_uuid(webhook)).copied().unwrap_or(0);
+        due.push((in_hand, due_at, webhook));
+    }
+    due.sort_unstable();
+    let share = claim.total.div_ceil(due.len().max(1));
+    for (in_hand, _, webhook) in due {
+        let room = claim.per_webhook.saturating_sub(in_hand).min(share).min(claim.total - rows.len());
+        if room == 0 {
+            outlook.left = true;
+            continue;
+        }
+        let claimed: Vec<ClaimedRow> = sqlx::query_as(
+            "UPDATE open_work SET lease_token = $1, due_at = $2
+             WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)
+             RETURNING id, kind, attempts",
+        )
+        .bind(claim.lease.token)
+        .bind(claim.lease.until.0)
+        .bind(webhook)
+        .bind(claim.now.0)
+        .bind(i64::try_from(room).unwrap_or(i64::MAX))
+        .fetch_all(&mut *conn)
+        .await?;
+        if claimed.len() == room {
+            outlook.left = true;
+        } else {
+            let next: Option<i64> = sqlx::query_scalar("SELECT min(due_at) FROM open_work WHERE webhook_id = $1")
+                .bind(webhook)
+                .fetch_one(&mut *conn)
+                .await?;
+            if let Some(next) = next.filter(|next| *next < Millis::NEVER.0) {
+                note_due(&mut outlook, Millis(next));
+            }
+        }
+        rows.extend(claimed);
+    }
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(Claimed { rows, outlook })
+}
+
+fn note_due(outlook: &mut Outlook, due: Millis) {
+    outlook.next_due = Some(outlook.next_due.map_or(due, |next| next.min(due)));
+}
+
+#[derive(Debug, FromRow)]
+struct HeadRow {
+    webhook_id: Uuid,
+    trigger_kind: String,
+    revision: i64,
+    content_type: String,
+    envelope: String,
+    plugin_version_id: Option<Uuid>,
+    plugin_config: Option<String>,
+    plugin_name: Option<String>,
+    plugin_version: Option<String>,
+    #[sqlx(flatten)]
+    event: EventRow,
+}
+
+impl HeadRow {
+    fn into_head(self, id: DeliveryId) -> Result<DeliveryHead, StoreError> {
+        let corrupt = |table, column| StoreError::Corrupt { table, column, id: id.to_string() };
+        let configuration = configuration(
+            self.revision,
+            &self.content_type,
+            &self.envelope,
+            (self.plugin_version_id, self.plugin_config, self.plugin_name, self.plugin_version),
+        )
+        .ok_or_else(|| corrupt("webhook_configurations", "content_type"))?;
+        let event = self.event.into_event()?;
+        Ok(DeliveryHead {
+            id,
+            project: event.project,
+            webhook_id: WebhookId::from_uuid(self.webhook_id),
+            trigger: Trigger::parse(&self.trigger_kind).ok_or_else(|| corrupt("webhook_deliveries", "trigger_kind"))?,
+            event: Arc::new(event),
+            configuration: Arc::new(configuration),
+        })
+    }
+}
+
+/// The columns of a plugin's use: version, configuration, and its name and version for people.
+pub(super) type PluginColumns = (Option<Uuid>, Option<String>, Option<String>, Option<String>);
+
+/// A configuration from its columns.
+pub(super) fn configuration(
+    revision: i64,
+    content_type: &str,
+    envelope: &str,
+    plugin: PluginColumns,
+) -> Option<Configuration> {
+    let plugin = match plugin {
+        (Some(id), Some(config), Some(name), Some(version)) => {
+            Some(PluginUse { version_id: PluginVersionId::from_uuid(id), name, version, config })
+        }
+        _ => None,
+    };
+    let content_type = match content_type {
+        "json" => ContentType::Json,
+        "form" => ContentType::Form,
+        _ => return None,
+    };
+    let envelope = match envelope {
+        "standard" => Envelope::Standard,
+        "raw" => Envelope::Raw,
+        _ => return None,
+    };
+    Some(Configuration { revision, content_type, envelope, plugin })
+}
+
+impl Store {
+    /// Claims work that is due and reads all that is needed to do it.
+    pub async fn claim(&self, claim: Claim) -> Result<(Vec<ClaimedWork>, Outlook), StoreError> {
+        let lease = claim.lease;
+        let (rows, outlook) = self.claim_rows(claim).await?;
+        let mut work = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.load(row, lease).await {
+                Ok(Some(loaded)) => work.push(loaded),
+                Ok(None) => {}
+                // One unreadable row must not keep the others from being done; its lease ends by itself.
+                Err(error @ StoreError::Corrupt { .. }) => tracing::error!(%error, "claimed work cannot be read"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((work, outlook))
+    }
+
+    async fn load(&self, row: ClaimedRow, lease: Lease) -> Result<Option<ClaimedWork>, StoreError> {
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let corrupt = |column| StoreError::Corrupt { table: "open_work", column, id: row.id.to_string() };
+        let kind = WorkKind::from_number(row.kind).ok_or_else(|| corrupt("kind"))?;
+        let request = RequestId::from_uuid(row.id);
+        let delivery = match kind {
+            WorkKind::Transform => DeliveryId::from_uuid(row.id),
+            WorkKind::Send => request.delivery(),
+        };
+        let head: Option<HeadRow> = sqlx::query_as(
+            "SELECT d.webhook_id, d.trigger_kind, d.revision, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config,
+                    p.name AS plugin_name, p.version AS plugin_version,
+                    e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
+                    e.content_type AS event_content_type, e.attributes, e.payload
+             FROM webhook_deliveries d
+             JOIN events e ON e.id = d.event_id
+             JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
+             LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
+             WHERE d.id = $1",
+        )
+        .bind(delivery.uuid())
+        .fetch_optional(&self.read)
+        .await?;
+        let head = head.ok_or_else(|| corrupt("id"))?.into_head(delivery)?;
+        match kind {
+            WorkKind::Transform => Ok(Some(ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }))),
+            WorkKind::Send => {
+                let content = self.request_content(request).await?;
+                Ok(Some(ClaimedWork::Send(ClaimedSend { head, request, content, lease, attempts })))
+            }
+        }
+    }
+
+    async fn request_content(&self, request: RequestId) -> Result<LoadedRequest, StoreError> {
+        let row: Option<(Option<String>, Option<Vec<u8>>)> =
+            sqlx::query_as("SELECT spec, body FROM requests WHERE id = $1")
+                .bind(request.uuid())
+                .fetch_optional(&self.read)
+                .await?;
+        let Some((Some(spec), body)) = row else { return Ok(LoadedRequest::Plain) };
+        let spec = serde_json::from_str(&spec).map_err(|_| StoreError::Corrupt {
+            table: "requests",
+            column: "spec",
+            id: request.to_string(),
+        })?;
+        Ok(LoadedRequest::Frozen(Box::new(FrozenRequest { spec, body: body.unwrap_or_default().into() })))
+    }
+}

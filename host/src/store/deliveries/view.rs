@@ -1,0 +1,384 @@
+//! Deliveries as they are shown.
+
+use bytes::Bytes;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::super::claims::configuration;
+use super::super::events::EventRow;
+use super::super::{Store, StoreError};
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
+use crate::domain::envelope::plain_body;
+use crate::domain::event::Field;
+use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
+
+/// Which deliveries are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeliveryFilter {
+    /// Of this webhook.
+    pub webhook: Option<WebhookId>,
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// In this state.
+    pub status: Option<DeliveryStatus>,
+}
+
+/// A delivery without its requests.
+#[derive(Debug, Clone)]
+pub struct DeliverySummary {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its event.
+    pub event_id: EventId,
+    /// The event's type.
+    pub event_type: String,
+    /// Its webhook.
+    pub webhook_id: WebhookId,
+    /// Why it was made.
+    pub trigger: Trigger,
+    /// Who asked for it.
+    pub actor: Option<String>,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// Why.
+    pub reason: Option<String>,
+    /// How many requests it has, and how many arrived.
+    pub requests: (u32, u32),
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it came to its end.
+    pub settled_at: Option<Millis>,
+    /// The plugin it passed through: name and version.
+    pub plugin: Option<(String, String)>,
+    /// How that run went: JSON.
+    pub run: Option<String>,
+}
+
+/// A delivery with all that was sent and received.
+#[derive(Debug, Clone)]
+pub struct DeliveryView {
+    /// What lists show.
+    pub summary: DeliverySummary,
+    /// The webhook's origin, with whatever stands behind it masked.
+    pub masked_url: String,
+    /// Its requests, in order.
+    pub requests: Vec<RequestView>,
+}
+
+/// A request with its attempts.
+#[derive(Debug, Clone)]
+pub struct RequestView {
+    /// Its id, the receiver's `webhook-id`.
+    pub id: RequestId,
+    /// Where it stands.
+    pub status: RequestStatus,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Millis>,
+    /// What is sent, secrets by name.
+    pub content: FrozenRequest,
+    /// What was sent and received.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// An attempt as it is shown.
+#[derive(Debug, Clone)]
+pub struct AttemptView {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Millis,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What kept it from success.
+    pub error_class: Option<ErrorClass>,
+    /// The same in words.
+    pub error: Option<String>,
+    /// Where it went, masked.
+    pub url: String,
+    /// HTTP status.
+    pub status_code: Option<u16>,
+    /// As sent, secrets by name.
+    pub request_headers: Vec<Field>,
+    /// As received.
+    pub response_headers: Option<Vec<Field>>,
+    /// What was kept of the answer.
+    pub response_body: Option<Vec<u8>>,
+    /// Whether the answer was longer.
+    pub truncated: bool,
+    /// Whether it came after the lease had passed on.
+    pub late: bool,
+}
+
+#[derive(Debug, FromRow)]
+struct SummaryRow {
+    id: Uuid,
+    event_id: Uuid,
+    event_type: String,
+    webhook_id: Uuid,
+    trigger_kind: String,
+    actor: Option<String>,
+    status: String,
+    reason: Option<String>,
+    run: Option<String>,
+    requests_total: i64,
+    requests_succeeded: i64,
+    created_at: i64,
+    settled_at: Option<i64>,
+    plugin_name: Option<String>,
+    plugin_version: Option<String>,
+}
+
+const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
+    d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version";
+const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
+    JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
+    LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
+
+impl SummaryRow {
+    fn into_summary(self) -> Result<DeliverySummary, StoreError> {
+        let id = DeliveryId::from_uuid(self.id);
+        let corrupt = |column| StoreError::Corrupt { table: "webhook_deliveries", column, id: id.to_string() };
+        let count = |n: i64| u32::try_from(n).unwrap_or(0);
+        Ok(DeliverySummary {
+            id,
+            event_id: EventId::from_uuid(self.event_id),
+            event_type: self.event_type,
+            webhook_id: WebhookId::from_uuid(self.webhook_id),
+            trigger: Trigger::parse(&self.trigger_kind).ok_or_else(|| corrupt("trigger_kind"))?,
+            actor: self.actor,
+            status: DeliveryStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
+            reason: self.reason,
+            requests: (count(self.requests_total), count(self.requests_succeeded)),
+            created_at: Millis(self.created_at),
+            settled_at: self.settled_at.map(Millis),
+            plugin: self.plugin_name.zip(self.plugin_version),
+            run: self.run,
+        })
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct ContextRow {
+    content_type: String,
+    envelope: String,
+    origin: String,
+    #[sqlx(flatten)]
+    event: EventRow,
+}
+
+#[derive(Debug, FromRow)]
+struct RequestRow {
+    id: Uuid,
+    status: String,
+    reason: Option<String>,
+    spec: Option<String>,
+    body: Option<Vec<u8>>,
+}
+
+#[derive(Debug, FromRow)]
+struct WorkRow {
+    id: Uuid,
+    due_at: i64,
+    lease_token: Option<i64>,
+}
+
+#[derive(Debug, FromRow)]
+struct AttemptRow {
+    request_id: Uuid,
+    number: i64,
+    started_at: i64,
+    duration_ms: i64,
+    outcome: String,
+    error_class: Option<String>,
+    error: Option<String>,
+    url: String,
+    status_code: Option<i64>,
+    request_headers: String,
+    response_headers: Option<String>,
+    response_body: Option<Vec<u8>>,
+    truncated: bool,
+    late: bool,
+}
+
+impl AttemptRow {
+    fn into_view(self) -> Result<AttemptView, StoreError> {
+        let id = RequestId::from_uuid(self.request_id).to_string();
+        let corrupt = |column| StoreError::Corrupt { table: "attempts", column, id: id.clone() };
+        let fields = |json: &str, column| serde_json::from_str(json).map_err(|_| corrupt(column));
+        Ok(AttemptView {
+            number: u32::try_from(self.number).unwrap_or(0),
+            started_at: Millis(self.started_at),
+            duration_ms: u64::try_from(self.duration_ms).unwrap_or(0),
+            outcome: AttemptOutcome::parse(&self.outcome).ok_or_else(|| corrupt("outcome"))?,
+            error_class: self
+                .error_class
+                .as_deref()
+                .map(|class| ErrorClass::parse(class).ok_or_else(|| corrupt("error_class")))
+                .transpose()?,
+            error: self.error,
+            url: self.url,
+            status_code: self.status_code.and_then(|code| u16::try_from(code).ok()),
+            request_headers: fields(&self.request_headers, "request_headers")?,
+            response_headers: self
+                .response_headers
+                .as_deref()
+                .map(|json| fields(json, "response_headers"))
+                .transpose()?,
+            response_body: self.response_body,
+            truncated: self.truncated,
+            late: self.late,
+        })
+    }
+}
+
+impl Store {
+    /// Deliveries of a project, newest first.
+    pub async fn deliveries(
+        &self,
+        project: ProjectId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<DeliverySummary>, StoreError> {
+        let sql = format!(
+            "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS}
+             WHERE d.project_id = $1 AND d.id < $2 AND ($3 IS NULL OR d.webhook_id = $3) AND ($4 IS NULL OR d.event_id = $4)
+               AND ($5 IS NULL OR d.status = $5)
+             ORDER BY d.id DESC LIMIT $6"
+        );
+        let rows: Vec<SummaryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(project.uuid())
+            .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
+            .bind(filter.webhook.map(WebhookId::uuid))
+            .bind(filter.event.map(EventId::uuid))
+            .bind(filter.status.map(DeliveryStatus::as_str))
+            .bind(i64::from(page.limit) + 1)
+            .fetch_all(&self.read)
+            .await?;
+        let items = rows.into_iter().map(SummaryRow::into_summary).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::from_rows(items, page.limit, |item| item.id.uuid()))
+    }
+
+    /// One delivery with everything.
+    pub async fn delivery(&self, project: ProjectId, id: DeliveryId) -> Result<Option<DeliveryView>, StoreError> {
+        let sql = format!(
+            "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS} WHERE d.id = $1 AND d.project_id = $2"
+        );
+        let row: Option<SummaryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(id.uuid())
+            .bind(project.uuid())
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let summary = row.into_summary()?;
+        let context: ContextRow = sqlx::query_as(
+            "SELECT c.content_type, c.envelope, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
+                    e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
+             FROM webhook_deliveries d
+             JOIN events e ON e.id = d.event_id
+             JOIN webhooks w ON w.id = d.webhook_id
+             JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
+             WHERE d.id = $1",
+        )
+        .bind(id.uuid())
+        .fetch_one(&self.read)
+        .await?;
+        let masked_url = context.origin.clone();
+        let requests = self.request_views(&summary, context).await?;
+        Ok(Some(DeliveryView { summary, masked_url, requests }))
+    }
+
+    async fn request_views(
+        &self,
+        summary: &DeliverySummary,
+        context: ContextRow,
+    ) -> Result<Vec<RequestView>, StoreError> {
+        let range = (summary.id.request(0).uuid(), summary.id.last_request().uuid());
+        let mut rows: Vec<RequestRow> = sqlx::query_as(
+            "SELECT id, status, reason, spec, body FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id",
+        )
+        .bind(range.0)
+        .bind(range.1)
+        .fetch_all(&self.read)
+        .await?;
+        let work: Vec<WorkRow> =
+            sqlx::query_as("SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2")
+                .bind(range.0)
+                .bind(range.1)
+                .fetch_all(&self.read)
+                .await?;
+        let attempts: Vec<AttemptRow> =
+            sqlx::query_as("SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number")
+                .bind(range.0)
+                .bind(range.1)
+                .fetch_all(&self.read)
+                .await?;
+        if rows.is_empty() && summary.requests.0 == 1 {
+            // The request of a webhook without plugin is stored with its first attempt.
+            let status = if summary.status == DeliveryStatus::Cancelled { "cancelled" } else { "pending" }.to_owned();
+            rows.push(RequestRow { id: range.0, status, reason: None, spec: None, body: None });
+        }
+        let (event, plain) = (context.event.into_event()?, (context.content_type, context.envelope));
+        let mut attempts = attempts.into_iter().peekable();
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = RequestId::from_uuid(row.id);
+            let corrupt = |column| StoreError::Corrupt { table: "requests", column, id: id.to_string() };
+            let stored = RequestStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?;
+            let open = work.iter().find(|work| work.id == row.id);
+            let is_leased = open.is_some_and(|work| work.lease_token.is_some());
+            let content = match row.spec {
+                Some(spec) => FrozenRequest {
+                    spec: serde_json::from_str(&spec).map_err(|_| corrupt("spec"))?,
+                    body: Bytes::from(row.body.unwrap_or_default()),
+                },
+                None => {
+                    let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None))
+                        .ok_or_else(|| corrupt("content_type"))?;
+                    plain_request(&event, configuration.envelope, configuration.content_type)
+                }
+            };
+            let mut own = Vec::new();
+            while let Some(attempt) = attempts.next_if(|attempt| attempt.request_id == row.id) {
+                own.push(attempt.into_view()?);
+            }
+            views.push(RequestView {
+                id,
+                status: if is_leased { RequestStatus::Sending } else { stored },
+                reason: row.reason,
+                next_attempt_at: open
+                    .filter(|work| work.lease_token.is_none() && work.due_at < Millis::NEVER.0)
+                    .map(|work| Millis(work.due_at)),
+                content,
+                attempts: own,
+            });
+        }
+        Ok(views)
+    }
+}
+
+fn plain_request(
+    event: &crate::domain::event::Event,
+    envelope: crate::domain::webhook::Envelope,
+    content_type: crate::domain::webhook::ContentType,
+) -> FrozenRequest {
+    let (media_type, body) = plain_body(event, envelope, content_type);
+    let spec = RequestSpec {
+        label: String::new(),
+        method: "POST".to_owned(),
+        path: Vec::new(),
+        query: Vec::new(),
+        headers: Vec::new(),
+        body_kind: BodyKind::Opaque,
+        content_type: Some(media_type),
+        credentials: Vec::new(),
+        correlation: None,
+    };
+    FrozenRequest { spec, body }
+}

@@ -1,0 +1,224 @@
+//! What is written, as values: each is one use case, many of them share a commit.
+
+use std::sync::Arc;
+
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigger};
+use crate::domain::event::{Event, Field};
+use crate::domain::id::{DeliveryId, ProjectId, RequestId, WebhookId};
+use crate::domain::request::FrozenRequest;
+
+/// The right to work on something until a time. Work is finished only with the token it was claimed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Random; never 0.
+    pub token: i64,
+    /// Until then nobody else may work on it.
+    pub until: Millis,
+}
+
+/// The two kinds of open work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkKind {
+    /// Turn a delivery's event into requests.
+    Transform,
+    /// Send a request.
+    Send,
+}
+
+impl WorkKind {
+    pub(super) const fn number(self) -> i64 {
+        match self {
+            Self::Transform => 0,
+            Self::Send => 1,
+        }
+    }
+
+    pub(super) const fn from_number(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Transform),
+            1 => Some(Self::Send),
+            _ => None,
+        }
+    }
+}
+
+/// How a new delivery begins.
+#[derive(Debug, Clone)]
+pub enum Beginning {
+    /// Open work, due now, or leased by who makes it.
+    Open {
+        /// What is to be done first.
+        kind: WorkKind,
+        /// When it is due.
+        due: Millis,
+        /// Held by who makes it.
+        lease: Option<Lease>,
+    },
+    /// Nothing to do, on purpose.
+    Skipped {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A delivery to be made together with its event.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub webhook_id: WebhookId,
+    /// The webhook's configuration revision.
+    pub revision: i64,
+    /// Why it is made.
+    pub trigger: Trigger,
+    /// Who asked for it, when a person did.
+    pub actor: Option<String>,
+    /// How it begins.
+    pub beginning: Beginning,
+}
+
+/// An event and its deliveries, stored together.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Its deliveries.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A plugin's requests, fixed from now on.
+#[derive(Debug, Clone)]
+pub struct Freeze {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Its webhook.
+    pub webhook_id: WebhookId,
+    /// The lease on its transformation.
+    pub lease: Lease,
+    /// The requests, in order; at least one.
+    pub requests: Vec<FrozenRequest>,
+    /// When they are due, or who holds them, in the same order.
+    pub leases: Vec<Option<Lease>>,
+    /// How the plugin's run went: JSON.
+    pub run: String,
+    /// Now.
+    pub now: Millis,
+}
+
+/// A delivery that ends without requests.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The lease on its transformation.
+    pub lease: Lease,
+    /// `skipped`, `parked`, `failed` or `cancelled`.
+    pub status: DeliveryStatus,
+    /// Why, for people.
+    pub reason: String,
+    /// How the plugin's run went: JSON.
+    pub run: Option<String>,
+    /// Now.
+    pub now: Millis,
+}
+
+/// Work given back, to be done later; no attempt is counted.
+#[derive(Debug, Clone)]
+pub struct Postpone {
+    /// The work: a delivery's or a request's id.
+    pub work: uuid::Uuid,
+    /// The lease on it.
+    pub lease: Lease,
+    /// When it is due.
+    pub due: Millis,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Whether it counts as a try, for work that is tried a limited number of times.
+    pub counts: bool,
+    /// How the plugin's run went: JSON.
+    pub run: Option<String>,
+}
+
+/// One attempt to send a request, with its secrets already replaced by their names.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Millis,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What kept it from success.
+    pub error_class: Option<ErrorClass>,
+    /// The same in words.
+    pub error: Option<String>,
+    /// Where it went, masked.
+    pub url: String,
+    /// HTTP status.
+    pub status_code: Option<u16>,
+    /// As sent.
+    pub request_headers: Vec<Field>,
+    /// As received.
+    pub response_headers: Option<Vec<Field>>,
+    /// What was kept of the answer.
+    pub response_body: Option<Vec<u8>>,
+    /// Whether the answer was longer.
+    pub truncated: bool,
+}
+
+/// What becomes of a request after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestEnd {
+    /// It arrived.
+    Succeeded,
+    /// It is tried again.
+    Retry {
+        /// When.
+        due: Millis,
+    },
+    /// It did not arrive and will not.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+    /// It may have arrived.
+    Uncertain,
+    /// It may have arrived; a person decides.
+    Held,
+}
+
+/// The result of an attempt.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// The request.
+    pub request: RequestId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Its webhook.
+    pub webhook_id: WebhookId,
+    /// The lease it was sent under.
+    pub lease: Lease,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What becomes of the request.
+    pub end: RequestEnd,
+    /// Why the webhook is disabled, when this attempt is the reason.
+    pub disable: Option<String>,
+    /// Now.
+    pub now: Millis,
+}
+
+/// What a finished attempt changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Where the delivery stands now.
+    pub delivery: DeliveryStatus,
+    /// Whether the lease had passed to somebody else: the attempt is kept, marked as late.
+    pub late: bool,
+}

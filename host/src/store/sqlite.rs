@@ -1,0 +1,75 @@
+//! What only SQLite does: opening the file, and leases that end with the process.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::StoreError;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// Readers besides the one writer.
+const READERS: u32 = 4;
+
+/// Opens the file and gives a pool of one writer and a pool of readers. One writer, because many would only wait for
+/// each other inside SQLite; a commit returns when its bytes are on disk (`synchronous=FULL`).
+pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(false)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(256);
+    let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(open_error)?;
+    MIGRATIONS.run(&write).await.map_err(|error| StoreError::Open(error.to_string()))?;
+    let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&write).await.map_err(open_error)?;
+    if level < 2 {
+        return Err(StoreError::Open(format!(
+            "SQLite runs with synchronous={level}, which can lose what was accepted"
+        )));
+    }
+    let read = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.read_only(true).create_if_missing(false))
+        .await
+        .map_err(open_error)?;
+    Ok((write, read))
+}
+
+/// Frees every lease: whoever held them is gone, since one process holds the file.
+pub(super) async fn free_leases(write: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::query("UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL")
+        .execute(write)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn commits_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (write, _) = open(&folder.path().join("test.db")).await.unwrap();
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&write).await.unwrap();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&write).await.unwrap();
+        assert_eq!((level, mode.as_str()), (2, "wal"), "synchronous must be FULL");
+    }
+}

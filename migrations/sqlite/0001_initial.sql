@@ -1,0 +1,157 @@
+-- Times are integer milliseconds UTC, ids are UUIDv7 in 16 bytes, JSON is text. What is called `sealed` is encrypted with
+-- the key ring, bound to its table, column and row.
+
+CREATE TABLE projects (
+    id         BLOB    NOT NULL PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO projects (id, name, created_at) VALUES (X'00000000000070008000000000000001', 'default', 0);
+
+-- A token for every project has none.
+CREATE TABLE tokens (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    project_id  BLOB,
+    name        TEXT    NOT NULL,
+    hash        BLOB    NOT NULL UNIQUE,
+    permissions TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_versions (
+    id         BLOB    NOT NULL PRIMARY KEY,
+    project_id BLOB    NOT NULL,
+    name       TEXT    NOT NULL,
+    version    TEXT    NOT NULL,
+    digest     BLOB    NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    manifest   TEXT    NOT NULL,
+    component  BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (project_id, name, version)
+) STRICT;
+
+-- A deleted webhook keeps its row, without secrets, for the history that points at it.
+CREATE TABLE webhooks (
+    id              BLOB    NOT NULL PRIMARY KEY,
+    project_id      BLOB    NOT NULL,
+    external_id     TEXT,
+    name            TEXT    NOT NULL,
+    description     TEXT,
+    labels          TEXT    NOT NULL,
+    events          TEXT    NOT NULL,
+    origin          TEXT    NOT NULL,
+    sealed          BLOB    NOT NULL,
+    enabled         INTEGER NOT NULL,
+    disabled_reason TEXT,
+    retry           TEXT,
+    timeout_ms      INTEGER,
+    on_uncertain    TEXT    NOT NULL,
+    revision        INTEGER NOT NULL,
+    version         INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    deleted_at      INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX webhooks_external_id ON webhooks (project_id, external_id)
+    WHERE external_id IS NOT NULL AND deleted_at IS NULL;
+
+-- What is fixed when a delivery is made. Rows never change.
+CREATE TABLE webhook_configurations (
+    webhook_id        BLOB    NOT NULL,
+    revision          INTEGER NOT NULL,
+    project_id        BLOB    NOT NULL,
+    content_type      TEXT    NOT NULL,
+    envelope          TEXT    NOT NULL,
+    plugin_version_id BLOB,
+    plugin_config     TEXT,
+    created_at        INTEGER NOT NULL,
+    PRIMARY KEY (webhook_id, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_configurations_plugin ON webhook_configurations (plugin_version_id)
+    WHERE plugin_version_id IS NOT NULL;
+
+-- History. Ordered by id, which begins with the time.
+
+CREATE TABLE events (
+    id           BLOB    NOT NULL PRIMARY KEY,
+    project_id   BLOB    NOT NULL,
+    type         TEXT    NOT NULL,
+    subject      TEXT,
+    occurred_at  INTEGER NOT NULL,
+    received_at  INTEGER NOT NULL,
+    content_type TEXT    NOT NULL,
+    attributes   TEXT    NOT NULL,
+    payload      BLOB
+) STRICT;
+
+CREATE TABLE webhook_deliveries (
+    id                 BLOB    NOT NULL PRIMARY KEY,
+    project_id         BLOB    NOT NULL,
+    event_id           BLOB    NOT NULL,
+    webhook_id         BLOB    NOT NULL,
+    revision           INTEGER NOT NULL,
+    trigger_kind       TEXT    NOT NULL,
+    actor              TEXT,
+    status             TEXT    NOT NULL,
+    reason             TEXT,
+    run                TEXT,
+    requests_total     INTEGER NOT NULL,
+    requests_open      INTEGER NOT NULL,
+    requests_succeeded INTEGER NOT NULL,
+    requests_held      INTEGER NOT NULL,
+    requests_cancelled INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL,
+    settled_at         INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event_id);
+
+-- A request's id is its delivery's with the last 16 bits set, so a delivery's requests are a range of this key.
+-- `spec` is null for the request of a webhook without plugin: it follows from event and configuration.
+CREATE TABLE requests (
+    id         BLOB    NOT NULL PRIMARY KEY,
+    project_id BLOB    NOT NULL,
+    status     TEXT    NOT NULL,
+    reason     TEXT,
+    spec       TEXT,
+    body       BLOB,
+    settled_at INTEGER
+) STRICT;
+
+CREATE TABLE attempts (
+    request_id       BLOB    NOT NULL,
+    number           INTEGER NOT NULL,
+    project_id       BLOB    NOT NULL,
+    started_at       INTEGER NOT NULL,
+    duration_ms      INTEGER NOT NULL,
+    outcome          TEXT    NOT NULL,
+    error_class      TEXT,
+    error            TEXT,
+    url              TEXT    NOT NULL,
+    status_code      INTEGER,
+    request_headers  TEXT    NOT NULL,
+    response_headers TEXT,
+    response_body    BLOB,
+    truncated        INTEGER NOT NULL,
+    late             INTEGER NOT NULL,
+    PRIMARY KEY (request_id, number)
+) STRICT;
+
+-- Open work stands apart from history and is small. `kind` 0: transform the delivery of this id; 1: send the request of
+-- this id. Work that is leased is due again when its lease ends; work that waits for a person is never due.
+CREATE TABLE open_work (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    kind        INTEGER NOT NULL,
+    project_id  BLOB    NOT NULL,
+    webhook_id  BLOB    NOT NULL,
+    due_at      INTEGER NOT NULL,
+    lease_token INTEGER,
+    attempts    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX open_work_due ON open_work (webhook_id, due_at);

@@ -1,0 +1,169 @@
+//! A thin client for the HTTP API: JSON in, JSON or a problem out.
+
+mod problem;
+mod resource;
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+pub use self::{
+    problem::{Failure, Fault, Problem},
+    resource::{Accepted, Attempt, Delivery, Error, Headers, Line, Plugin, Ref, Request, Run, Webhook},
+};
+use crate::eventually::eventually;
+
+/// Nothing that the API answers takes longer; a manual trigger may take 30 s.
+const DEADLINE: Duration = Duration::from_secs(45);
+/// How long a delivery may take to come to rest in a test.
+const SETTLING: Duration = Duration::from_mins(1);
+
+/// A client of one server with one token.
+#[derive(Debug, Clone)]
+pub struct Api {
+    client: Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Null when there was no body.
+    pub body: Value,
+}
+
+impl Api {
+    pub fn new(server: &str, token: Option<&str>) -> Self {
+        // Loopback only, whatever proxy the environment names.
+        let client = Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
+        Self { client, base: format!("{server}/api/v1"), token: token.map(str::to_owned) }
+    }
+
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::DELETE, path)).await
+    }
+
+    /// Posts bytes as they are.
+    pub async fn post_bytes(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::POST, path).header(CONTENT_TYPE, media_type).body(body)).await
+    }
+
+    pub async fn upload(&self, component: Vec<u8>) -> Result<Answer, Failure> {
+        self.post_bytes("/plugins", "application/wasm", component).await
+    }
+
+    /// Uploads a component that must be accepted.
+    pub async fn install(&self, component: Vec<u8>) -> Plugin {
+        let plugin: Plugin = self.upload(component).await.expect("the plugin is accepted").read();
+        assert_eq!(plugin.status, "ready", "{plugin:?}");
+        plugin
+    }
+
+    /// Makes a webhook that must be accepted.
+    pub async fn register(&self, webhook: &Value) -> Webhook {
+        let answer = self.post("/webhooks", webhook).await.expect("the webhook is accepted");
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.read()
+    }
+
+    pub async fn try_publish(&self, kind: &str, payload: Value) -> Result<Accepted, Failure> {
+        let answer = self.post("/events", &json!({ "type": kind, "payload": payload })).await?;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        Ok(answer.read())
+    }
+
+    /// Posts an event that must be accepted.
+    pub async fn publish(&self, kind: &str, payload: Value) -> Accepted {
+        self.try_publish(kind, payload).await.expect("the event is accepted")
+    }
+
+    /// Posts an event for which there is exactly one webhook.
+    pub async fn publish_one(&self, kind: &str, payload: Value) -> Ref {
+        let mut accepted = self.publish(kind, payload).await;
+        assert_eq!(accepted.deliveries.len(), 1, "{accepted:?}");
+        accepted.deliveries.remove(0)
+    }
+
+    pub async fn delivery(&self, id: &str) -> Delivery {
+        self.get(&format!("/deliveries/{id}")).await.expect("the delivery exists").read()
+    }
+
+    /// The delivery once nothing more will happen to it by itself.
+    pub async fn settled(&self, id: &str) -> Delivery {
+        eventually(SETTLING, &format!("{id} settles"), async || {
+            let delivery = self.delivery(id).await;
+            delivery.is_settled().then_some(delivery)
+        })
+        .await
+    }
+
+    /// All items of a list, page by page.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("{path}{separator}limit=200{cursor}")).await.expect("a page");
+            items.extend(page.items().iter().cloned());
+            match page.body["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let media_type = response.headers().get(CONTENT_TYPE).cloned();
+        let bytes = response.bytes().await?;
+        if !(200..300).contains(&status) {
+            let media_type = media_type.as_ref().and_then(|value| value.to_str().ok());
+            return Err(Failure::Problem(Problem::read(status, media_type, &bytes)));
+        }
+        let body = match bytes.as_ref() {
+            [] => Value::Null,
+            text => serde_json::from_slice(text).expect("an answer is JSON"),
+        };
+        Ok(Answer { status, body })
+    }
+}
+
+impl Answer {
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> T {
+        T::deserialize(&self.body).unwrap_or_else(|error| panic!("{error} in {:#}", self.body))
+    }
+
+    /// The items of a list.
+    pub fn items(&self) -> &[Value] {
+        self.body["items"].as_array().unwrap_or_else(|| panic!("not a list: {:#}", self.body))
+    }
+}

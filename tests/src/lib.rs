@@ -1,0 +1,11 @@
+//! What the end-to-end tests are made of: the real server as a child process, a client for its API, and
+//! receivers that answer by script.
+
+pub mod api;
+pub mod catalogue;
+pub mod eventually;
+pub mod example;
+pub mod guest;
+pub mod receiver;
+pub mod server;
+pub mod stage;

@@ -1,0 +1,233 @@
+//! The real `hookwright` binary as a child process with a folder of its own.
+
+use std::{
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::api::Api;
+
+/// Generous, because a debug build starts next to other tests on a small machine.
+const START: Duration = Duration::from_mins(1);
+const END: Duration = Duration::from_secs(30);
+
+type Log = Arc<Mutex<Vec<u8>>>;
+
+/// What outlives a process: the folder, how to start, and everything that was logged.
+#[derive(Debug)]
+#[must_use]
+pub struct Installation {
+    folder: TempDir,
+    networks: Vec<String>,
+    environment: Vec<(String, String)>,
+    log: Log,
+}
+
+/// A running server. Killed when dropped.
+#[derive(Debug)]
+#[must_use = "dropping it kills it"]
+pub struct Server {
+    url: String,
+    child: Child,
+    drains: Vec<JoinHandle<()>>,
+    installation: Option<Installation>,
+}
+
+impl Installation {
+    /// A fresh folder; loopback is open for deliveries.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::Builder::new().prefix("hookwright-").tempdir().expect("a temporary folder"),
+            networks: vec!["127.0.0.0/8".to_owned()],
+            environment: Vec::new(),
+            log: Log::default(),
+        }
+    }
+
+    /// No network is allowed beyond the public ones: how a server starts unless told otherwise.
+    pub fn closed(mut self) -> Self {
+        self.networks.clear();
+        self
+    }
+
+    /// An environment variable for the next starts.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts without the variables given so far.
+    pub fn plain_env(mut self) -> Self {
+        self.environment.clear();
+        self
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the server wrote to stdout and stderr so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock()).into_owned()
+    }
+
+    /// Starts the server and waits until it listens.
+    pub async fn start(self) -> Server {
+        let mut child = self.command().spawn().expect("the server starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut drains = vec![drain(stderr, Arc::clone(&self.log))];
+
+        let mut line = String::new();
+        let Ok(read) = timeout(START, stdout.read_line(&mut line)).await else {
+            panic!("the server did not listen within {START:?}\n{}", self.log());
+        };
+        read.expect("stdout can be read");
+        let Some(url) = line.trim_end().strip_prefix("listening on ") else {
+            // The reason is on stderr, which ends with the process.
+            let _ = timeout(END, drains.remove(0)).await;
+            panic!("the first line is {line:?} instead of `listening on URL`\n{}", self.log());
+        };
+        drains.push(drain(stdout, Arc::clone(&self.log)));
+        Server { url: url.to_owned(), child, drains, installation: Some(self) }
+    }
+
+    fn command(&self) -> Command {
+        let file = |name: &str| self.folder().join(name);
+        let mut command = Command::new(binary());
+        // Settings of the person who runs the tests must not reach the server.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HOOKWRIGHT_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0"])
+            .args(["--database", &format!("sqlite:{}", file("hookwright.db").display())])
+            .arg("--key-file")
+            .arg(file("hookwright.keys"))
+            .arg("--admin-token-file")
+            .arg(file("admin-token"))
+            .env_remove("FAILPOINTS")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        for network in &self.networks {
+            command.args(["--allow-network", network]);
+        }
+        command
+    }
+}
+
+impl Server {
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The token that the first start wrote.
+    pub fn admin_token(&self) -> String {
+        let path = self.folder().join("admin-token");
+        std::fs::read_to_string(path).expect("the admin token file").trim().to_owned()
+    }
+
+    /// A client with the admin token.
+    pub fn api(&self) -> Api {
+        Api::new(&self.url, Some(&self.admin_token()))
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.installation().folder()
+    }
+
+    /// What the server wrote to stdout and stderr so far.
+    pub fn log(&self) -> String {
+        self.installation().log()
+    }
+
+    /// Ends it as a crash would.
+    pub async fn kill(mut self) -> Installation {
+        self.child.start_kill().expect("the server still runs");
+        self.ended("SIGKILL").await.1
+    }
+
+    /// Asks it to end and insists that it does so cleanly.
+    pub async fn stop(mut self) -> Installation {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        rustix::process::kill_process(id.expect("the server still runs"), Signal::TERM).expect("SIGTERM is sent");
+        let (status, installation) = self.ended("SIGTERM").await;
+        assert!(status.success(), "stopped with {status}\n{}", installation.log());
+        installation
+    }
+
+    /// Waits until it has aborted by itself, at the failpoint given to it.
+    pub async fn aborted(mut self) -> Installation {
+        let (status, installation) = self.ended("its failpoint (needs the feature `failpoints`)").await;
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}\n{}", installation.log());
+        installation
+    }
+
+    async fn ended(&mut self, cause: &str) -> (ExitStatus, Installation) {
+        let Ok(status) = timeout(END, self.child.wait()).await else {
+            panic!("the server still runs {END:?} after {cause}");
+        };
+        for drain in self.drains.drain(..) {
+            // Bounded: a grandchild could hold the pipe open.
+            let _ = timeout(END, drain).await;
+        }
+        let installation = self.installation.take().expect("a server ends once");
+        (status.expect("the exit status"), installation)
+    }
+
+    fn installation(&self) -> &Installation {
+        self.installation.as_ref().expect("a running server is installed")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A failed test is told by the server's side of the story.
+        if let (true, Some(installation)) = (std::thread::panicking(), &self.installation) {
+            eprintln!("---- log of {} ----\n{}", self.url, installation.log());
+        }
+    }
+}
+
+/// Cargo puts the server next to the folder that holds this test binary.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let path = test.ancestors().nth(2).expect("a target folder").join("hookwright");
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo build -p hookwright --features failpoints`, or run `make test`",
+        path.display()
+    );
+    path
+}
+
+fn drain(mut pipe: impl AsyncRead + Unpin + Send + 'static, log: Log) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut chunk = [0; 4096];
+        while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
+            log.lock().extend_from_slice(&chunk[..length]);
+        }
+    })
+}

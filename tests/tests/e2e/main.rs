@@ -1,0 +1,12 @@
+//! The whole server from outside: one binary, one module for each topic.
+
+mod api;
+mod durability;
+mod flow;
+mod plugins;
+mod readme;
+mod receiver;
+mod refusals;
+mod retries;
+mod sandbox;
+mod secrets;

@@ -1,0 +1,255 @@
+//! Secrets reach the receiver and nothing else: no table, no log line, no answer of the API.
+
+use std::{fmt::Write, path::Path};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+use hookwright_tests::{
+    api::Api,
+    catalogue::retro,
+    example::example,
+    receiver::{Receiver, Recorded, Reply},
+    server::Installation,
+    stage::Stage,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+/// Not a secret: proof that the search would find one.
+const MARKER: &str = "visible-name-6f0e";
+
+/// A secret with characters that look different in every encoding.
+fn secret(purpose: &str) -> String {
+    format!("{purpose}/s3cr+et=&{:016x}", rand::random::<u64>())
+}
+
+/// Everything that gives a secret away.
+fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
+    let encoded = utf8_percent_encode(&String::from_utf8_lossy(secret), NON_ALPHANUMERIC).to_string();
+    vec![
+        secret.to_vec(),
+        STANDARD_NO_PAD.encode(secret).into_bytes(),
+        URL_SAFE_NO_PAD.encode(secret).into_bytes(),
+        encoded.to_lowercase().into_bytes(),
+        encoded.into_bytes(),
+    ]
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Fails when a place holds one of the secrets in any form; the message names the place, not the secret.
+fn hides(place: &str, bytes: &[u8], secrets: &[String]) {
+    for (index, secret) in secrets.iter().enumerate() {
+        for (form, needle) in forms(secret.as_bytes()).iter().enumerate() {
+            assert!(!contains(bytes, needle), "{place} holds secret {index} in form {form}");
+        }
+    }
+}
+
+/// Sends everything back: as it came, and the secrets once more in other encodings.
+fn gossip(secrets: &[String]) -> Reply {
+    let secrets = secrets.to_vec();
+    Reply::composed(move |request| {
+        let mut said = format!("{:?} {}", request.headers, request.text());
+        let mut headers = hyper::HeaderMap::new();
+        for secret in &secrets {
+            for form in forms(secret.as_bytes()) {
+                let form = String::from_utf8(form).expect("text");
+                headers.append("x-gossip", form.parse().expect("a header value"));
+                write!(said, "\n{form} {}", STANDARD.encode(secret)).expect("a string takes it");
+            }
+        }
+        (headers, said.into())
+    })
+}
+
+/// The database with its journal, and whatever else the server keeps, but for the two files made for secrets.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else if !["hookwright.keys", "admin-token"].contains(&name.as_str()) {
+            files.push((name, std::fs::read(&path).expect("the file")));
+        }
+    }
+    files
+}
+
+/// What everybody with a token can read, as one text.
+async fn answers(api: &Api) -> String {
+    let mut texts = Vec::new();
+    for list in ["/webhooks", "/events", "/deliveries", "/plugins"] {
+        for item in api.list(list).await {
+            texts.push(item.to_string());
+            if list == "/plugins" {
+                continue;
+            }
+            let path = format!("{list}/{}", item["id"].as_str().expect("an id"));
+            texts.push(api.get(&path).await.expect("the item").body.to_string());
+            if list == "/webhooks" {
+                let deliveries = api.list(&format!("{path}/deliveries")).await;
+                texts.push(Value::from(deliveries).to_string());
+                let patched = api.patch(&path, &json!({ "timeout_ms": 7_000 })).await.expect("patched");
+                texts.push(patched.body.to_string());
+            }
+        }
+    }
+    texts.join("\n")
+}
+
+#[tokio::test]
+async fn secrets_reach_the_receiver_and_nothing_else() {
+    // The most talkative log there is.
+    let stage = Stage::on(Installation::new().env("RUST_LOG", "trace")).await;
+    let key: [u8; 32] = rand::random();
+    let signing = format!("whsec_{}", STANDARD.encode(key));
+    let plain = [secret("bearer"), secret("header")];
+    let filled = [secret("key"), secret("token"), secret("second-header")];
+
+    let webhook = plain_webhook(&stage, &signing, &plain).await;
+    trello_webhook(&stage, &filled).await;
+
+    let accepted = stage.api.publish("retro.completed", retro(&["Fix the build"])).await;
+    assert_eq!(accepted.deliveries.len(), 2);
+    for delivery in &accepted.deliveries {
+        let settled = stage.api.settled(&delivery.id).await;
+        assert_eq!((settled.status.as_str(), settled.request().attempts.len()), ("succeeded", 2), "{settled:#?}");
+        let answer = settled.request().attempts[1].response_body.as_deref();
+        assert!(answer.is_some_and(|body| !body.is_empty()), "the answer is kept: {settled:#?}");
+    }
+    let tested = stage.api.post(&format!("/webhooks/{webhook}/test"), &json!({})).await.expect("a result");
+    assert_eq!(tested.body["status"], json!("succeeded"));
+
+    let request = stage.receiver.wait("/plain", 1).await;
+    received(&request, &signing, &plain);
+    let card = stage.receiver.wait("/trello/cards", 1).await;
+    assert_eq!(
+        card.header("authorization"),
+        format!("OAuth oauth_consumer_key=\"{}\", oauth_token=\"{}\"", filled[0], filled[1])
+    );
+    assert_eq!(card.header("x-api-key"), filled[2]);
+
+    let mut secrets = [plain.as_slice(), filled.as_slice()].concat();
+    secrets.push(signing.trim_start_matches("whsec_").to_owned());
+    secrets.push(stage.server.admin_token());
+    let answers = format!("{}\n{}", answers(&stage.api).await, tested.body);
+    hides("an answer of the API", answers.as_bytes(), &secrets);
+    nowhere_on_disk(&stage, &secrets, Some(&key));
+    // Once more when the journal has been written back and the last lines are out.
+    let Stage { server, receiver: _receiver, .. } = stage;
+    let stopped = server.stop().await;
+    for (name, bytes) in files(stopped.folder()) {
+        hides(&name, &bytes, &secrets);
+    }
+    hides("the log", stopped.log().as_bytes(), &secrets);
+}
+
+/// Registers the webhook without a plugin; gives its id.
+async fn plain_webhook(stage: &Stage, signing: &str, secrets: &[String; 2]) -> String {
+    let url = stage.receiver.url("/plain");
+    stage.receiver.on("/plain", [gossip(secrets).under(500), gossip(secrets)]);
+    let webhook = json!({
+        "name": MARKER,
+        "url": url,
+        "events": ["retro.*"],
+        "signing_secret": signing,
+        "bearer_token": secrets[0],
+        "headers": { "x-api-key": secrets[1] },
+        "retry": [0, 10, 10],
+    });
+    let made = stage.api.post("/webhooks", &webhook).await.expect("the webhook is accepted").body;
+    hides("the answer to the registration", made.to_string().as_bytes(), secrets);
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// Registers the webhook whose plugin names secrets.
+async fn trello_webhook(stage: &Stage, secrets: &[String; 3]) {
+    let plugin = stage.api.install(example("trello")).await;
+    stage.receiver.on("/trello/cards", [gossip(secrets).under(500), gossip(secrets)]);
+    let webhook = json!({
+        "url": stage.receiver.url("/trello"),
+        "events": ["retro.*"],
+        "headers": { "x-api-key": secrets[2] },
+        "retry": [0, 10, 10],
+        "plugin": {
+            "name": plugin.name,
+            "version": plugin.version,
+            "config": { "list_id": "5abbe4b7ddc1b351ef961414" },
+            "secrets": { "key": secrets[0], "token": secrets[1] },
+        },
+    });
+    stage.api.register(&webhook).await;
+}
+
+fn received(request: &Recorded, signing: &str, secrets: &[String; 2]) {
+    assert_eq!(request.header("authorization"), format!("Bearer {}", secrets[0]));
+    assert_eq!(request.header("x-api-key"), secrets[1]);
+    request.verify(signing).expect("signed with the secret that was brought");
+}
+
+fn nowhere_on_disk(stage: &Stage, secrets: &[String], key: Option<&[u8]>) {
+    let files = files(stage.server.folder());
+    assert!(files.iter().any(|(_, bytes)| contains(bytes, MARKER.as_bytes())), "the search finds what is there");
+    for (name, bytes) in &files {
+        hides(name, bytes, secrets);
+        assert!(key.is_none_or(|key| !contains(bytes, key)), "{name} holds the signing key");
+    }
+    let log = stage.server.log();
+    assert!(!log.is_empty());
+    hides("the log", log.as_bytes(), secrets);
+}
+
+#[tokio::test]
+async fn the_path_of_a_url_is_a_secret_too() {
+    let stage = Stage::on(Installation::new().env("RUST_LOG", "trace")).await;
+    // Slack's and Zapier's URLs are credentials.
+    let token = format!("hook{:032x}", rand::random::<u128>());
+    let path = format!("/services/{token}");
+    stage.receiver.on(&path, [Reply::cut(), Reply::hang(), Reply::ok()]);
+    stage
+        .api
+        .register(&json!({
+            "name": MARKER,
+            "url": stage.receiver.url(&format!("{path}?key={token}")),
+            "events": ["*"],
+            "retry": [0, 10, 10],
+            "timeout_ms": 300,
+        }))
+        .await;
+    let delivery = stage.api.publish_one("ticket.created", json!({})).await;
+    let settled = stage.api.settled(&delivery.id).await;
+    assert_eq!((settled.status.as_str(), stage.receiver.count(&path)), ("succeeded", 3), "{settled:#?}");
+    let secrets = [token];
+    let answers = answers(&stage.api).await;
+    hides("an answer of the API", answers.as_bytes(), &secrets);
+    nowhere_on_disk(&stage, &secrets, None);
+}
+
+#[tokio::test]
+async fn secrets_do_not_follow_a_webhook_to_another_host() {
+    let stage = Stage::open().await;
+    let other = Receiver::start().await;
+    let secrets = [secret("bearer"), secret("header")];
+    let webhook = stage
+        .api
+        .register(&json!({
+            "url": stage.receiver.url("/hook"),
+            "events": ["*"],
+            "bearer_token": secrets[0],
+            "headers": { "x-api-key": secrets[1] },
+        }))
+        .await;
+    let patch = json!({ "url": other.url("/hook") });
+    stage.api.patch(&format!("/webhooks/{}", webhook.id), &patch).await.expect("patched");
+    stage.api.publish_one("ticket.created", json!({})).await;
+    let request = other.wait("/hook", 1).await;
+    hides("a request to the new host", format!("{:?}", request.headers).as_bytes(), &secrets);
+    assert_eq!(stage.receiver.all().len(), 0);
+}
