@@ -41,14 +41,15 @@ struct PluginBody {
     name: String,
     version: String,
     #[serde(flatten)]
-    run: Option<Run>,
+    run: Run,
 }
 
 /// How the plugin's run went, as the dispatcher stored it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Run {
-    cpu_us: u64,
-    memory_bytes: u64,
+    /// None as long as it has not run.
+    cpu_us: Option<u64>,
+    memory_bytes: Option<u64>,
     logs: Vec<LogLine>,
     logs_dropped: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +101,7 @@ struct AttemptBody {
 }
 
 fn summary_body(summary: DeliverySummary) -> SummaryBody {
-    let run = summary.run.as_deref().and_then(|run| serde_json::from_str(run).ok());
+    let run = summary.run.as_deref().and_then(|run| serde_json::from_str(run).ok()).unwrap_or_default();
     SummaryBody {
         id: summary.id,
         event_id: summary.event_id,

@@ -152,9 +152,6 @@ impl Dispatcher {
                 return STORE_PAUSE;
             }
         };
-        if !work.is_empty() {
-            fail::fail_point!("after-claim", |_| std::process::abort());
-        }
         let claimed = work.len();
         for work in work {
             let webhook = match &work {
@@ -175,6 +172,8 @@ impl Dispatcher {
     }
 
     async fn work(self: &Arc<Self>, work: ClaimedWork) {
+        // The lease is on disk, whether it was claimed or given as the work was stored, and nothing has been done yet.
+        fail::fail_point!("after-claim", |_| std::process::abort());
         match work {
             ClaimedWork::Transform(work) => self.transform(work).await,
             ClaimedWork::Send(work) => self.attempt(work).await,

@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-/// Secrets shorter than this cannot be told from ordinary text.
-pub const SECRET_MIN_BYTES: usize = 6;
+/// Secrets shorter than this cannot be told from ordinary text, so they are not looked for.
+pub const SECRET_MIN_BYTES: usize = 4;
 
 /// Replaces every form of a set of secrets by their names.
 #[derive(Debug, Default)]

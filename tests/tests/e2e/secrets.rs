@@ -17,6 +17,10 @@ use hookwright_tests::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+/// Everything that can be logged, but for the compiler of plugins, which tells of each instruction.
+const LOUD: &str =
+    "trace,cranelift_codegen=info,cranelift_frontend=info,regalloc2=info,wasmtime_internal_cranelift=info";
+
 /// Not a secret: proof that the search would find one.
 const MARKER: &str = "visible-name-6f0e";
 
@@ -107,7 +111,7 @@ async fn answers(api: &Api) -> String {
 #[tokio::test]
 async fn secrets_reach_the_receiver_and_nothing_else() {
     // The most talkative log there is.
-    let stage = Stage::on(Installation::new().env("RUST_LOG", "trace")).await;
+    let stage = Stage::on(Installation::new().env("RUST_LOG", LOUD)).await;
     let key: [u8; 32] = rand::random();
     let signing = format!("whsec_{}", STANDARD.encode(key));
     let plain = [secret("bearer"), secret("header")];
@@ -208,7 +212,7 @@ fn nowhere_on_disk(stage: &Stage, secrets: &[String], key: Option<&[u8]>) {
 
 #[tokio::test]
 async fn the_path_of_a_url_is_a_secret_too() {
-    let stage = Stage::on(Installation::new().env("RUST_LOG", "trace")).await;
+    let stage = Stage::on(Installation::new().env("RUST_LOG", LOUD)).await;
     // Slack's and Zapier's URLs are credentials.
     let token = format!("hook{:032x}", rand::random::<u128>());
     let path = format!("/services/{token}");

@@ -15,7 +15,7 @@ use crate::domain::event::Field;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::problem::{FieldError, Problem};
-use crate::domain::redact::{Redactor, SECRET_MIN_BYTES};
+use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
@@ -234,8 +234,8 @@ pub(super) fn check_bearer(token: &str, errors: &mut Errors) -> Option<SecretStr
 fn check_secret(pointer: &str, value: &str, errors: &mut Errors) -> Option<SecretString> {
     if value.contains(MASK) {
         errors.add(pointer, "this is the mask, not the secret; leave it out to keep the secret as it is");
-    } else if !(SECRET_MIN_BYTES..=SECRET_MAX_BYTES).contains(&value.len()) {
-        errors.add(pointer, format!("has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes"));
+    } else if !(1..=SECRET_MAX_BYTES).contains(&value.len()) {
+        errors.add(pointer, format!("has 1 to {SECRET_MAX_BYTES} bytes"));
     } else {
         return Some(SecretString::from(value.to_owned()));
     }
