@@ -195,7 +195,7 @@ mod tests {
     fn mistakes_point_at_the_field() {
         let invalid = |pointer: &str| (ProblemCode::Invalid, vec![pointer.to_owned()]);
         assert_eq!(errors(r#"{"name": 1}"#), invalid("/name"));
-        assert_eq!(errors(r#"{}"#), invalid("/name"));
+        assert_eq!(errors(r"{}"), invalid("/name"));
         assert_eq!(errors(r#"{"name": "a", "nmae": 1}"#), invalid("/nmae"));
         assert_eq!(errors(r#"{"name": "a", "inner": {"n": -1}}"#), invalid("/inner/n"));
         assert_eq!(errors(r#"{"name": "a", "inner": {"n": 1, "m": 2}}"#), invalid("/inner/m"));

@@ -15,7 +15,7 @@ use crate::domain::event::Field;
 use crate::domain::retry::{Ending, retry_after_ms};
 
 /// How long an unused connection is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,6 @@ impl Sender {
         &self.guard
     }
 
-    #[expect(clippy::disallowed_methods, reason = "measures a duration, never shown as a time")]
     pub(super) async fn send(&self, message: &Message, timeout: Duration, now: Millis) -> Exchange {
         let started = Instant::now();
         let (ending, error, response) =

@@ -166,7 +166,11 @@ fn add_query(url: &mut Url, shown: &mut String, name: &str, value: &str, shown_v
     let pair = |value: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
     shown.push(if shown.contains('?') { '&' } else { '?' });
     // The stand-in for a secret is for people, so it is not encoded.
-    shown.push_str(&if value == shown_value { pair(value) } else { format!("{name}={shown_value}") });
+    if value == shown_value {
+        shown.push_str(&pair(value));
+    } else {
+        shown.extend([name, "=", shown_value]);
+    }
 }
 
 fn place(
@@ -193,7 +197,7 @@ fn place(
         Placement::JsonBody { name } => {
             let moved = || Unsendable::Rule(format!("the credential's place {name:?} is not in the body"));
             let mut json = serde_json::from_slice(body).map_err(|_| moved())?;
-            insert_at(&mut json, name, value).map_err(|()| moved())?;
+            insert_at(&mut json, name, value).ok_or_else(moved)?;
             *body = Bytes::from(serde_json::to_vec(&json).expect("JSON serialises"));
         }
         Placement::FormBody { name } => {

@@ -221,7 +221,7 @@ impl Dispatcher {
         match self.parts.store.settle(Settle { delivery: head.id, lease, status, reason, run, now }).await {
             Ok(_) => self.settled(head.id, status),
             Err(error) => {
-                tracing::error!(%error, delivery = %head.id, "a delivery cannot be settled; the lease will end")
+                tracing::error!(%error, delivery = %head.id, "a delivery cannot be settled; the lease will end");
             }
         }
     }

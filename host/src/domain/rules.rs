@@ -296,11 +296,10 @@ fn check_placement(
     url_query: &[String],
 ) -> Result<(), BrokenRule> {
     match placement {
-        Placement::Bearer => Ok(()),
         Placement::Basic { name } if name.contains(':') || name.chars().any(char::is_control) => {
             Err(broken("credential_user", "the user of basic authentication holds a colon or a control character"))
         }
-        Placement::Basic { .. } => Ok(()),
+        Placement::Bearer | Placement::Basic { .. } => Ok(()),
         Placement::Header { name } => {
             if !is_header_name(name) || is_reserved_header(name) || is_content_type(name) {
                 return Err(broken(
@@ -327,7 +326,7 @@ fn check_placement(
                 return Err(broken("credential_body", "a credential in a JSON body needs a JSON body"));
             }
             let mut value = serde_json::from_slice(body).map_err(|error| broken("body_json", error.to_string()))?;
-            insert_at(&mut value, name, String::new()).map_err(|()| {
+            insert_at(&mut value, name, String::new()).ok_or_else(|| {
                 broken("credential_pointer", format!("the pointer {name:?} does not name a new place in the body"))
             })
         }
@@ -343,20 +342,20 @@ fn check_placement(
     }
 }
 
-/// Puts a string at a JSON Pointer (RFC 6901) whose last part does not exist yet.
-pub fn insert_at(value: &mut serde_json::Value, pointer: &str, text: String) -> Result<(), ()> {
-    let (parent, last) = pointer.rsplit_once('/').ok_or(())?;
+/// Puts a string at a JSON Pointer (RFC 6901) whose last part does not exist yet; none when there is no such place.
+pub fn insert_at(value: &mut serde_json::Value, pointer: &str, text: String) -> Option<()> {
+    let (parent, last) = pointer.rsplit_once('/')?;
     let last = last.replace("~1", "/").replace("~0", "~");
-    match value.pointer_mut(parent).ok_or(())? {
+    match value.pointer_mut(parent)? {
         serde_json::Value::Object(map) if !map.contains_key(&last) => {
             map.insert(last, text.into());
-            Ok(())
+            Some(())
         }
         serde_json::Value::Array(items) if last == "-" => {
             items.push(text.into());
-            Ok(())
+            Some(())
         }
-        _ => Err(()),
+        _ => None,
     }
 }
 

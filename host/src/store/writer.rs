@@ -55,7 +55,7 @@ impl Command {
         match (self, output) {
             (Self::Accept(_, reply), Output::Accepted) => drop(reply.send(Ok(()))),
             (Self::Freeze(_, reply) | Self::Settle(_, reply) | Self::Postpone(_, reply), Output::Held(held)) => {
-                drop(reply.send(Ok(held)))
+                drop(reply.send(Ok(held)));
             }
             (Self::Finish(_, reply), Output::Finished(finished)) => drop(reply.send(Ok(finished))),
             (Self::Claim(_, reply), Output::Claimed(claimed)) => drop(reply.send(Ok(claimed))),

@@ -1,5 +1,7 @@
 //! Changes of a webhook: a merge patch (RFC 7396). What is absent stays, `null` takes away.
 
+#![expect(clippy::option_option, reason = "a field of a merge patch is absent, null, or a value")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,7 +67,6 @@ struct PluginPatch {
 }
 
 /// Tells an absent field (the outer none) from `null` (the inner none).
-#[expect(clippy::option_option, reason = "a merge patch has three cases")]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }

@@ -31,7 +31,7 @@ fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
     let mut component = ComponentEncoder::default()
         .validate(true)
         .module(module)
-        .and_then(|encoder| encoder.encode())
+        .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| not_a_plugin(format!("{error:#}")))?;
     let data = serde_json::to_vec(manifest)?;
     CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Owned(data) }.append_to_component(&mut component);

@@ -333,16 +333,15 @@ impl Store {
             let stored = RequestStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?;
             let open = work.iter().find(|work| work.id == row.id);
             let is_leased = open.is_some_and(|work| work.lease_token.is_some());
-            let content = match row.spec {
-                Some(spec) => FrozenRequest {
+            let content = if let Some(spec) = row.spec {
+                FrozenRequest {
                     spec: serde_json::from_str(&spec).map_err(|_| corrupt("spec"))?,
                     body: Bytes::from(row.body.unwrap_or_default()),
-                },
-                None => {
-                    let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None))
-                        .ok_or_else(|| corrupt("content_type"))?;
-                    plain_request(&event, configuration.envelope, configuration.content_type)
                 }
+            } else {
+                let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None))
+                    .ok_or_else(|| corrupt("content_type"))?;
+                plain_request(&event, configuration.envelope, configuration.content_type)
             };
             let mut own = Vec::new();
             while let Some(attempt) = attempts.next_if(|attempt| attempt.request_id == row.id) {
