@@ -1,0 +1,130 @@
+use serde::Deserialize;
+
+use crate::bindings::types;
+use crate::catalogue::Known;
+use crate::{Failure, json};
+
+/// Something that happened at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event(pub(crate) types::Event);
+
+impl Event {
+    /// `evt_…`, the same on every retry and replay.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The event type, for example `ticket.created`.
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// When it happened: RFC 3339 in UTC with milliseconds, `2026-01-31T12:00:00.000Z`.
+    pub fn occurred_at(&self) -> &str {
+        &self.0.occurred_at
+    }
+
+    /// When the server received it, in the same form.
+    pub fn received_at(&self) -> &str {
+        &self.0.received_at
+    }
+
+    /// `prj_…`.
+    pub fn project(&self) -> &str {
+        &self.0.project
+    }
+
+    /// What the event is about, for example a ticket's id.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// Media type of the payload.
+    pub fn content_type(&self) -> &str {
+        &self.0.content_type
+    }
+
+    /// The value of a further attribute that the provider set, for example a `CloudEvents` extension.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// All further attributes, as name and value.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.attributes.iter().map(|field| (field.name.as_str(), field.value.as_str()))
+    }
+
+    /// Why this delivery exists: `event`, `manual`, `test`, `schedule` or `reprocess`.
+    pub fn trigger(&self) -> &str {
+        &self.0.trigger
+    }
+
+    /// `dlv_…`, stable over retries: make idempotency keys from it.
+    pub fn delivery_id(&self) -> &str {
+        &self.0.delivery_id
+    }
+
+    /// What the provider posted, if it is text.
+    pub fn payload_text(&self) -> Option<&str> {
+        match &self.0.payload {
+            Some(types::Payload::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What the provider posted, at most 1 MiB. None for a trigger by hand without an event.
+    pub fn payload_bytes(&self) -> Option<&[u8]> {
+        match &self.0.payload {
+            Some(types::Payload::Text(text)) => Some(text.as_bytes()),
+            Some(types::Payload::Binary(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The payload as JSON.
+    ///
+    /// # Errors
+    /// `payload.missing` without a payload, `payload.invalid` when it is not text, not JSON, or not of this
+    /// type; the message names the field.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
+        let text = self.payload_text().ok_or_else(|| self.no_text())?;
+        serde_json::from_str(text).map_err(|error| json::failure("payload.invalid", "The payload", text, &error))
+    }
+
+    /// The payload by its event type. See [`Known`].
+    ///
+    /// # Errors
+    /// Like [`Event::json`], for the event types of the catalogue only.
+    pub fn catalogue(&self) -> Result<Known, Failure> {
+        Known::of(self)
+    }
+
+    fn no_text(&self) -> Failure {
+        if self.0.payload.is_none() {
+            Failure::new("payload.missing", "The event has no payload.")
+        } else {
+            Failure::new("payload.invalid", "The payload is not text.")
+        }
+    }
+}
+
+/// The webhook on whose behalf the plugin runs. Its URL and secrets are not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook(pub(crate) types::Subscription);
+
+impl Webhook {
+    /// `whk_…`.
+    pub fn id(&self) -> &str {
+        &self.0.webhook_id
+    }
+
+    /// What its owner calls it; may be empty.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The configuration as JSON text; [`crate::Plugin`] gets it parsed.
+    pub fn configuration(&self) -> &str {
+        &self.0.configuration
+    }
+}
