@@ -17,7 +17,7 @@ demo: plugins ## Shows it at work: a server, three tools, three events (ONCE=1: 
 	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
 
 test: plugins ## Runs all tests
-	$(CARGO) test $(FLAGS)
+	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test $(EXAMPLES)
 
 build: compiler ## Builds the server (target/debug/hookwright)

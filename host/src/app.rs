@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, TokenCache, router};
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
 use crate::domain::clock::Clock;
@@ -20,7 +20,7 @@ use crate::domain::id::TokenId;
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::ingest::Ingest;
 use crate::sandbox::Sandbox;
-use crate::store::{Store, WriterSettings};
+use crate::store::{Location, Store, WriterSettings};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -56,16 +56,24 @@ pub enum AppError {
 }
 
 /// Opens the store that the settings name.
-pub async fn open_store(config: &Config, entropy: &Entropy) -> Result<Store, AppError> {
-    let settings = WriterSettings { queue: config.store.write_queue, batch: config.store.write_batch };
-    Ok(Store::open_sqlite(&config.store.sqlite_path()?, &config.store.key_file()?, settings, entropy).await?)
+pub async fn open_store(config: &Config, clock: &Clock, entropy: &Entropy) -> Result<Store, AppError> {
+    let settings = WriterSettings {
+        queue: config.store.write_queue,
+        batch: config.store.write_batch,
+        writers: config.store.writers,
+    };
+    let location = match config.store.location()? {
+        DatabaseUrl::Sqlite(path) => Location::Sqlite(path),
+        DatabaseUrl::Postgres(url) => Location::Postgres { url, connections: config.store.connections },
+    };
+    Ok(Store::open(&location, &config.store.key_file()?, settings, clock.now(), entropy).await?)
 }
 
 /// Runs the server until told to stop; `started` is told the address that it listens on.
 pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce(SocketAddr)) -> Result<(), AppError> {
     let (clock, entropy) = (Clock::System, Entropy::System);
     let config = Arc::new(config);
-    let store = open_store(&config, &entropy).await?;
+    let store = open_store(&config, &clock, &entropy).await?;
     first_token(&store, &config.store.admin_token_file()?, &clock, &entropy).await?;
     let sandbox = Sandbox::start(&config.plugins)?;
     let policy = AddressPolicy { allowed: config.network.allow.clone() };

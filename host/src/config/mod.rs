@@ -69,9 +69,13 @@ impl Default for ServerConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `sqlite:FILE`.
+    /// `sqlite:FILE` or `postgres://user:password@host/database`.
     pub database: String,
-    /// The key ring that seals secrets; by default next to the database.
+    /// Connections of this node to PostgreSQL.
+    pub connections: u32,
+    /// Commits on their way to PostgreSQL at once; SQLite has one writer.
+    pub writers: usize,
+    /// The key ring that seals secrets; by default next to the database file, or `hookwright.keys` in this folder.
     pub key_file: Option<PathBuf>,
     /// Where the first admin token is written; by default next to the database.
     pub admin_token_file: Option<PathBuf>,
@@ -85,6 +89,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             database: "sqlite:hookwright.db".to_owned(),
+            connections: 12,
+            writers: 3,
             key_file: None,
             admin_token_file: None,
             write_queue: 4096,
@@ -93,13 +99,28 @@ impl Default for StoreConfig {
     }
 }
 
+/// Where things are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(String),
+}
+
 impl StoreConfig {
-    /// The SQLite file.
-    pub fn sqlite_path(&self) -> Result<PathBuf, ConfigError> {
+    /// What `database` says.
+    pub fn location(&self) -> Result<DatabaseUrl, ConfigError> {
+        if self.database.starts_with("postgres://") || self.database.starts_with("postgresql://") {
+            return Ok(DatabaseUrl::Postgres(self.database.clone()));
+        }
         let path = self.database.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
         match path {
-            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-            _ => Err(ConfigError::Invalid(format!("`store.database` is sqlite:FILE, not {:?}", self.database))),
+            Some(path) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(PathBuf::from(path))),
+            // The text may hold a password, so it is not repeated.
+            _ => Err(ConfigError::Invalid(
+                "`store.database` is sqlite:FILE or postgres://user:password@host/database".to_owned(),
+            )),
         }
     }
 
@@ -116,7 +137,10 @@ impl StoreConfig {
     fn beside(&self, set: Option<&Path>, extension: &str) -> Result<PathBuf, ConfigError> {
         match set {
             Some(path) => Ok(path.to_owned()),
-            None => Ok(self.sqlite_path()?.with_extension(extension)),
+            None => Ok(match self.location()? {
+                DatabaseUrl::Sqlite(path) => path.with_extension(extension),
+                DatabaseUrl::Postgres(_) => PathBuf::from("hookwright").with_extension(extension),
+            }),
         }
     }
 }
@@ -269,6 +293,8 @@ impl Config {
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
         within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
         within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
+        within("store.connections", u64::from(self.store.connections), 4, 1000)?;
+        within("store.writers", self.store.writers as u64, 1, 64)?;
         within("store.write_batch", self.store.write_batch as u64, 1, 100_000)?;
         within("store.write_queue", self.store.write_queue as u64, 1, 1_000_000)?;
         Ok(())
@@ -334,6 +360,8 @@ mod tests {
         assert_eq!(store.key_file().unwrap(), PathBuf::from("/var/lib/hookwright.keys"));
         assert_eq!(store.admin_token_file().unwrap(), PathBuf::from("/var/lib/hookwright.admin-token"));
         let other = StoreConfig { database: "mysql:x".to_owned(), ..StoreConfig::default() };
-        assert!(other.sqlite_path().is_err());
+        assert!(other.location().is_err());
+        let server = StoreConfig { database: "postgres://localhost/x".to_owned(), ..StoreConfig::default() };
+        assert_eq!(server.key_file().unwrap(), PathBuf::from("hookwright.keys"));
     }
 }

@@ -119,6 +119,7 @@ impl Dispatcher {
             lease: work.lease,
             attempt,
             end,
+            only_request: work.only_request,
             disable: disabled,
             now,
         }

@@ -196,6 +196,7 @@ impl Dispatcher {
             }
         }
         fail::fail_point!("after-freeze", |_| std::process::abort());
+        let only_request = requests.len() == 1;
         // In their order, one after the other: what the plugin put first arrives first.
         for ((position, request), lease) in (0..).zip(requests).zip(leases) {
             self.attempt(ClaimedSend {
@@ -204,6 +205,7 @@ impl Dispatcher {
                 content: LoadedRequest::Frozen(Box::new(request)),
                 lease,
                 attempts: 0,
+                only_request,
             })
             .await;
         }

@@ -138,6 +138,7 @@ impl Ingest {
                     content: LoadedRequest::Plain,
                     lease,
                     attempts: 0,
+                    only_request: true,
                 }),
             };
             self.dispatcher.start(work, slot);

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::db::{Tx, in_tx, reading};
 use super::events::EventRow;
 use super::record::{Lease, WorkKind};
-use super::{Store, StoreError};
+use super::{Store, StoreError, postgres, sqlite};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
@@ -103,6 +104,8 @@ pub struct ClaimedSend {
     pub lease: Lease,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it is its delivery's only request.
+    pub only_request: bool,
 }
 
 /// Claimed work.
@@ -114,53 +117,25 @@ pub enum ClaimedWork {
     Send(ClaimedSend),
 }
 
-pub(super) async fn insert_work(
-    conn: &mut SqliteConnection,
-    id: Uuid,
-    kind: WorkKind,
-    project: ProjectId,
-    webhook: WebhookId,
-    due: Millis,
-    lease: Option<Lease>,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, lease_token, attempts)
-         VALUES ($1, $2, $3, $4, $5, $6, 0)",
-    )
-    .bind(id)
-    .bind(kind.number())
-    .bind(project.uuid())
-    .bind(webhook.uuid())
-    .bind(lease.map_or(due.0, |lease| lease.until.0))
-    .bind(lease.map(|lease| lease.token))
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Walks the heads of the webhooks that have open work (never all that is due), and claims from each.
-pub(super) async fn claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<Claimed, StoreError> {
-    let heads: Vec<(Uuid, i64)> = sqlx::query_as(
-        "WITH RECURSIVE heads (webhook_id) AS (
-             SELECT min(webhook_id) FROM open_work
+pub(super) async fn claim(tx: &mut Tx, claim: &Claim) -> Result<Claimed, StoreError> {
+    const HEADS: &str = "WITH RECURSIVE heads (webhook_id) AS (
+             SELECT (SELECT w.webhook_id FROM open_work w ORDER BY w.webhook_id LIMIT 1)
              UNION ALL
-             SELECT (SELECT min(w.webhook_id) FROM open_work w WHERE w.webhook_id > heads.webhook_id)
+             SELECT (SELECT w.webhook_id FROM open_work w WHERE w.webhook_id > heads.webhook_id ORDER BY w.webhook_id LIMIT 1)
              FROM heads WHERE heads.webhook_id IS NOT NULL
          )
          SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
-         FROM heads h WHERE h.webhook_id IS NOT NULL",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+         FROM heads h WHERE h.webhook_id IS NOT NULL";
+    let heads: Vec<(Uuid, Option<i64>)> = in_tx!(tx, conn => sqlx::query_as(HEADS).fetch_all(conn).await?);
     let mut rows: Vec<ClaimedRow> = Vec::new();
     let mut outlook = Outlook { next_due: None, left: false };
     // The webhooks with the least in hand come first, so that a busy one does not take all the room.
     let mut due = Vec::new();
     for (webhook, due_at) in heads {
+        let Some(due_at) = due_at else { continue };
         if due_at > claim.now.0 {
-            if due_at < Millis::NEVER.0 {
-                note_due(&mut outlook, Millis(due_at));
-            }
+            note_due(&mut outlook, due_at);
             continue;
         }
         let in_hand = claim.in_hand.get(&WebhookId::from_uuid(webhook)).copied().unwrap_or(0);
@@ -174,28 +149,11 @@ pub(super) async fn claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<
             outlook.left = true;
             continue;
         }
-        let claimed: Vec<ClaimedRow> = sqlx::query_as(
-            "UPDATE open_work SET lease_token = $1, due_at = $2
-             WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)
-             RETURNING id, kind, attempts",
-        )
-        .bind(claim.lease.token)
-        .bind(claim.lease.until.0)
-        .bind(webhook)
-        .bind(claim.now.0)
-        .bind(i64::try_from(room).unwrap_or(i64::MAX))
-        .fetch_all(&mut *conn)
-        .await?;
+        let claimed = claim_of_webhook(tx, claim, webhook, room).await?;
         if claimed.len() == room {
             outlook.left = true;
-        } else {
-            let next: Option<i64> = sqlx::query_scalar("SELECT min(due_at) FROM open_work WHERE webhook_id = $1")
-                .bind(webhook)
-                .fetch_one(&mut *conn)
-                .await?;
-            if let Some(next) = next.filter(|next| *next < Millis::NEVER.0) {
-                note_due(&mut outlook, Millis(next));
-            }
+        } else if let Some(next) = next_due(tx, webhook).await? {
+            note_due(&mut outlook, next);
         }
         rows.extend(claimed);
     }
@@ -203,8 +161,38 @@ pub(super) async fn claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<
     Ok(Claimed { rows, outlook })
 }
 
-fn note_due(outlook: &mut Outlook, due: Millis) {
-    outlook.next_due = Some(outlook.next_due.map_or(due, |next| next.min(due)));
+async fn claim_of_webhook(
+    tx: &mut Tx,
+    claim: &Claim,
+    webhook: Uuid,
+    room: usize,
+) -> Result<Vec<ClaimedRow>, StoreError> {
+    let sql = match tx {
+        Tx::Sqlite(_) => sqlite::CLAIM_OF_WEBHOOK,
+        Tx::Postgres(_) => postgres::CLAIM_OF_WEBHOOK,
+    };
+    let limit = i64::try_from(room).unwrap_or(i64::MAX);
+    Ok(in_tx!(tx, conn => sqlx::query_as(sql)
+        .bind(claim.lease.token)
+        .bind(claim.lease.until.0)
+        .bind(webhook)
+        .bind(claim.now.0)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?))
+}
+
+async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError> {
+    const SELECT: &str = "SELECT min(due_at) FROM open_work WHERE webhook_id = $1";
+    Ok(in_tx!(tx, conn => sqlx::query_scalar(SELECT).bind(webhook).fetch_one(conn).await?))
+}
+
+/// Work that waits for a person is never due.
+fn note_due(outlook: &mut Outlook, due_at: i64) {
+    let due = Millis(due_at);
+    if due < Millis::NEVER {
+        outlook.next_due = Some(outlook.next_due.map_or(due, |next| next.min(due)));
+    }
 }
 
 #[derive(Debug, FromRow)]
@@ -212,6 +200,7 @@ struct HeadRow {
     webhook_id: Uuid,
     trigger_kind: String,
     revision: i64,
+    requests_total: i64,
     content_type: String,
     envelope: String,
     plugin_version_id: Option<Uuid>,
@@ -300,8 +289,7 @@ impl Store {
             WorkKind::Transform => DeliveryId::from_uuid(row.id),
             WorkKind::Send => request.delivery(),
         };
-        let head: Option<HeadRow> = sqlx::query_as(
-            "SELECT d.webhook_id, d.trigger_kind, d.revision, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config,
+        const SELECT: &str = "SELECT d.webhook_id, d.trigger_kind, d.revision, d.requests_total, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config,
                     p.name AS plugin_name, p.version AS plugin_version,
                     e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
                     e.content_type AS event_content_type, e.attributes, e.payload
@@ -309,27 +297,27 @@ impl Store {
              JOIN events e ON e.id = d.event_id
              JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
              LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
-             WHERE d.id = $1",
-        )
-        .bind(delivery.uuid())
-        .fetch_optional(&self.read)
-        .await?;
-        let head = head.ok_or_else(|| corrupt("id"))?.into_head(delivery)?;
+             WHERE d.id = $1";
+        let head: Option<HeadRow> = reading!(&self.db, pool => {
+            sqlx::query_as(SELECT).bind(delivery.uuid()).fetch_optional(pool).await?
+        });
+        let head = head.ok_or_else(|| corrupt("id"))?;
+        let only_request = head.requests_total == 1;
+        let head = head.into_head(delivery)?;
         match kind {
             WorkKind::Transform => Ok(Some(ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }))),
             WorkKind::Send => {
                 let content = self.request_content(request).await?;
-                Ok(Some(ClaimedWork::Send(ClaimedSend { head, request, content, lease, attempts })))
+                Ok(Some(ClaimedWork::Send(ClaimedSend { head, request, content, lease, attempts, only_request })))
             }
         }
     }
 
     async fn request_content(&self, request: RequestId) -> Result<LoadedRequest, StoreError> {
-        let row: Option<(Option<String>, Option<Vec<u8>>)> =
-            sqlx::query_as("SELECT spec, body FROM requests WHERE id = $1")
-                .bind(request.uuid())
-                .fetch_optional(&self.read)
-                .await?;
+        const SELECT: &str = "SELECT spec, body FROM requests WHERE id = $1";
+        let row: Option<(Option<String>, Option<Vec<u8>>)> = reading!(&self.db, pool => {
+            sqlx::query_as(SELECT).bind(request.uuid()).fetch_optional(pool).await?
+        });
         let Some((Some(spec), body)) = row else { return Ok(LoadedRequest::Plain) };
         let spec = serde_json::from_str(&spec).map_err(|_| StoreError::Corrupt {
             table: "requests",

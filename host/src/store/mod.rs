@@ -1,11 +1,17 @@
 //! Everything that outlasts the process, as whole use cases. What differs between databases stands in their own files.
 
+mod batch;
 mod claims;
+#[cfg(test)]
+mod conformance;
+mod db;
 mod deliveries;
 mod events;
 mod keyring;
 mod plugins;
+mod postgres;
 mod record;
+mod rows;
 mod sealed;
 mod sqlite;
 mod subscriptions;
@@ -13,9 +19,10 @@ mod tokens;
 mod webhooks;
 mod writer;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
+use db::reading;
 
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook};
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
@@ -28,6 +35,7 @@ pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
 pub use writer::WriterSettings;
 
+use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
 use crate::domain::problem::{Problem, ProblemCode};
 
@@ -37,6 +45,9 @@ pub enum StoreError {
     /// The database does not answer, or nobody knows what became of a commit.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// Another transaction stood in the way, several times.
+    #[error("the database is contended")]
+    Contended,
     /// A record breaks a constraint; nothing of it was stored.
     #[error("the record breaks a constraint: {0}")]
     Constraint(String),
@@ -68,7 +79,25 @@ impl From<sqlx::Error> for StoreError {
             {
                 Self::Constraint(error.to_string())
             }
+            // PostgreSQL: serialization failure and deadlock.
+            sqlx::Error::Database(database)
+                if database.code().is_some_and(|code| code == "40001" || code == "40P01") =>
+            {
+                Self::Contended
+            }
             _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    /// The same for the next of several callers that share it.
+    fn again(&self) -> Self {
+        match self {
+            Self::Contended => Self::Contended,
+            Self::Constraint(reason) => Self::Constraint(reason.clone()),
+            Self::Corrupt { table, column, id } => Self::Corrupt { table, column, id: id.clone() },
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }
@@ -76,7 +105,7 @@ impl From<sqlx::Error> for StoreError {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self {
+            StoreError::Unavailable(_) | StoreError::Contended => Self {
                 retry_after_s: Some(1),
                 ..Self::new(ProblemCode::StoreUnavailable, "the database does not answer; nothing was stored")
             },
@@ -92,31 +121,47 @@ impl From<StoreError> for Problem {
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    read: SqlitePool,
-    write: SqlitePool,
+    db: db::Db,
     writer: writer::Writer,
     keys: Arc<KeyRing>,
     subscriptions: Arc<subscriptions::Subscriptions>,
 }
 
+/// Where things are stored.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file on this machine, held by one process.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, shared by any number of nodes.
+    Postgres {
+        /// `postgres://user:password@host/database`.
+        url: String,
+        /// Connections of this node.
+        connections: u32,
+    },
+}
+
 impl Store {
-    /// Opens the database at `path`, brings its schema up to date, and frees the leases of a process that is gone: one
-    /// process holds the file.
-    pub async fn open_sqlite(
-        path: &std::path::Path,
-        key_file: &std::path::Path,
+    /// Opens the database and brings its schema up to date. On SQLite the leases of a process that is gone are freed.
+    pub async fn open(
+        location: &Location,
+        key_file: &Path,
         settings: WriterSettings,
+        now: Millis,
         entropy: &Entropy,
     ) -> Result<Self, StoreError> {
-        let (write, read) = sqlite::open(path).await?;
-        let has_sealed = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM webhooks WHERE length(sealed) > 0")
-            .fetch_one(&write)
-            .await?
-            > 0;
-        let keys = Arc::new(KeyRing::open_or_create(key_file, has_sealed, entropy)?);
-        sqlite::free_leases(&write).await?;
-        let writer = writer::Writer::start(write.clone(), settings);
-        let store = Self { read, write, writer, keys, subscriptions: Arc::default() };
+        const SEALED: &str = "SELECT count(*) FROM webhooks WHERE length(sealed) > 0";
+        let db = match location {
+            Location::Sqlite(path) => sqlite::open(path).await?,
+            Location::Postgres { url, connections } => postgres::open(url, *connections, now).await?,
+        };
+        let sealed: i64 = reading!(&db, pool => sqlx::query_scalar(SEALED).fetch_one(pool).await?);
+        let keys = Arc::new(KeyRing::open_or_create(key_file, sealed > 0, entropy)?);
+        if let db::Db::Sqlite { write, .. } = &db {
+            sqlx::query(sqlite::FREE_LEASES).execute(write).await?;
+        }
+        let writer = writer::Writer::start(&db, settings);
+        let store = Self { db, writer, keys, subscriptions: Arc::default() };
         store.load_subscriptions().await?;
         Ok(store)
     }
@@ -128,14 +173,13 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.read).await?;
+        reading!(&self.db, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop)?);
         Ok(())
     }
 
     /// Commits what is waiting and closes the database.
     pub async fn close(&self) {
         self.writer.stop().await;
-        self.read.close().await;
-        self.write.close().await;
+        self.db.close().await;
     }
 }

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::db::{execute, in_tx, reading};
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::id::{PluginVersionId, ProjectId};
@@ -50,20 +51,20 @@ const SELECT: &str = "SELECT id, project_id, digest, size_bytes, manifest, creat
 impl Store {
     /// Stores a version with its bytes, once.
     pub async fn insert_plugin(&self, version: &PluginVersion, component: &[u8]) -> Result<Stored, StoreError> {
-        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.db.begin().await?;
         let sql = format!("{SELECT} WHERE project_id = $1 AND name = $2 AND version = $3");
-        let existing: Option<VersionRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let existing: Option<VersionRow> = in_tx!(&mut tx, conn => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(version.project.uuid())
             .bind(version.manifest.name.as_str())
             .bind(version.manifest.version.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?;
+            .fetch_optional(conn)
+            .await?);
         if let Some(existing) = existing {
             let existing = existing.into_version()?;
             let same = existing.digest == version.digest;
             return Ok(if same { Stored::Same(existing) } else { Stored::Different(existing) });
         }
-        sqlx::query(
+        execute!(&mut tx, sqlx::query(
             "INSERT INTO plugin_versions (id, project_id, name, version, digest, size_bytes, manifest, component, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
@@ -75,22 +76,20 @@ impl Store {
         .bind(i64::try_from(version.size_bytes).unwrap_or(i64::MAX))
         .bind(serde_json::to_string(&version.manifest).expect("a manifest is plain data"))
         .bind(component)
-        .bind(version.created_at.0)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
+        .bind(version.created_at.0));
+        tx.commit().await?;
         Ok(Stored::New)
     }
 
     /// A project's plugin versions, newest first.
     pub async fn plugins(&self, project: ProjectId, page: PageRequest) -> Result<Page<PluginVersion>, StoreError> {
         let sql = format!("{SELECT} WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
-        let rows: Vec<VersionRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<VersionRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(project.uuid())
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(i64::from(page.limit) + 1)
-            .fetch_all(&self.read)
-            .await?;
+            .fetch_all(pool)
+            .await?);
         let versions = rows.into_iter().map(VersionRow::into_version).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::from_rows(versions, page.limit, |version| version.id.uuid()))
     }
@@ -103,8 +102,7 @@ impl Store {
         version: &str,
     ) -> Result<Option<PluginVersion>, StoreError> {
         let sql = format!("{SELECT} WHERE project_id = $1 AND name = $2");
-        let rows: Vec<VersionRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project.uuid()).bind(name).fetch_all(&self.read).await?;
+        let rows: Vec<VersionRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project.uuid()).bind(name).fetch_all(pool).await?);
         for row in rows {
             let found = row.into_version()?;
             if found.manifest.version == version || found.digest.to_string() == version {
@@ -117,13 +115,12 @@ impl Store {
     /// A version's bytes and manifest, by id.
     pub async fn component(&self, id: PluginVersionId) -> Result<Option<(PluginVersion, Vec<u8>)>, StoreError> {
         let sql = format!("{SELECT} WHERE id = $1");
-        let row: Option<VersionRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.uuid()).fetch_optional(&self.read).await?;
+        let row: Option<VersionRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.uuid()).fetch_optional(pool).await?);
         let Some(row) = row else { return Ok(None) };
-        let bytes = sqlx::query_scalar("SELECT component FROM plugin_versions WHERE id = $1")
+        let bytes = reading!(&self.db, pool => sqlx::query_scalar("SELECT component FROM plugin_versions WHERE id = $1")
             .bind(id.uuid())
-            .fetch_one(&self.read)
-            .await?;
+            .fetch_one(pool)
+            .await?);
         Ok(Some((row.into_version()?, bytes)))
     }
 }

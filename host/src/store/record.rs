@@ -208,6 +208,8 @@ pub struct Finish {
     pub attempt: Attempt,
     /// What becomes of the request.
     pub end: RequestEnd,
+    /// Whether it is its delivery's only request.
+    pub only_request: bool,
     /// Why the webhook is disabled, when this attempt is the reason.
     pub disable: Option<String>,
     /// Now.

@@ -3,19 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::StoreError;
+use super::db::Db;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// Readers besides the one writer.
 const READERS: u32 = 4;
 
-/// Opens the file and gives a pool of one writer and a pool of readers. One writer, because many would only wait for
+/// Opens the file with a pool of one writer and a pool of readers. One writer, because many would only wait for
 /// each other inside SQLite; a commit returns when its bytes are on disk (`synchronous=FULL`).
-pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -49,16 +49,17 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(open_error)?;
-    Ok((write, read))
+    Ok(Db::Sqlite { write, read })
 }
 
 /// Frees every lease: whoever held them is gone, since one process holds the file.
-pub(super) async fn free_leases(write: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::query("UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL")
-        .execute(write)
-        .await?;
-    Ok(())
-}
+pub(super) const FREE_LEASES: &str =
+    "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+
+/// Claims the head of a webhook's open work.
+pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2
+    WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)
+    RETURNING id, kind, attempts";
 
 #[cfg(test)]
 mod tests {
@@ -67,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn commits_wait_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let (write, _) = open(&folder.path().join("test.db")).await.unwrap();
+        let Db::Sqlite { write, .. } = open(&folder.path().join("test.db")).await.unwrap() else { unreachable!() };
         let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&write).await.unwrap();
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&write).await.unwrap();
         assert_eq!((level, mode.as_str()), (2, "wal"), "synchronous must be FULL");

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::claims::configuration;
+use super::db::{Tx, execute, reading};
 use super::{Store, StoreError, deliveries, sealed};
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
@@ -102,8 +103,8 @@ impl Store {
     /// Stores a new webhook.
     pub async fn insert_webhook(&self, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
+        let mut tx = self.db.begin().await?;
+        execute!(&mut tx, sqlx::query(
             "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin, sealed, enabled,
                 disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
@@ -125,11 +126,9 @@ impl Store {
         .bind(webhook.configuration.revision)
         .bind(webhook.version)
         .bind(webhook.created_at.0)
-        .bind(webhook.updated_at.0)
-        .execute(&mut *transaction)
-        .await?;
-        insert_configuration(&mut transaction, webhook).await?;
-        transaction.commit().await?;
+        .bind(webhook.updated_at.0));
+        insert_configuration(&mut tx, webhook).await?;
+        tx.commit().await?;
         self.refresh(webhook.id).await
     }
 
@@ -142,8 +141,8 @@ impl Store {
         entropy: &Entropy,
     ) -> Result<bool, StoreError> {
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let updated = sqlx::query(
+        let mut tx = self.db.begin().await?;
+        let updated: u64 = execute!(&mut tx, sqlx::query(
             "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5, origin = $6,
                 sealed = $7, enabled = $8, disabled_reason = $9, retry = $10, timeout_ms = $11, on_uncertain = $12,
                 revision = $13, version = $14, updated_at = $15
@@ -166,78 +165,79 @@ impl Store {
         .bind(webhook.updated_at.0)
         .bind(webhook.id.uuid())
         .bind(webhook.project.uuid())
-        .bind(expected)
-        .execute(&mut *transaction)
-        .await?;
-        if updated.rows_affected() == 0 {
+        .bind(expected));
+        if updated == 0 {
             return Ok(false);
         }
-        insert_configuration(&mut transaction, webhook).await?;
+        insert_configuration(&mut tx, webhook).await?;
         match open_work {
             OpenWork::Keep => {}
-            OpenWork::Hold => deliveries::hold_open(&mut transaction, webhook.id).await?,
+            OpenWork::Hold => deliveries::hold_open(&mut tx, webhook.id).await?,
             OpenWork::Resume => {
-                sqlx::query("UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3")
-                    .bind(webhook.updated_at.0)
-                    .bind(webhook.id.uuid())
-                    .bind(Millis::NEVER.0)
-                    .execute(&mut *transaction)
-                    .await?;
+                execute!(
+                    &mut tx,
+                    sqlx::query("UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3")
+                        .bind(webhook.updated_at.0)
+                        .bind(webhook.id.uuid())
+                        .bind(Millis::NEVER.0)
+                );
             }
         }
-        transaction.commit().await?;
+        tx.commit().await?;
         self.refresh(webhook.id).await?;
         Ok(true)
     }
 
     /// Deletes a webhook: its secrets go, its open work is cancelled, its history stays. False when there is none.
     pub async fn delete_webhook(&self, project: ProjectId, id: WebhookId, now: Millis) -> Result<bool, StoreError> {
-        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let deleted = sqlx::query(
-            "UPDATE webhooks SET deleted_at = $1, sealed = X'', enabled = 0, version = version + 1
+        let mut tx = self.db.begin().await?;
+        let deleted: u64 = execute!(
+            &mut tx,
+            sqlx::query(
+                "UPDATE webhooks SET deleted_at = $1, sealed = $4, enabled = $5, version = version + 1
              WHERE id = $2 AND project_id = $3 AND deleted_at IS NULL",
-        )
-        .bind(now.0)
-        .bind(id.uuid())
-        .bind(project.uuid())
-        .execute(&mut *transaction)
-        .await?;
-        if deleted.rows_affected() == 0 {
+            )
+            .bind(now.0)
+            .bind(id.uuid())
+            .bind(project.uuid())
+            .bind(Vec::<u8>::new())
+            .bind(false)
+        );
+        if deleted == 0 {
             return Ok(false);
         }
-        deliveries::cancel_open(&mut transaction, id, "the webhook was deleted", now).await?;
-        transaction.commit().await?;
+        deliveries::cancel_open(&mut tx, id, "the webhook was deleted", now).await?;
+        tx.commit().await?;
         self.refresh(id).await?;
         Ok(true)
     }
 
     /// One webhook.
     pub async fn webhook(&self, project: ProjectId, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let row: Option<WebhookRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} AND w.id = $1 AND w.project_id = $2")))
+        let row: Option<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} AND w.id = $1 AND w.project_id = $2")))
                 .bind(id.uuid())
                 .bind(project.uuid())
-                .fetch_optional(&self.read)
-                .await?;
+                .fetch_optional(pool)
+                .await?);
         row.map(|row| self.webhook_from(row)).transpose()
     }
 
     /// A project's webhooks, newest first.
     pub async fn webhooks(&self, project: ProjectId, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
         let sql = format!("{SELECT} AND w.project_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3");
-        let rows: Vec<WebhookRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(project.uuid())
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(i64::from(page.limit) + 1)
-            .fetch_all(&self.read)
-            .await?;
+            .fetch_all(pool)
+            .await?);
         let webhooks = rows.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::from_rows(webhooks, page.limit, |webhook| webhook.id.uuid()))
     }
 
     /// Reads every webhook of every project into memory.
     pub(super) async fn load_subscriptions(&self) -> Result<(), StoreError> {
-        let rows: Vec<WebhookRow> = sqlx::query_as(sqlx::AssertSqlSafe(SELECT)).fetch_all(&self.read).await?;
+        let rows: Vec<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(SELECT).fetch_all(pool).await?);
         let webhooks = rows.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
         self.subscriptions.replace(webhooks);
         Ok(())
@@ -246,18 +246,18 @@ impl Store {
     /// Reads one webhook anew, so that the next event and the next attempt see it as it is now.
     pub async fn refresh(&self, id: WebhookId) -> Result<(), StoreError> {
         let _one_at_a_time = self.subscriptions.refreshing().await;
-        let row: Option<WebhookRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} AND w.id = $1")))
+        let row: Option<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} AND w.id = $1")))
             .bind(id.uuid())
-            .fetch_optional(&self.read)
-            .await?;
+            .fetch_optional(pool)
+            .await?);
         self.subscriptions.put(id, row.map(|row| self.webhook_from(row)).transpose()?);
         Ok(())
     }
 }
 
-async fn insert_configuration(conn: &mut SqliteConnection, webhook: &Webhook) -> Result<(), StoreError> {
+async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {
     let configuration = &webhook.configuration;
-    sqlx::query(
+    execute!(tx, sqlx::query(
         "INSERT INTO webhook_configurations (webhook_id, revision, project_id, content_type, envelope, plugin_version_id,
             plugin_config, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (webhook_id, revision) DO NOTHING",
@@ -275,9 +275,7 @@ async fn insert_configuration(conn: &mut SqliteConnection, webhook: &Webhook) ->
     })
     .bind(configuration.plugin.as_ref().map(|plugin| plugin.version_id.uuid()))
     .bind(configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()))
-    .bind(webhook.updated_at.0)
-    .execute(conn)
-    .await?;
+    .bind(webhook.updated_at.0));
     Ok(())
 }
 

@@ -1,11 +1,17 @@
 //! Grouped commits: what arrives while one commit is on its way to the disk shares the next one.
 
-use sqlx::{SqliteConnection, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
 
-use super::claims::{self, Claim, ClaimedRow};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::batch::{Batch, Done};
+use super::claims::{Claim, ClaimedRow, Outlook};
+use super::db::Db;
 use super::record::{Accept, Finish, Finished, Freeze, Postpone, Settle};
-use super::{Store, StoreError, deliveries, events};
+use super::{Store, StoreError, claims};
+
+/// A group that another node's writes stood in the way of is tried again so often.
+const TRIES: u32 = 3;
 
 /// How the writer groups.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +20,8 @@ pub struct WriterSettings {
     pub queue: usize,
     /// Most records of one commit.
     pub batch: usize,
+    /// Commits on their way at once; SQLite has one writer whatever is said here.
+    pub writers: usize,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -25,53 +33,52 @@ enum Command {
     Postpone(Postpone, Reply<bool>),
     Finish(Box<Finish>, Reply<Finished>),
     Claim(Claim, Reply<claims::Claimed>),
-    Stop(oneshot::Sender<()>),
-}
-
-/// What a command did inside the transaction: told only once it is committed.
-enum Output {
-    Accepted,
-    Held(bool),
-    Finished(Finished),
-    Claimed(claims::Claimed),
 }
 
 impl Command {
-    /// Does the work on the open transaction.
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<Output, StoreError> {
-        match self {
-            Self::Accept(accept, _) => events::insert(conn, accept).await.map(|()| Output::Accepted),
-            Self::Freeze(freeze, _) => deliveries::freeze(conn, freeze).await.map(Output::Held),
-            Self::Settle(settle, _) => deliveries::settle(conn, settle).await.map(Output::Held),
-            Self::Postpone(postpone, _) => deliveries::postpone(conn, postpone).await.map(Output::Held),
-            Self::Finish(finish, _) => deliveries::finish(conn, finish).await.map(Output::Finished),
-            Self::Claim(claim, _) => claims::claim(conn, claim).await.map(Output::Claimed),
-            Self::Stop(_) => Ok(Output::Accepted),
-        }
-    }
-
-    /// Tells the caller; one that has gone away needs no answer.
-    fn answer(self, output: Output) {
-        match (self, output) {
-            (Self::Accept(_, reply), Output::Accepted) => drop(reply.send(Ok(()))),
-            (Self::Freeze(_, reply) | Self::Settle(_, reply) | Self::Postpone(_, reply), Output::Held(held)) => {
-                drop(reply.send(Ok(held)));
-            }
-            (Self::Finish(_, reply), Output::Finished(finished)) => drop(reply.send(Ok(finished))),
-            (Self::Claim(_, reply), Output::Claimed(claimed)) => drop(reply.send(Ok(claimed))),
-            (command, _) => command.refuse(StoreError::Unavailable("the answer does not fit the question".to_owned())),
-        }
-    }
-
     fn refuse(self, error: StoreError) {
+        // A caller that has gone away needs no answer.
         match self {
             Self::Accept(_, reply) => drop(reply.send(Err(error))),
             Self::Freeze(_, reply) | Self::Settle(_, reply) | Self::Postpone(_, reply) => drop(reply.send(Err(error))),
             Self::Finish(_, reply) => drop(reply.send(Err(error))),
             Self::Claim(_, reply) => drop(reply.send(Err(error))),
-            Self::Stop(reply) => {
-                let _ = reply.send(());
-            }
+        }
+    }
+}
+
+fn batch(commands: &[Command]) -> Batch<'_> {
+    let mut batch = Batch::default();
+    for command in commands {
+        match command {
+            Command::Accept(accept, _) => batch.accepts.push(accept),
+            Command::Freeze(freeze, _) => batch.freezes.push(freeze),
+            Command::Settle(settle, _) => batch.settles.push(settle),
+            Command::Postpone(postpone, _) => batch.postpones.push(postpone),
+            Command::Finish(finish, _) => batch.finishes.push(finish),
+            Command::Claim(claim, _) => batch.claims.push(claim),
+        }
+    }
+    batch
+}
+
+/// Tells each caller what came of its record; each kind is in the order in which it came.
+fn tell(commands: Vec<Command>, done: Done) {
+    let (mut freezes, mut settles, mut postpones) =
+        (done.freezes.into_iter(), done.settles.into_iter(), done.postpones.into_iter());
+    let (mut finishes, mut claims) = (done.finishes.into_iter(), done.claims.into_iter());
+    fn answer<T>(reply: Reply<T>, output: Option<T>) {
+        let missing = || StoreError::Unavailable("a record was passed over".to_owned());
+        drop(reply.send(output.ok_or_else(missing)));
+    }
+    for command in commands {
+        match command {
+            Command::Accept(_, reply) => answer(reply, Some(())),
+            Command::Freeze(_, reply) => answer(reply, freezes.next()),
+            Command::Settle(_, reply) => answer(reply, settles.next()),
+            Command::Postpone(_, reply) => answer(reply, postpones.next()),
+            Command::Finish(_, reply) => answer(reply, finishes.next()),
+            Command::Claim(_, reply) => answer(reply, claims.next()),
         }
     }
 }
@@ -80,21 +87,30 @@ impl Command {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     commands: mpsc::Sender<Command>,
+    tasks: tokio_util::task::TaskTracker,
+    stop: tokio_util::sync::CancellationToken,
 }
 
 impl Writer {
-    pub(super) fn start(pool: SqlitePool, settings: WriterSettings) -> Self {
+    pub(super) fn start(db: &Db, settings: WriterSettings) -> Self {
         let (commands, inbox) = mpsc::channel(settings.queue);
-        tokio::spawn(run(pool, inbox, settings.batch));
-        Self { commands }
+        let inbox = Arc::new(Mutex::new(inbox));
+        let (tasks, stop) = (tokio_util::task::TaskTracker::new(), tokio_util::sync::CancellationToken::new());
+        let writers = match db {
+            Db::Sqlite { .. } => 1,
+            Db::Postgres(_) => settings.writers,
+        };
+        for _ in 0..writers {
+            tasks.spawn(run(db.clone(), inbox.clone(), settings.batch, stop.clone()));
+        }
+        tasks.close();
+        Self { commands, tasks, stop }
     }
 
+    /// Commits what is waiting, and takes no more.
     pub(super) async fn stop(&self) {
-        let (reply, stopped) = oneshot::channel();
-        if self.commands.send(Command::Stop(reply)).await.is_ok() {
-            // An error means that the writer is gone already.
-            let _ = stopped.await;
-        }
+        self.stop.cancel();
+        self.tasks.wait().await;
     }
 
     async fn call<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
@@ -105,63 +121,65 @@ impl Writer {
     }
 }
 
-async fn run(pool: SqlitePool, mut inbox: mpsc::Receiver<Command>, batch: usize) {
-    let mut waiting = Vec::with_capacity(batch);
-    while inbox.recv_many(&mut waiting, batch).await > 0 {
-        let mut stop = None;
-        let mut commands = Vec::with_capacity(waiting.len());
-        for command in waiting.drain(..) {
-            match command {
-                Command::Stop(reply) => stop = Some(reply),
-                command => commands.push(command),
+async fn run(
+    db: Db,
+    inbox: Arc<Mutex<mpsc::Receiver<Command>>>,
+    most: usize,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    loop {
+        let mut commands = Vec::with_capacity(most);
+        let taken = {
+            let mut inbox = inbox.lock().await;
+            tokio::select! {
+                biased;
+                taken = inbox.recv_many(&mut commands, most) => taken,
+                () = stop.cancelled() => {
+                    inbox.close();
+                    inbox.recv_many(&mut commands, most).await
+                }
             }
-        }
-        commit(&pool, commands).await;
-        if let Some(reply) = stop {
-            inbox.close();
-            let _ = reply.send(());
+        };
+        if taken == 0 {
             return;
         }
+        commit(&db, commands).await;
     }
 }
 
 /// Commits all commands together. If one of them cannot be written, each gets a transaction of its own, so that the
 /// one is set aside and the rest stored.
-async fn commit(pool: &SqlitePool, commands: Vec<Command>) {
-    if commands.is_empty() {
-        return;
-    }
-    match attempt(pool, &commands).await {
-        Ok(outputs) => commands.into_iter().zip(outputs).for_each(|(command, output)| command.answer(output)),
-        Err(StoreError::Unavailable(reason)) => {
-            tracing::error!(reason, "a commit failed");
-            for command in commands {
-                command.refuse(StoreError::Unavailable(reason.clone()));
-            }
+async fn commit(db: &Db, commands: Vec<Command>) {
+    let mut tries = 0;
+    let result = loop {
+        tries += 1;
+        match attempt(db, &commands).await {
+            Err(StoreError::Contended) if tries < TRIES => {}
+            result => break result,
         }
-        Err(error) if commands.len() > 1 => {
+    };
+    match result {
+        Ok(done) => tell(commands, done),
+        Err(error @ StoreError::Constraint(_)) if commands.len() > 1 => {
             tracing::warn!(%error, "a record cannot be written; its group is written one by one");
             for command in commands {
-                Box::pin(commit(pool, vec![command])).await;
+                Box::pin(commit(db, vec![command])).await;
             }
         }
         Err(error) => {
-            if let Some(command) = commands.into_iter().next() {
-                command.refuse(error);
+            tracing::error!(%error, records = commands.len(), "a commit failed");
+            for command in commands {
+                command.refuse(error.again());
             }
         }
     }
 }
 
-/// One transaction; dropped without a commit it is rolled back.
-async fn attempt(pool: &SqlitePool, commands: &[Command]) -> Result<Vec<Output>, StoreError> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let mut outputs = Vec::with_capacity(commands.len());
-    for command in commands {
-        outputs.push(command.apply(&mut transaction).await?);
-    }
-    transaction.commit().await?;
-    Ok(outputs)
+async fn attempt(db: &Db, commands: &[Command]) -> Result<Done, StoreError> {
+    let mut tx = db.begin().await?;
+    let done = batch(commands).write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(done)
 }
 
 impl Store {
@@ -190,7 +208,7 @@ impl Store {
         self.writer.call(|reply| Command::Finish(Box::new(finish), reply)).await
     }
 
-    pub(super) async fn claim_rows(&self, claim: Claim) -> Result<(Vec<ClaimedRow>, claims::Outlook), StoreError> {
+    pub(super) async fn claim_rows(&self, claim: Claim) -> Result<(Vec<ClaimedRow>, Outlook), StoreError> {
         let claimed = self.writer.call(|reply| Command::Claim(claim, reply)).await?;
         Ok((claimed.rows, claimed.outlook))
     }

@@ -4,4 +4,4 @@ mod view;
 mod work;
 
 pub use view::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
-pub(super) use work::{cancel_open, finish, freeze, hold_open, postpone, settle};
+pub(super) use work::{TallyRow, cancel_open, hold_open, tally};

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::super::claims::configuration;
+use super::super::db::reading;
 use super::super::events::EventRow;
 use super::super::{Store, StoreError};
 use crate::domain::clock::Millis;
@@ -252,15 +253,15 @@ impl Store {
                AND ($5 IS NULL OR d.status = $5)
              ORDER BY d.id DESC LIMIT $6"
         );
-        let rows: Vec<SummaryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<SummaryRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(project.uuid())
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(filter.webhook.map(WebhookId::uuid))
             .bind(filter.event.map(EventId::uuid))
             .bind(filter.status.map(DeliveryStatus::as_str))
             .bind(i64::from(page.limit) + 1)
-            .fetch_all(&self.read)
-            .await?;
+            .fetch_all(pool)
+            .await?);
         let items = rows.into_iter().map(SummaryRow::into_summary).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::from_rows(items, page.limit, |item| item.id.uuid()))
     }
@@ -270,14 +271,14 @@ impl Store {
         let sql = format!(
             "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS} WHERE d.id = $1 AND d.project_id = $2"
         );
-        let row: Option<SummaryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let row: Option<SummaryRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(id.uuid())
             .bind(project.uuid())
-            .fetch_optional(&self.read)
-            .await?;
+            .fetch_optional(pool)
+            .await?);
         let Some(row) = row else { return Ok(None) };
         let summary = row.into_summary()?;
-        let context: ContextRow = sqlx::query_as(
+        let context: ContextRow = reading!(&self.db, pool => sqlx::query_as(
             "SELECT c.content_type, c.envelope, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
                     e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
              FROM webhook_deliveries d
@@ -287,8 +288,8 @@ impl Store {
              WHERE d.id = $1",
         )
         .bind(id.uuid())
-        .fetch_one(&self.read)
-        .await?;
+        .fetch_one(pool)
+        .await?);
         let masked_url = context.origin.clone();
         let requests = self.request_views(&summary, context).await?;
         Ok(Some(DeliveryView { summary, masked_url, requests }))
@@ -300,29 +301,31 @@ impl Store {
         context: ContextRow,
     ) -> Result<Vec<RequestView>, StoreError> {
         let range = (summary.id.request(0).uuid(), summary.id.last_request().uuid());
-        let mut rows: Vec<RequestRow> = sqlx::query_as(
+        let mut rows: Vec<RequestRow> = reading!(&self.db, pool => sqlx::query_as(
             "SELECT id, status, reason, spec, body FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id",
         )
         .bind(range.0)
         .bind(range.1)
-        .fetch_all(&self.read)
-        .await?;
-        let work: Vec<WorkRow> =
-            sqlx::query_as("SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2")
+        .fetch_all(pool)
+        .await?);
+        let work: Vec<WorkRow> = reading!(&self.db, pool => sqlx::query_as("SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2")
                 .bind(range.0)
                 .bind(range.1)
-                .fetch_all(&self.read)
-                .await?;
-        let attempts: Vec<AttemptRow> =
-            sqlx::query_as("SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number")
+                .fetch_all(pool)
+                .await?);
+        let attempts: Vec<AttemptRow> = reading!(&self.db, pool => sqlx::query_as("SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number")
                 .bind(range.0)
                 .bind(range.1)
-                .fetch_all(&self.read)
-                .await?;
+                .fetch_all(pool)
+                .await?);
         if rows.is_empty() && summary.requests.0 == 1 {
-            // The request of a webhook without plugin is stored with its first attempt.
-            let status = if summary.status == DeliveryStatus::Cancelled { "cancelled" } else { "pending" }.to_owned();
-            rows.push(RequestRow { id: range.0, status, reason: None, spec: None, body: None });
+            // The request of a webhook without plugin is stored only when its first attempt did not arrive.
+            let status = match summary.status {
+                DeliveryStatus::Cancelled => RequestStatus::Cancelled,
+                DeliveryStatus::Succeeded => RequestStatus::Succeeded,
+                _ => RequestStatus::Pending,
+            };
+            rows.push(RequestRow { id: range.0, status: status.to_string(), reason: None, spec: None, body: None });
         }
         let (event, plain) = (context.event.into_event()?, (context.content_type, context.envelope));
         let mut attempts = attempts.into_iter().peekable();

@@ -1,0 +1,417 @@
+//! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
+
+mod stage;
+
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{DeliveryStatus, RequestStatus};
+use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId, TokenId, WebhookId};
+use crate::domain::page::{Cursor, PageRequest};
+use crate::domain::plugin::{Digest, Manifest, PluginVersion};
+use crate::domain::token::{Permission, PlainToken, Token};
+use crate::domain::webhook::State;
+use crate::store::{
+    Accept, Beginning, ClaimedWork, DeliveryFilter, LoadedRequest, OpenWork, Postpone, RequestEnd, Settle, StoreError,
+    Stored, WorkKind,
+};
+use stage::{NOW, Stage};
+
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Stage::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Stage::postgres().await).await;
+            })+
+        }
+    };
+}
+
+on_both!(
+    what_is_accepted_is_claimed_once,
+    leased_work_is_not_claimed_before_its_lease_ends,
+    a_claim_shares_among_webhooks_and_says_what_it_left,
+    frozen_requests_are_claimed_as_they_were,
+    only_the_holder_of_the_lease_moves_work_on,
+    a_deliverys_status_follows_its_requests,
+    a_retry_is_due_again_and_counts,
+    a_late_result_is_kept_as_late,
+    a_late_success_closes_what_nobody_else_sends,
+    postponed_work_counts_no_attempt_unless_told,
+    settled_deliveries_say_why,
+    a_record_that_breaks_a_constraint_is_set_aside,
+    a_reason_to_disable_holds_open_work,
+    webhooks_come_back_as_they_were_stored,
+    a_change_of_what_has_changed_meanwhile_is_refused,
+    deleting_a_webhook_cancels_open_work_and_keeps_history,
+    lists_page_through_everything_once,
+    a_plugin_version_is_stored_once,
+    tokens_are_found_by_their_hash,
+    projects_do_not_see_each_other,
+    what_was_open_is_open_after_a_restart,
+);
+
+async fn what_is_accepted_is_claimed_once(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let delivery = stage.accepted(&webhook, WorkKind::Send, None).await;
+    let claimed = stage.claimed(NOW).await;
+    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+    assert_eq!((work.request, work.attempts, work.only_request), (delivery.request(0), 0, true));
+    assert!(matches!(work.content, LoadedRequest::Plain));
+    assert_eq!(work.head.event.payload.as_deref(), Some(&b"{\"n\": 1}"[..]));
+    assert_eq!(work.head.event.subject.as_deref(), Some("PAY-17"));
+    assert!(stage.claimed(NOW).await.is_empty());
+}
+
+async fn leased_work_is_not_claimed_before_its_lease_ends(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    assert!(stage.claimed(NOW).await.is_empty());
+    assert!(stage.claimed(Millis(lease.until.0 - 1)).await.is_empty());
+    assert!(matches!(stage.claimed(lease.until).await.as_slice(), [ClaimedWork::Transform(_)]));
+}
+
+async fn a_claim_shares_among_webhooks_and_says_what_it_left(stage: Stage) {
+    let (busy, quiet) = (stage.stored_webhook().await, stage.stored_webhook().await);
+    for _ in 0..6 {
+        stage.accepted(&busy, WorkKind::Send, None).await;
+    }
+    stage.accepted(&quiet, WorkKind::Send, None).await;
+    let (work, outlook) = stage.store.claim(stage.claim_of(NOW, 4, 100)).await.unwrap();
+    let of_quiet =
+        work.iter().filter(|work| matches!(work, ClaimedWork::Send(work) if work.head.webhook_id == quiet.id));
+    assert_eq!((of_quiet.count(), outlook.left), (1, true), "{work:?}");
+    let mut claim = stage.claim_of(NOW, 100, 3);
+    claim.in_hand.insert(busy.id, 2);
+    let (work, outlook) = stage.store.claim(claim).await.unwrap();
+    assert_eq!((work.len(), outlook.left), (1, true), "what is in hand counts");
+}
+
+async fn frozen_requests_are_claimed_as_they_were(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    assert!(stage.store.freeze(stage.freeze(&webhook, delivery, lease, 3)).await.unwrap());
+    let claimed = stage.claimed(lease.until).await;
+    let bodies: Vec<_> = claimed
+        .iter()
+        .map(|work| match work {
+            ClaimedWork::Send(work) => match &work.content {
+                LoadedRequest::Frozen(frozen) => (work.request, frozen.spec.label.clone(), frozen.body.clone()),
+                LoadedRequest::Plain => panic!("{work:?}"),
+            },
+            ClaimedWork::Transform(work) => panic!("{work:?}"),
+        })
+        .collect();
+    assert_eq!(bodies.len(), 3);
+    for (position, (request, label, body)) in (0..).zip(bodies) {
+        assert_eq!(request, delivery.request(position));
+        assert_eq!((label, &body[..]), (format!("request {position}"), format!("{{\"n\":{position}}}").as_bytes()));
+    }
+}
+
+async fn only_the_holder_of_the_lease_moves_work_on(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let (lease, other) = (stage.lease(), stage.lease());
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    assert!(!stage.store.freeze(stage.freeze(&webhook, delivery, other, 1)).await.unwrap());
+    let settle = |lease| Settle {
+        delivery,
+        lease,
+        status: DeliveryStatus::Skipped,
+        reason: "nothing to say".to_owned(),
+        run: None,
+        now: NOW,
+    };
+    assert!(!stage.store.settle(settle(other)).await.unwrap());
+    assert_eq!(stage.status(delivery).await, DeliveryStatus::Pending);
+    assert!(stage.store.settle(settle(lease)).await.unwrap());
+    assert!(!stage.store.settle(settle(lease)).await.unwrap(), "once");
+}
+
+async fn a_deliverys_status_follows_its_requests(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    stage.store.freeze(stage.freeze(&webhook, delivery, lease, 3)).await.unwrap();
+    let finish = |position, end| Stage::finish(&webhook, delivery.request(position), lease, 1, end);
+    let first = stage.store.finish(finish(0, RequestEnd::Succeeded)).await.unwrap();
+    assert_eq!((first.delivery, first.late), (DeliveryStatus::Retrying, false));
+    // Two results of one delivery in one commit.
+    let (second, third) = tokio::join!(
+        stage.store.finish(finish(1, RequestEnd::Succeeded)),
+        stage.store.finish(finish(2, RequestEnd::Failed { reason: "no".to_owned() })),
+    );
+    assert!(!second.unwrap().late && !third.unwrap().late);
+    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
+    assert_eq!((view.summary.status, view.summary.requests), (DeliveryStatus::Failed, (3, 2)));
+    assert_eq!(view.summary.reason.as_deref(), Some("no"));
+    let statuses: Vec<_> = view.requests.iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [RequestStatus::Succeeded, RequestStatus::Succeeded, RequestStatus::Failed]);
+}
+
+async fn a_retry_is_due_again_and_counts(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let due = NOW.plus(5000);
+    let mut finish = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Retry { due });
+    finish.only_request = true;
+    let finished = stage.store.finish(finish).await.unwrap();
+    assert_eq!((finished.delivery, finished.late), (DeliveryStatus::Retrying, false));
+    let (work, outlook) = stage.store.claim(stage.claim_of(NOW, 10, 10)).await.unwrap();
+    assert!(work.is_empty());
+    assert_eq!(outlook.next_due, Some(due));
+    let claimed = stage.claimed(due).await;
+    assert!(matches!(claimed.as_slice(), [ClaimedWork::Send(work)] if work.attempts == 1), "{claimed:?}");
+}
+
+async fn a_late_result_is_kept_as_late(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let claimed = stage.claimed(lease.until).await;
+    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+    let late = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Succeeded);
+    assert!(stage.store.finish(late).await.unwrap().late, "somebody else sends it now");
+    assert!(stage.status(delivery).await.is_open());
+    let current = Stage::finish(&webhook, delivery.request(0), work.lease, 2, RequestEnd::Succeeded);
+    assert!(!stage.store.finish(current).await.unwrap().late);
+    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
+    let late: Vec<bool> = view.requests[0].attempts.iter().map(|attempt| attempt.late).collect();
+    assert_eq!((view.summary.status, late), (DeliveryStatus::Succeeded, vec![true, false]));
+}
+
+async fn a_late_success_closes_what_nobody_else_sends(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let claimed = stage.claimed(lease.until).await;
+    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+    let retry = RequestEnd::Retry { due: NOW.plus(1_000_000) };
+    stage.store.finish(Stage::finish(&webhook, delivery.request(0), work.lease, 1, retry)).await.unwrap();
+    let late = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Succeeded);
+    let finished = stage.store.finish(late).await.unwrap();
+    assert_eq!((finished.late, finished.delivery), (true, DeliveryStatus::Succeeded));
+    assert!(stage.claimed(Millis(i64::MAX - 1)).await.is_empty());
+}
+
+async fn postponed_work_counts_no_attempt_unless_told(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    let postpone = |lease, counts| Postpone {
+        work: delivery.uuid(),
+        lease,
+        due: NOW,
+        reason: Some("later".to_owned()),
+        counts,
+        run: None,
+    };
+    assert!(stage.store.postpone(postpone(lease, false)).await.unwrap());
+    let claimed = stage.claimed(NOW).await;
+    let [ClaimedWork::Transform(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+    assert_eq!(work.attempts, 0);
+    assert!(stage.store.postpone(postpone(work.lease, true)).await.unwrap());
+    let claimed = stage.claimed(NOW).await;
+    assert!(matches!(claimed.as_slice(), [ClaimedWork::Transform(work)] if work.attempts == 1), "{claimed:?}");
+    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
+    assert_eq!(view.summary.reason.as_deref(), Some("later"));
+}
+
+async fn settled_deliveries_say_why(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    let settle = Settle {
+        delivery,
+        lease,
+        status: DeliveryStatus::Parked,
+        reason: "it trapped".to_owned(),
+        run: Some("{\"cpu_us\":1}".to_owned()),
+        now: NOW.plus(1),
+    };
+    assert!(stage.store.settle(settle).await.unwrap());
+    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
+    assert_eq!((view.summary.status, view.summary.settled_at), (DeliveryStatus::Parked, Some(NOW.plus(1))));
+    assert_eq!(view.summary.run.as_deref(), Some("{\"cpu_us\":1}"));
+    assert!(view.requests.is_empty());
+}
+
+async fn a_record_that_breaks_a_constraint_is_set_aside(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let first = Accept { event: stage.event(), deliveries: vec![stage.delivery(&webhook, WorkKind::Send, None)] };
+    stage.store.accept(first.clone()).await.unwrap();
+    let others: Vec<Accept> = (0..5)
+        .map(|_| Accept { event: stage.event(), deliveries: vec![stage.delivery(&webhook, WorkKind::Send, None)] })
+        .collect();
+    let (again, ..) = tokio::join!(stage.store.accept(first), async {
+        for other in &others {
+            stage.store.accept(other.clone()).await.unwrap();
+        }
+    });
+    assert!(matches!(again, Err(StoreError::Constraint(_))), "{again:?}");
+    assert_eq!(stage.claimed(NOW).await.len(), 6);
+}
+
+async fn a_reason_to_disable_holds_open_work(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let gone = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let waiting = stage.accepted(&webhook, WorkKind::Send, None).await;
+    let mut finish =
+        Stage::finish(&webhook, gone.request(0), lease, 1, RequestEnd::Failed { reason: "gone".to_owned() });
+    finish.disable = Some("answered 410".to_owned());
+    stage.store.finish(finish).await.unwrap();
+    stage.store.refresh(webhook.id).await.unwrap();
+    let stored = stage.store.subscriptions().webhook(webhook.id).unwrap().clone();
+    assert_eq!(stored.state, State::Disabled { reason: "answered 410".to_owned() });
+    assert!(stage.claimed(NOW).await.is_empty());
+    assert_eq!(stage.status(waiting).await, DeliveryStatus::Pending);
+    let mut enabled = (*stored).clone();
+    enabled.state = State::Enabled;
+    enabled.version += 1;
+    assert!(stage.store.update_webhook(&enabled, stored.version, OpenWork::Resume, &stage.entropy).await.unwrap());
+    assert_eq!(stage.claimed(NOW).await.len(), 1);
+}
+
+async fn webhooks_come_back_as_they_were_stored(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let read = stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap();
+    assert_eq!(read.secrets.named(), webhook.secrets.named());
+    assert_eq!((&read.name, &read.labels, &read.events), (&webhook.name, &webhook.labels, &webhook.events));
+    assert_eq!((read.configuration, read.timeout_ms), (webhook.configuration.clone(), Some(5000)));
+    assert!(stage.store.subscriptions().webhook(webhook.id).is_some());
+}
+
+async fn a_change_of_what_has_changed_meanwhile_is_refused(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let mut changed = webhook.clone();
+    changed.name = "changed".to_owned();
+    changed.version = 2;
+    assert!(stage.store.update_webhook(&changed, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    assert!(!stage.store.update_webhook(&webhook, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    let read = stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap();
+    assert_eq!((read.name.as_str(), read.version), ("changed", 2));
+}
+
+async fn deleting_a_webhook_cancels_open_work_and_keeps_history(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let plain = stage.accepted(&webhook, WorkKind::Send, None).await;
+    let lease = stage.lease();
+    let frozen = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    stage.store.freeze(stage.freeze(&webhook, frozen, lease, 2)).await.unwrap();
+    let arrived = Stage::finish(&webhook, frozen.request(0), lease, 1, RequestEnd::Succeeded);
+    stage.store.finish(arrived).await.unwrap();
+    let untouched = stage.accepted(&webhook, WorkKind::Transform, None).await;
+    assert!(stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap());
+    assert!(!stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap());
+    for delivery in [plain, frozen, untouched] {
+        assert_eq!(stage.status(delivery).await, DeliveryStatus::Cancelled, "{delivery}");
+    }
+    assert!(stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().is_none());
+    assert!(stage.store.subscriptions().webhook(webhook.id).is_none());
+    assert!(stage.claimed(Millis(i64::MAX - 1)).await.is_empty());
+    let late = Stage::finish(&webhook, frozen.request(1), lease, 1, RequestEnd::Succeeded);
+    assert!(stage.store.finish(late).await.unwrap().late);
+}
+
+async fn lists_page_through_everything_once(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    for _ in 0..5 {
+        stage.accepted(&webhook, WorkKind::Send, None).await;
+    }
+    let mut seen = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = PageRequest { limit: 2, cursor };
+        let filter = DeliveryFilter { webhook: Some(webhook.id), ..DeliveryFilter::default() };
+        let page = stage.store.deliveries(DEFAULT_PROJECT, filter, page).await.unwrap();
+        seen.extend(page.items.iter().map(|item| item.id));
+        let Some(next) = page.next_cursor else { break };
+        cursor = Cursor::decode(&next);
+        assert!(cursor.is_some());
+    }
+    assert_eq!(seen.len(), 5);
+    assert!(seen.is_sorted_by(|a, b| a > b), "newest first, none twice");
+    let all = PageRequest { limit: 50, cursor: None };
+    assert_eq!(stage.store.events(DEFAULT_PROJECT, Some("ticket.created"), all).await.unwrap().items.len(), 5);
+    assert!(stage.store.events(DEFAULT_PROJECT, Some("other"), all).await.unwrap().items.is_empty());
+    let failed = DeliveryFilter { status: Some(DeliveryStatus::Failed), ..DeliveryFilter::default() };
+    assert!(stage.store.deliveries(DEFAULT_PROJECT, failed, all).await.unwrap().items.is_empty());
+}
+
+async fn a_plugin_version_is_stored_once(stage: Stage) {
+    let version = |bytes: &[u8]| PluginVersion {
+        id: PluginVersionId::new(NOW, stage.entropy.id()),
+        project: DEFAULT_PROJECT,
+        manifest: Manifest::parse(br#"{"name":"slack","version":"1.0.0"}"#).unwrap(),
+        digest: Digest::of(bytes),
+        size_bytes: bytes.len() as u64,
+        created_at: NOW,
+    };
+    let first = version(b"one");
+    assert!(matches!(stage.store.insert_plugin(&first, b"one").await.unwrap(), Stored::New));
+    let same = stage.store.insert_plugin(&version(b"one"), b"one").await.unwrap();
+    assert!(matches!(same, Stored::Same(existing) if existing.id == first.id));
+    let other = stage.store.insert_plugin(&version(b"two"), b"two").await.unwrap();
+    assert!(matches!(other, Stored::Different(_)));
+    let (read, component) = stage.store.component(first.id).await.unwrap().unwrap();
+    assert_eq!((read.digest, component.as_slice()), (first.digest, &b"one"[..]));
+    let by_digest = stage.store.plugin(DEFAULT_PROJECT, "slack", &first.digest.to_string()).await.unwrap();
+    assert_eq!(by_digest.unwrap().id, first.id);
+}
+
+async fn tokens_are_found_by_their_hash(stage: Stage) {
+    assert!(!stage.store.has_tokens().await.unwrap());
+    let plain = PlainToken::from_bytes(stage.entropy.bytes());
+    let token = Token {
+        id: TokenId::new(NOW, stage.entropy.id()),
+        project: None,
+        name: "admin".to_owned(),
+        permissions: vec![Permission::Admin],
+    };
+    stage.store.insert_token(&token, plain.hash(), NOW).await.unwrap();
+    let found = stage.store.token(plain.hash()).await.unwrap().unwrap();
+    assert_eq!((found.id, found.project, found.permissions), (token.id, None, vec![Permission::Admin]));
+    assert!(stage.store.token(PlainToken::from_text("other").hash()).await.unwrap().is_none());
+}
+
+async fn projects_do_not_see_each_other(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let delivery = stage.accepted(&webhook, WorkKind::Send, None).await;
+    let other = ProjectId::new(NOW, 1);
+    let all = PageRequest { limit: 50, cursor: None };
+    assert!(stage.store.webhook(other, webhook.id).await.unwrap().is_none());
+    assert!(stage.store.webhooks(other, all).await.unwrap().items.is_empty());
+    assert!(stage.store.delivery(other, delivery).await.unwrap().is_none());
+    assert!(stage.store.deliveries(other, DeliveryFilter::default(), all).await.unwrap().items.is_empty());
+    assert!(stage.store.events(other, None, all).await.unwrap().items.is_empty());
+    assert!(!stage.store.delete_webhook(other, webhook.id, NOW).await.unwrap());
+    assert!(stage.store.webhook(DEFAULT_PROJECT, WebhookId::new(NOW, 9)).await.unwrap().is_none());
+}
+
+async fn what_was_open_is_open_after_a_restart(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let skipped = {
+        let mut skipped = stage.delivery(&webhook, WorkKind::Send, None);
+        skipped.beginning = Beginning::Skipped { reason: "the webhook is disabled".to_owned() };
+        let id = skipped.id;
+        stage.store.accept(Accept { event: stage.event(), deliveries: vec![skipped] }).await.unwrap();
+        id
+    };
+    let stage = stage.reopen().await;
+    assert!(stage.store.subscriptions().webhook(webhook.id).is_some(), "secrets open with the same keys");
+    assert_eq!(stage.status(skipped).await, DeliveryStatus::Skipped);
+    // Where one process holds the file the lease is free at once, elsewhere when it ends.
+    let claimed = stage.claimed(lease.until).await;
+    assert!(matches!(claimed.as_slice(), [ClaimedWork::Send(work)] if work.head.id == delivery), "{claimed:?}");
+}

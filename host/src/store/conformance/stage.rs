@@ -1,0 +1,229 @@
+//! A store of its own for each test, on each database.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use sqlx::Connection as _;
+
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, Trigger};
+use crate::domain::entropy::Entropy;
+use crate::domain::event::Event;
+use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, EventId, RequestId, WebhookId};
+use crate::domain::pattern::{EventType, Pattern};
+use crate::domain::redact::Redactor;
+use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
+use crate::domain::signature::SigningSecret;
+use crate::domain::webhook::{Configuration, ContentType, Envelope, OnUncertain, Secrets, SigningKey, State, Webhook};
+use crate::store::{
+    Accept, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, RequestEnd, Store,
+    WorkKind, WriterSettings,
+};
+
+/// The time of every test.
+pub(super) const NOW: Millis = Millis(1_769_860_800_000);
+const LEASE_MS: u64 = 60_000;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+pub(super) struct Stage {
+    pub(super) store: Store,
+    pub(super) entropy: Entropy,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) location: Location,
+}
+
+impl Stage {
+    pub(super) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("test.db"));
+        Self::open(folder, location).await
+    }
+
+    /// A database of its own on the server that `make test` starts.
+    #[expect(clippy::disallowed_methods, reason = "where the server is, is told by whoever started it")]
+    pub(super) async fn postgres() -> Self {
+        let server = std::env::var("HOOKWRIGHT_TEST_POSTGRES").expect(
+            "store tests need a PostgreSQL: run them by `make test`, or by scripts/with-postgres.sh cargo test",
+        );
+        let name = format!("conformance_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
+        let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        let location = Location::Postgres { url: format!("{base}/{name}"), connections: 4 };
+        Self::open(tempfile::tempdir().unwrap(), location).await
+    }
+
+    async fn open(folder: tempfile::TempDir, location: Location) -> Self {
+        let entropy = Entropy::seeded(7);
+        let store = open(&folder, &location, &entropy).await;
+        Self { store, entropy, folder, location }
+    }
+
+    /// The same database, opened by a process that comes after.
+    pub(super) async fn reopen(self) -> Self {
+        self.store.close().await;
+        let store = open(&self.folder, &self.location, &self.entropy).await;
+        Self { store, ..self }
+    }
+
+    pub(super) fn webhook(&self) -> Webhook {
+        let secrets = Secrets {
+            url: "https://example.com/path/of/secret".parse().unwrap(),
+            signing_keys: vec![SigningKey {
+                secret: SigningSecret::from_bytes(&self.entropy.bytes::<32>()).unwrap(),
+                expires_at: None,
+            }],
+            bearer_token: Some(SecretString::from("bearer-secret")),
+            headers: vec![("x-team".to_owned(), SecretString::from("team-secret"))],
+            plugin: [("key".to_owned(), SecretString::from("plugin-secret"))].into(),
+        };
+        Webhook {
+            id: WebhookId::new(NOW, self.entropy.id()),
+            project: DEFAULT_PROJECT,
+            external_id: None,
+            name: "test".to_owned(),
+            description: Some("a test".to_owned()),
+            labels: [("a".to_owned(), "b".to_owned())].into(),
+            events: vec![Pattern::All],
+            state: State::Enabled,
+            configuration: Arc::new(Configuration {
+                revision: 1,
+                content_type: ContentType::Json,
+                envelope: Envelope::Standard,
+                plugin: None,
+            }),
+            retry: None,
+            timeout_ms: Some(5000),
+            on_uncertain: OnUncertain::Retry,
+            redactor: Arc::new(Redactor::new(&secrets.named())),
+            secrets,
+            version: 1,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    /// A stored webhook.
+    pub(super) async fn stored_webhook(&self) -> Webhook {
+        let webhook = self.webhook();
+        self.store.insert_webhook(&webhook, &self.entropy).await.unwrap();
+        webhook
+    }
+
+    pub(super) fn event(&self) -> Arc<Event> {
+        Arc::new(Event {
+            id: EventId::new(NOW, self.entropy.id()),
+            project: DEFAULT_PROJECT,
+            event_type: EventType::parse("ticket.created").unwrap(),
+            subject: Some("PAY-17".to_owned()),
+            occurred_at: NOW,
+            received_at: NOW,
+            content_type: "application/json".to_owned(),
+            attributes: Vec::new(),
+            payload: Some(Bytes::from_static(b"{\"n\": 1}")),
+        })
+    }
+
+    pub(super) fn lease(&self) -> Lease {
+        Lease { token: self.entropy.token(), until: NOW.plus(LEASE_MS) }
+    }
+
+    pub(super) fn delivery(&self, webhook: &Webhook, kind: WorkKind, lease: Option<Lease>) -> NewDelivery {
+        NewDelivery {
+            id: DeliveryId::with_room(NOW, self.entropy.id()),
+            webhook_id: webhook.id,
+            revision: webhook.configuration.revision,
+            trigger: Trigger::Event,
+            actor: None,
+            beginning: Beginning::Open { kind, due: NOW, lease },
+        }
+    }
+
+    /// A stored event with one delivery.
+    pub(super) async fn accepted(&self, webhook: &Webhook, kind: WorkKind, lease: Option<Lease>) -> DeliveryId {
+        let delivery = self.delivery(webhook, kind, lease);
+        let id = delivery.id;
+        self.store.accept(Accept { event: self.event(), deliveries: vec![delivery] }).await.unwrap();
+        id
+    }
+
+    pub(super) fn claim_of(&self, now: Millis, total: usize, per_webhook: usize) -> Claim {
+        let lease = Lease { token: self.entropy.token(), until: now.plus(LEASE_MS) };
+        Claim { now, lease, total, per_webhook, in_hand: std::collections::HashMap::new() }
+    }
+
+    pub(super) async fn claimed(&self, now: Millis) -> Vec<ClaimedWork> {
+        self.store.claim(self.claim_of(now, 100, 100)).await.unwrap().0
+    }
+
+    pub(super) fn freeze(&self, webhook: &Webhook, delivery: DeliveryId, lease: Lease, requests: usize) -> Freeze {
+        Freeze {
+            delivery,
+            project: DEFAULT_PROJECT,
+            webhook_id: webhook.id,
+            lease,
+            requests: (0..requests).map(request).collect(),
+            leases: (0..requests).map(|_| Some(lease)).collect(),
+            run: "{}".to_owned(),
+            now: NOW,
+        }
+    }
+
+    pub(super) fn finish(webhook: &Webhook, request: RequestId, lease: Lease, number: u32, end: RequestEnd) -> Finish {
+        let outcome = if end == RequestEnd::Succeeded { AttemptOutcome::Succeeded } else { AttemptOutcome::Failed };
+        Finish {
+            request,
+            project: DEFAULT_PROJECT,
+            webhook_id: webhook.id,
+            lease,
+            attempt: Attempt {
+                number,
+                started_at: NOW,
+                duration_ms: 3,
+                outcome,
+                error_class: None,
+                error: None,
+                url: "https://example.com/…".to_owned(),
+                status_code: Some(200),
+                request_headers: Vec::new(),
+                response_headers: Some(Vec::new()),
+                response_body: Some(b"ok".to_vec()),
+                truncated: false,
+            },
+            end,
+            only_request: false,
+            disable: None,
+            now: NOW,
+        }
+    }
+
+    pub(super) async fn status(&self, delivery: DeliveryId) -> DeliveryStatus {
+        self.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap().summary.status
+    }
+}
+
+async fn open(folder: &tempfile::TempDir, location: &Location, entropy: &Entropy) -> Store {
+    let settings = WriterSettings { queue: 64, batch: 32, writers: 2 };
+    Store::open(location, &folder.path().join("keys"), settings, NOW, entropy).await.unwrap()
+}
+
+fn request(number: usize) -> FrozenRequest {
+    FrozenRequest {
+        spec: RequestSpec {
+            label: format!("request {number}"),
+            method: "POST".to_owned(),
+            path: vec!["cards".to_owned()],
+            query: Vec::new(),
+            headers: Vec::new(),
+            body_kind: BodyKind::Json,
+            content_type: Some("application/json".to_owned()),
+            credentials: Vec::new(),
+            correlation: None,
+        },
+        body: Bytes::from(format!("{{\"n\":{number}}}")),
+    }
+}

@@ -1,0 +1,163 @@
+-- Times are integer milliseconds UTC, ids are UUIDv7, JSON is text. What is called `sealed` is encrypted with the key ring,
+-- bound to its table, column and row. The same tables and columns as on SQLite.
+
+CREATE TABLE projects (
+    id         UUID    NOT NULL PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+INSERT INTO projects (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'default', 0);
+
+-- A token for every project has none.
+CREATE TABLE tokens (
+    id          UUID    NOT NULL PRIMARY KEY,
+    project_id  UUID,
+    name        TEXT    NOT NULL,
+    hash        BYTEA    NOT NULL UNIQUE,
+    permissions TEXT    NOT NULL,
+    created_at  BIGINT NOT NULL
+);
+
+CREATE TABLE plugin_versions (
+    id         UUID    NOT NULL PRIMARY KEY,
+    project_id UUID    NOT NULL,
+    name       TEXT    NOT NULL,
+    version    TEXT    NOT NULL,
+    digest     BYTEA    NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    manifest   TEXT    NOT NULL,
+    component  BYTEA    NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (project_id, name, version)
+);
+
+-- A deleted webhook keeps its row, without secrets, for the history that points at it.
+CREATE TABLE webhooks (
+    id              UUID    NOT NULL PRIMARY KEY,
+    project_id      UUID    NOT NULL,
+    external_id     TEXT,
+    name            TEXT    NOT NULL,
+    description     TEXT,
+    labels          TEXT    NOT NULL,
+    events          TEXT    NOT NULL,
+    origin          TEXT    NOT NULL,
+    sealed          BYTEA    NOT NULL,
+    enabled         BOOLEAN NOT NULL,
+    disabled_reason TEXT,
+    retry           TEXT,
+    timeout_ms      BIGINT,
+    on_uncertain    TEXT    NOT NULL,
+    revision        BIGINT NOT NULL,
+    version         BIGINT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    deleted_at      BIGINT
+);
+
+CREATE UNIQUE INDEX webhooks_external_id ON webhooks (project_id, external_id)
+    WHERE external_id IS NOT NULL AND deleted_at IS NULL;
+
+-- What is fixed when a delivery is made. Rows never change.
+CREATE TABLE webhook_configurations (
+    webhook_id        UUID    NOT NULL,
+    revision          BIGINT NOT NULL,
+    project_id        UUID    NOT NULL,
+    content_type      TEXT    NOT NULL,
+    envelope          TEXT    NOT NULL,
+    plugin_version_id UUID,
+    plugin_config     TEXT,
+    created_at        BIGINT NOT NULL,
+    PRIMARY KEY (webhook_id, revision)
+);
+
+CREATE INDEX webhook_configurations_plugin ON webhook_configurations (plugin_version_id)
+    WHERE plugin_version_id IS NOT NULL;
+
+-- History. Ordered by id, which begins with the time, and partitioned by it: the server makes a partition for each month
+-- ahead of it; what fits none goes to the default one.
+
+CREATE TABLE events (
+    id           UUID    NOT NULL PRIMARY KEY,
+    project_id   UUID    NOT NULL,
+    type         TEXT    NOT NULL,
+    subject      TEXT,
+    occurred_at  BIGINT NOT NULL,
+    received_at  BIGINT NOT NULL,
+    content_type TEXT    NOT NULL,
+    attributes   TEXT    NOT NULL,
+    payload      BYTEA
+) PARTITION BY RANGE (id);
+
+CREATE TABLE webhook_deliveries (
+    id                 UUID    NOT NULL PRIMARY KEY,
+    project_id         UUID    NOT NULL,
+    event_id           UUID    NOT NULL,
+    webhook_id         UUID    NOT NULL,
+    revision           BIGINT NOT NULL,
+    trigger_kind       TEXT    NOT NULL,
+    actor              TEXT,
+    status             TEXT    NOT NULL,
+    reason             TEXT,
+    run                TEXT,
+    requests_total     BIGINT NOT NULL,
+    requests_open      BIGINT NOT NULL,
+    requests_succeeded BIGINT NOT NULL,
+    requests_held      BIGINT NOT NULL,
+    requests_cancelled BIGINT NOT NULL,
+    created_at         BIGINT NOT NULL,
+    settled_at         BIGINT
+) PARTITION BY RANGE (id);
+
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event_id);
+
+-- A request's id is its delivery's with the last 16 bits set, so a delivery's requests are a range of this key.
+-- `spec` is null for the request of a webhook without plugin: it follows from event and configuration.
+CREATE TABLE requests (
+    id         UUID    NOT NULL PRIMARY KEY,
+    project_id UUID    NOT NULL,
+    status     TEXT    NOT NULL,
+    reason     TEXT,
+    spec       TEXT,
+    body       BYTEA,
+    settled_at BIGINT
+) PARTITION BY RANGE (id);
+
+CREATE TABLE attempts (
+    request_id       UUID    NOT NULL,
+    number           BIGINT NOT NULL,
+    project_id       UUID    NOT NULL,
+    started_at       BIGINT NOT NULL,
+    duration_ms      BIGINT NOT NULL,
+    outcome          TEXT    NOT NULL,
+    error_class      TEXT,
+    error            TEXT,
+    url              TEXT    NOT NULL,
+    status_code      BIGINT,
+    request_headers  TEXT    NOT NULL,
+    response_headers TEXT,
+    response_body    BYTEA,
+    truncated        BOOLEAN NOT NULL,
+    late             BOOLEAN NOT NULL,
+    PRIMARY KEY (request_id, number)
+) PARTITION BY RANGE (request_id);
+
+-- Open work stands apart from history and is small. `kind` 0: transform the delivery of this id; 1: send the request of
+-- this id. Work that is leased is due again when its lease ends; work that waits for a person is never due.
+CREATE TABLE open_work (
+    id          UUID    NOT NULL PRIMARY KEY,
+    kind        BIGINT NOT NULL,
+    project_id  UUID    NOT NULL,
+    webhook_id  UUID    NOT NULL,
+    due_at      BIGINT NOT NULL,
+    lease_token BIGINT,
+    attempts    BIGINT NOT NULL
+);
+
+CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
+
+CREATE TABLE events_default PARTITION OF events DEFAULT;
+CREATE TABLE webhook_deliveries_default PARTITION OF webhook_deliveries DEFAULT;
+CREATE TABLE requests_default PARTITION OF requests DEFAULT;
+CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
