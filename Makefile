@@ -2,13 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build plugins lint format clippy compiler
+.PHONY: help demo test bench build plugins lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
 FLAGS := --workspace --features hookwright/failpoints
 EXAMPLES := --manifest-path plugins-examples/Cargo.toml
 HOOKWRIGHT := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/hookwright)
+RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 
 help: ## Says what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -20,9 +21,15 @@ test: plugins ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test $(EXAMPLES)
 
+bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a minute; BENCH=--help)
+	@echo "Building for release; the first time this takes many minutes."
+	$(CARGO) build --release --workspace --bins
+	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
+	@$(RELEASE)/hw-bench $(BENCH)
+
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."
-	$(CARGO) build --bins $(FLAGS)
+	$(CARGO) build --bin hookwright $(FLAGS)
 
 plugins: build ## Builds the example plugins (plugins-examples/target/plugins)
 	HOOKWRIGHT=$(HOOKWRIGHT) scripts/plugins.sh

@@ -95,6 +95,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     started(listener.local_addr().map_err(cannot_listen)?);
     let claiming = CancellationToken::new();
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
+    let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
     let api = Api {
         store: store.clone(),
         ingest: ingest.clone(),
@@ -114,8 +115,24 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
+    forgetting.abort();
     store.close().await;
     Ok(())
+}
+
+/// Forgets idempotency keys that no longer count, in small steps.
+async fn forget_keys(store: Store, clock: Clock, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_mins(1);
+    while !stop.is_cancelled() {
+        match store.forget_keys(clock.now()).await {
+            Ok(0) => tokio::time::sleep(PAUSE).await,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::warn!(%error, "old idempotency keys cannot be forgotten");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 async fn serve_until(listener: TcpListener, router: axum::Router, stop: CancellationToken, grace: Duration) {

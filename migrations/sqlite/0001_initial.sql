@@ -142,6 +142,17 @@ CREATE TABLE attempts (
     PRIMARY KEY (request_id, number)
 ) STRICT;
 
+-- A key that an event was posted with, for 24 hours. `id` is made of project and key, `fingerprint` of what was posted.
+CREATE TABLE idempotency_keys (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    project_id  BLOB    NOT NULL,
+    fingerprint BLOB    NOT NULL,
+    event_id    BLOB    NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
 -- Open work stands apart from history and is small. `kind` 0: transform the delivery of this id; 1: send the request of
 -- this id. Work that is leased is due again when its lease ends; work that waits for a person is never due.
 CREATE TABLE open_work (

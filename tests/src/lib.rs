@@ -2,6 +2,7 @@
 //! receivers that answer by script.
 
 pub mod api;
+pub mod bench;
 pub mod catalogue;
 pub mod eventually;
 pub mod example;

@@ -10,6 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
@@ -32,6 +33,8 @@ type Log = Arc<Mutex<Vec<u8>>>;
 pub struct Installation {
     folder: TempDir,
     networks: Vec<String>,
+    /// Where things are stored, when that is not the folder.
+    database: Option<String>,
     environment: Vec<(String, String)>,
     log: Log,
 }
@@ -53,9 +56,24 @@ impl Installation {
         Self {
             folder: tempfile::Builder::new().prefix("hookwright-").tempdir().expect("a temporary folder"),
             networks: vec!["127.0.0.0/8".to_owned()],
+            database: None,
             environment: Vec::new(),
             log: Log::default(),
         }
+    }
+
+    /// Stores in a fresh database of the PostgreSQL that `make test` starts.
+    #[expect(clippy::disallowed_methods, reason = "where the database is, is told by whoever started it")]
+    pub async fn on_postgres() -> Self {
+        let server = std::env::var("HOOKWRIGHT_TEST_POSTGRES").expect(
+            "these tests need a PostgreSQL: run them by `make test`, or by scripts/with-postgres.sh cargo test",
+        );
+        let name = format!("e2e_{:032x}", rand::random::<u128>());
+        let mut connection = sqlx::PgConnection::connect(&server).await.expect("PostgreSQL answers");
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.expect("a fresh database");
+        let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+        Self { database: Some(format!("{base}/{name}")), ..Self::new() }
     }
 
     /// No network is allowed beyond the public ones: how a server starts unless told otherwise.
@@ -106,6 +124,11 @@ impl Installation {
         Server { url: url.to_owned(), child, drains, installation: Some(self) }
     }
 
+    fn database(&self) -> String {
+        let file = || format!("sqlite:{}", self.folder().join("hookwright.db").display());
+        self.database.clone().unwrap_or_else(file)
+    }
+
     fn command(&self) -> Command {
         let file = |name: &str| self.folder().join(name);
         let mut command = Command::new(binary());
@@ -118,7 +141,7 @@ impl Installation {
         command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
-            .args(["--database", &format!("sqlite:{}", file("hookwright.db").display())])
+            .args(["--database", &self.database()])
             .arg("--key-file")
             .arg(file("hookwright.keys"))
             .arg("--admin-token-file")

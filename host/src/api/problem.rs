@@ -19,6 +19,22 @@ struct Body<'a> {
     errors: &'a [FieldError],
 }
 
+fn body(problem: &Problem) -> Body<'_> {
+    Body {
+        r#type: format!("urn:hookwright:problem:{}", problem.code.as_str()),
+        title: problem.code.title(),
+        status: problem.code.status(),
+        code: problem.code.as_str(),
+        detail: &problem.detail,
+        errors: &problem.errors,
+    }
+}
+
+/// A problem inside an answer that has others beside it.
+pub(super) fn problem_json(problem: &Problem) -> serde_json::Value {
+    serde_json::to_value(body(problem)).expect("a problem is plain data")
+}
+
 /// A problem as the answer of a handler.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Problem);
@@ -31,17 +47,9 @@ impl<P: Into<Problem>> From<P> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Problem { code, detail, errors, retry_after_s } = self.0;
+        let Problem { code, retry_after_s, .. } = self.0;
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = Body {
-            r#type: format!("urn:hookwright:problem:{}", code.as_str()),
-            title: code.title(),
-            status: code.status(),
-            code: code.as_str(),
-            detail: &detail,
-            errors: &errors,
-        };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(body(&self.0))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

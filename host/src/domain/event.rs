@@ -26,6 +26,30 @@ impl Field {
     }
 }
 
+/// How long a key keeps a repeated post from being a new event: 24 hours.
+pub const IDEMPOTENCY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Most characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
+
+/// What makes a repeated post the same event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Made of project and key.
+    pub id: uuid::Uuid,
+    /// Made of what was posted: the same key with something else is a mistake.
+    pub fingerprint: [u8; 32],
+}
+
+impl Idempotency {
+    /// A key of this project for what was posted.
+    pub fn new(project: ProjectId, key: &str, posted: &[u8]) -> Self {
+        use sha2::{Digest as _, Sha256};
+        let hash = Sha256::new().chain_update(project.uuid().as_bytes()).chain_update(key.as_bytes()).finalize();
+        let id = uuid::Builder::from_custom_bytes(hash[..16].try_into().expect("a hash has 32 bytes")).into_uuid();
+        Self { id, fingerprint: Sha256::digest(posted).into() }
+    }
+}
+
 /// Something that happened at the provider, as it is stored: it never changes.
 #[derive(Debug, Clone)]
 pub struct Event {

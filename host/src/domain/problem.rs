@@ -49,6 +49,8 @@ problem_codes! {
     Conflict = 409 "conflict" "It is there already, and different",
     /// It is used elsewhere.
     InUse = 409 "in_use" "It is in use",
+    /// An idempotency key was used for something else.
+    KeyReused = 422 "idempotency_key_reused" "The idempotency key was used for something else",
     /// `If-Match` does not hold.
     PreconditionFailed = 412 "precondition_failed" "It has changed meanwhile",
     /// Larger than allowed.

@@ -8,12 +8,12 @@ use crate::deliver::{Dispatcher, Slot};
 use crate::domain::clock::Clock;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
-use crate::domain::event::Event;
-use crate::domain::id::{DeliveryId, WebhookId};
+use crate::domain::event::{Event, Idempotency};
+use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
-    Accept, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, NewDelivery, Store,
-    StoreError, WorkKind,
+    Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, NewDelivery,
+    NewEvent, Store, StoreError, WorkKind,
 };
 
 /// A delivery that was made.
@@ -23,6 +23,33 @@ pub struct Made {
     pub id: DeliveryId,
     /// Where it goes.
     pub webhook_id: WebhookId,
+}
+
+/// An event as it was posted.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// The event.
+    pub event: Event,
+    /// What makes a repeated post the same event.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What became of a posted event.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It is on disk with these deliveries.
+    Stored {
+        /// The event: another one's when it was posted before.
+        id: EventId,
+        /// Whether it was posted before.
+        duplicate: bool,
+        /// Its deliveries.
+        deliveries: Vec<Made>,
+    },
+    /// Its idempotency key was used for something else; nothing of its group is stored.
+    KeyReused,
+    /// Another event of its group was refused.
+    NotStored,
 }
 
 /// Takes events. Cheap to clone.
@@ -42,22 +69,33 @@ struct Planned {
     slot: Option<Slot>,
 }
 
+/// An event about to be stored.
+struct Candidate {
+    event: Arc<Event>,
+    idempotency: Option<Idempotency>,
+    planned: Vec<Planned>,
+}
+
 impl Ingest {
     /// Takes events for this store and dispatcher.
     pub fn new(store: Store, dispatcher: Arc<Dispatcher>, clock: Clock, entropy: Entropy) -> Self {
         Self { store, dispatcher, clock, entropy, tasks: TaskTracker::new() }
     }
 
-    /// Stores an event with a delivery for each webhook that wants it. When this answers, they are on disk.
-    pub async fn accept(&self, event: Event) -> Result<Vec<Made>, StoreError> {
+    /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
+    /// disk.
+    pub async fn accept(&self, posted: Vec<Posted>) -> Result<Vec<Outcome>, StoreError> {
         let snapshot = self.store.subscriptions();
-        let planned = snapshot
-            .of_project(event.project)
-            .iter()
-            .filter(|webhook| webhook.wants(&event.event_type))
-            .map(|webhook| self.plan(webhook, Trigger::Event, None))
-            .collect();
-        self.commit(event, planned).await
+        let candidates = posted.into_iter().map(|Posted { event, idempotency }| {
+            let planned = snapshot
+                .of_project(event.project)
+                .iter()
+                .filter(|webhook| webhook.wants(&event.event_type))
+                .map(|webhook| self.plan(webhook, Trigger::Event, None))
+                .collect();
+            Candidate { event: Arc::new(event), idempotency, planned }
+        });
+        self.commit(candidates.collect()).await
     }
 
     /// Stores an event for one webhook only, whatever the webhook wants.
@@ -71,7 +109,8 @@ impl Ingest {
         let planned = self.plan(webhook, trigger, Some(actor));
         let made = Made { id: planned.new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
-        self.commit(event, vec![planned]).await?;
+        let candidate = Candidate { event: Arc::new(event), idempotency: None, planned: vec![planned] };
+        self.commit(vec![candidate]).await?;
         Ok((made, settled))
     }
 
@@ -99,15 +138,36 @@ impl Ingest {
         Planned { new, webhook: webhook.clone(), slot }
     }
 
-    async fn commit(&self, event: Event, planned: Vec<Planned>) -> Result<Vec<Made>, StoreError> {
+    async fn commit(&self, candidates: Vec<Candidate>) -> Result<Vec<Outcome>, StoreError> {
         let this = self.clone();
         // A client that goes away must not keep what was committed from being delivered.
         let committed = self.tasks.spawn(async move {
-            let event = Arc::new(event);
-            let deliveries = planned.iter().map(|planned| planned.new.clone()).collect();
-            this.store.accept(Accept { event: event.clone(), deliveries }).await?;
+            let events = candidates.iter().map(|candidate| NewEvent {
+                event: candidate.event.clone(),
+                idempotency: candidate.idempotency,
+                deliveries: candidate.planned.iter().map(|planned| planned.new.clone()).collect(),
+            });
+            let accepted = this.store.accept(Accept { events: events.collect() }).await?;
             fail::fail_point!("after-event-commit", |_| std::process::abort());
-            Ok(this.hand_over(&event, planned))
+            let all_stored = !accepted.contains(&Accepted::Mismatch);
+            let mut outcomes = Vec::with_capacity(candidates.len());
+            for (candidate, accepted) in candidates.into_iter().zip(accepted) {
+                outcomes.push(match accepted {
+                    _ if !all_stored && accepted != Accepted::Mismatch => Outcome::NotStored,
+                    Accepted::Mismatch => Outcome::KeyReused,
+                    Accepted::New => Outcome::Stored {
+                        id: candidate.event.id,
+                        duplicate: false,
+                        deliveries: this.hand_over(&candidate.event, candidate.planned),
+                    },
+                    Accepted::Duplicate(id) => {
+                        let earlier = this.store.deliveries_of_event(id).await?;
+                        let made = |(id, webhook_id)| Made { id, webhook_id };
+                        Outcome::Stored { id, duplicate: true, deliveries: earlier.into_iter().map(made).collect() }
+                    }
+                });
+            }
+            Ok(outcomes)
         });
         committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".to_owned())))
     }

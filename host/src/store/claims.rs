@@ -281,14 +281,6 @@ impl Store {
     }
 
     async fn load(&self, row: ClaimedRow, lease: Lease) -> Result<Option<ClaimedWork>, StoreError> {
-        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        let corrupt = |column| StoreError::Corrupt { table: "open_work", column, id: row.id.to_string() };
-        let kind = WorkKind::from_number(row.kind).ok_or_else(|| corrupt("kind"))?;
-        let request = RequestId::from_uuid(row.id);
-        let delivery = match kind {
-            WorkKind::Transform => DeliveryId::from_uuid(row.id),
-            WorkKind::Send => request.delivery(),
-        };
         const SELECT: &str = "SELECT d.webhook_id, d.trigger_kind, d.revision, d.requests_total, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config,
                     p.name AS plugin_name, p.version AS plugin_version,
                     e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
@@ -298,6 +290,14 @@ impl Store {
              JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
              LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
              WHERE d.id = $1";
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let corrupt = |column| StoreError::Corrupt { table: "open_work", column, id: row.id.to_string() };
+        let kind = WorkKind::from_number(row.kind).ok_or_else(|| corrupt("kind"))?;
+        let request = RequestId::from_uuid(row.id);
+        let delivery = match kind {
+            WorkKind::Transform => DeliveryId::from_uuid(row.id),
+            WorkKind::Send => request.delivery(),
+        };
         let head: Option<HeadRow> = reading!(&self.db, pool => {
             sqlx::query_as(SELECT).bind(delivery.uuid()).fetch_optional(pool).await?
         });

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::db::reading;
+use super::db::{execute, reading};
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
-use crate::domain::event::Event;
-use crate::domain::id::{EventId, ProjectId};
+use crate::domain::event::{Event, IDEMPOTENCY_MS};
+use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::pattern::EventType;
 
@@ -56,6 +56,25 @@ impl Store {
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.uuid()).bind(project.uuid()).fetch_optional(pool).await?
         });
         row.map(EventRow::into_event).transpose()
+    }
+
+    /// The deliveries of an event, oldest first.
+    pub async fn deliveries_of_event(&self, id: EventId) -> Result<Vec<(DeliveryId, WebhookId)>, StoreError> {
+        const SELECT: &str = "SELECT id, webhook_id FROM webhook_deliveries WHERE event_id = $1 ORDER BY id LIMIT 1000";
+        let rows: Vec<(Uuid, Uuid)> =
+            reading!(&self.db, pool => sqlx::query_as(SELECT).bind(id.uuid()).fetch_all(pool).await?);
+        Ok(rows.into_iter().map(|(id, webhook)| (DeliveryId::from_uuid(id), WebhookId::from_uuid(webhook))).collect())
+    }
+
+    /// Forgets idempotency keys that no longer count, a few at a time; says how many.
+    pub async fn forget_keys(&self, now: Millis) -> Result<u64, StoreError> {
+        const DELETE: &str = "DELETE FROM idempotency_keys
+            WHERE id IN (SELECT id FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT 1000)";
+        let expired = now.0.saturating_sub(i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX));
+        let mut tx = self.db.begin().await?;
+        let forgotten = execute!(&mut tx, sqlx::query(DELETE).bind(expired));
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     /// A project's events, newest first, perhaps of one type only.

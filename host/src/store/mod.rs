@@ -29,7 +29,8 @@ pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView,
 pub use keyring::{KeyRing, KeyRingError};
 pub use plugins::Stored;
 pub use record::{
-    Accept, Attempt, Beginning, Finish, Finished, Freeze, Lease, NewDelivery, Postpone, RequestEnd, Settle, WorkKind,
+    Accept, Accepted, Attempt, Beginning, Finish, Finished, Freeze, Lease, NewDelivery, NewEvent, Postpone, RequestEnd,
+    Settle, WorkKind,
 };
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
@@ -45,6 +46,9 @@ pub enum StoreError {
     /// The database does not answer, or nobody knows what became of a commit.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// Too much waits for a commit already.
+    #[error("too much waits for a commit already")]
+    Overloaded,
     /// Another transaction stood in the way, several times.
     #[error("the database is contended")]
     Contended,
@@ -95,6 +99,7 @@ impl StoreError {
     fn again(&self) -> Self {
         match self {
             Self::Contended => Self::Contended,
+            Self::Overloaded => Self::Overloaded,
             Self::Constraint(reason) => Self::Constraint(reason.clone()),
             Self::Corrupt { table, column, id } => Self::Corrupt { table, column, id: id.clone() },
             other => Self::Unavailable(other.to_string()),
@@ -108,6 +113,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Contended => Self {
                 retry_after_s: Some(1),
                 ..Self::new(ProblemCode::StoreUnavailable, "the database does not answer; nothing was stored")
+            },
+            StoreError::Overloaded => Self {
+                retry_after_s: Some(1),
+                ..Self::new(ProblemCode::Overloaded, "the server takes no more for the moment; nothing was stored")
             },
             StoreError::Constraint(_) => Self::new(ProblemCode::Conflict, "it is there already"),
             StoreError::Corrupt { .. } | StoreError::KeyRing(_) | StoreError::Open(_) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigger};
-use crate::domain::event::{Event, Field};
-use crate::domain::id::{DeliveryId, ProjectId, RequestId, WebhookId};
+use crate::domain::event::{Event, Field, Idempotency};
+use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::request::FrozenRequest;
 
 /// The right to work on something until a time. Work is finished only with the token it was claimed with.
@@ -79,13 +79,33 @@ pub struct NewDelivery {
     pub beginning: Beginning,
 }
 
-/// An event and its deliveries, stored together.
+/// An event and its deliveries.
 #[derive(Debug, Clone)]
-pub struct Accept {
+pub struct NewEvent {
     /// The event.
     pub event: Arc<Event>,
+    /// What makes a repeated post the same event.
+    pub idempotency: Option<Idempotency>,
     /// Its deliveries.
     pub deliveries: Vec<NewDelivery>,
+}
+
+/// Events that are stored together: all or none.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The events, in their order.
+    pub events: Vec<NewEvent>,
+}
+
+/// What storing an event came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is new.
+    New,
+    /// It was posted before: this is the event that it became.
+    Duplicate(EventId),
+    /// Its key was used for something else before.
+    Mismatch,
 }
 
 /// A plugin's requests, fixed from now on.

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::batch::{Batch, Done};
 use super::claims::{Claim, ClaimedRow, Outlook};
 use super::db::Db;
-use super::record::{Accept, Finish, Finished, Freeze, Postpone, Settle};
+use super::record::{Accept, Accepted, Finish, Finished, Freeze, Postpone, Settle};
 use super::{Store, StoreError, claims};
 
 /// A group that another node's writes stood in the way of is tried again so often.
@@ -27,7 +27,7 @@ pub struct WriterSettings {
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 enum Command {
-    Accept(Accept, Reply<()>),
+    Accept(Accept, Reply<Vec<Accepted>>),
     Freeze(Freeze, Reply<bool>),
     Settle(Settle, Reply<bool>),
     Postpone(Postpone, Reply<bool>),
@@ -62,18 +62,20 @@ fn batch(commands: &[Command]) -> Batch<'_> {
     batch
 }
 
+fn answer<T>(reply: Reply<T>, output: Option<T>) {
+    let missing = || StoreError::Unavailable("a record was passed over".to_owned());
+    drop(reply.send(output.ok_or_else(missing)));
+}
+
 /// Tells each caller what came of its record; each kind is in the order in which it came.
 fn tell(commands: Vec<Command>, done: Done) {
     let (mut freezes, mut settles, mut postpones) =
         (done.freezes.into_iter(), done.settles.into_iter(), done.postpones.into_iter());
-    let (mut finishes, mut claims) = (done.finishes.into_iter(), done.claims.into_iter());
-    fn answer<T>(reply: Reply<T>, output: Option<T>) {
-        let missing = || StoreError::Unavailable("a record was passed over".to_owned());
-        drop(reply.send(output.ok_or_else(missing)));
-    }
+    let (mut accepts, mut finishes, mut claims) =
+        (done.accepts.into_iter(), done.finishes.into_iter(), done.claims.into_iter());
     for command in commands {
         match command {
-            Command::Accept(_, reply) => answer(reply, Some(())),
+            Command::Accept(_, reply) => answer(reply, accepts.next()),
             Command::Freeze(_, reply) => answer(reply, freezes.next()),
             Command::Settle(_, reply) => answer(reply, settles.next()),
             Command::Postpone(_, reply) => answer(reply, postpones.next()),
@@ -113,11 +115,24 @@ impl Writer {
         self.tasks.wait().await;
     }
 
-    async fn call<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
-        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+    /// The same, but refuses at once when the queue is full.
+    async fn call_now<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Self::gone(),
+        })?;
+        answer.await.map_err(|_| Self::gone())?
+    }
+
+    fn gone() -> StoreError {
+        StoreError::Unavailable("the store is closed".to_owned())
+    }
+
+    async fn call<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Self::gone())?;
+        answer.await.map_err(|_| Self::gone())?
     }
 }
 
@@ -183,9 +198,10 @@ async fn attempt(db: &Db, commands: &[Command]) -> Result<Done, StoreError> {
 }
 
 impl Store {
-    /// Stores an event with its deliveries; when this answers, they are on disk.
-    pub async fn accept(&self, accept: Accept) -> Result<(), StoreError> {
-        self.writer.call(|reply| Command::Accept(accept, reply)).await
+    /// Stores events with their deliveries, all or none; when this answers, they are on disk. Refuses when too much
+    /// waits for a commit already: what is in memory is bounded, what is stored is not.
+    pub async fn accept(&self, accept: Accept) -> Result<Vec<Accepted>, StoreError> {
+        self.writer.call_now(|reply| Command::Accept(accept, reply)).await
     }
 
     /// Stores a plugin's requests; false when the lease has passed to somebody else.

@@ -68,6 +68,23 @@ impl Api {
         self.answer(self.request(Method::POST, path).header(CONTENT_TYPE, media_type).body(body)).await
     }
 
+    /// Posts bytes with these headers.
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, Failure> {
+        let request = headers
+            .iter()
+            .fold(self.request(Method::POST, path), |request, (name, value)| request.header(*name, *value));
+        self.answer(request.body(body)).await
+    }
+
+    /// Posts lines and reads the lines of the answer.
+    pub async fn post_lines(&self, path: &str, lines: &[String]) -> Vec<Value> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-ndjson");
+        let response = request.body(lines.join("\n")).send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let text = response.text().await.expect("the whole answer");
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    }
+
     pub async fn upload(&self, component: Vec<u8>) -> Result<Answer, Failure> {
         self.post_bytes("/plugins", "application/wasm", component).await
     }

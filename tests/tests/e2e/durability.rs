@@ -28,7 +28,6 @@ use tokio::{
 
 const EVENTS: usize = 5_000;
 const PUBLISHERS: usize = 16;
-const KILLS: usize = 20;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the publishers share.
@@ -108,13 +107,30 @@ fn seed() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_kills_lose_nothing() {
+    survive_kills(Installation::new(), 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_kills_lose_nothing_on_postgres() {
+    survive_kills(short_leases(Installation::on_postgres().await), 10).await;
+}
+
+/// On PostgreSQL a killed node's leases end with their time, because other nodes may live.
+fn short_leases(installation: Installation) -> Installation {
+    installation
+        .env("HOOKWRIGHT_DELIVERY_TIMEOUT_MS", "1000")
+        .env("HOOKWRIGHT_DELIVERY_TIMEOUT_MAX_MS", "1000")
+        .env("HOOKWRIGHT_DELIVERY_LEASE_MARGIN_MS", "1000")
+}
+
+async fn survive_kills(installation: Installation, kills: usize) {
     let seed = seed();
     println!("HOOKWRIGHT_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let moments: Vec<_> = (0..KILLS).map(|_| random.random_range(1..=EVENTS)).collect();
+    let moments: Vec<_> = (0..kills).map(|_| random.random_range(1..=EVENTS)).collect();
 
     let receiver = Receiver::start().await;
-    let server = Installation::new().start().await;
+    let server = installation.start().await;
     server.api().register(&json!({ "url": receiver.url("/hook"), "events": ["load.*"] })).await;
     let (servers, current) = watch::channel((0, server.api()));
     let crowd =
@@ -159,8 +175,12 @@ enum Seen {
 
 /// Aborts at a failpoint, starts again and insists on the delivery.
 async fn crash(failpoint: &str, seen: Seen) {
+    crash_on(Installation::new(), failpoint, seen).await;
+}
+
+async fn crash_on(installation: Installation, failpoint: &str, seen: Seen) {
     let receiver = Receiver::start().await;
-    let server = Installation::new().env("FAILPOINTS", &format!("{failpoint}=return")).start().await;
+    let server = installation.env("FAILPOINTS", &format!("{failpoint}=return")).start().await;
     let api = server.api();
     let webhook = api.register(&json!({ "url": receiver.url("/hook"), "events": ["ticket.*"] })).await;
     // The answer may or may not make it out before the process dies.
@@ -193,6 +213,16 @@ async fn crash(failpoint: &str, seen: Seen) {
         assert_eq!(request.body, first[0].body);
         request.verify(&webhook.signing_secret).expect("the signature is right");
     }
+}
+
+#[tokio::test]
+async fn a_crash_after_the_event_is_committed_on_postgres() {
+    crash_on(short_leases(Installation::on_postgres().await), "after-event-commit", Seen::Once).await;
+}
+
+#[tokio::test]
+async fn a_crash_after_the_request_is_sent_on_postgres() {
+    crash_on(short_leases(Installation::on_postgres().await), "after-send", Seen::Twice).await;
 }
 
 #[tokio::test]

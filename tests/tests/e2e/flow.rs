@@ -2,6 +2,7 @@
 
 use hookwright_tests::{
     receiver::{Receiver, Recorded, Reply},
+    server::Installation,
     stage::Stage,
 };
 use serde_json::{Value, json};
@@ -198,4 +199,21 @@ async fn a_redirect_is_not_followed() {
     assert_eq!(settled.status, "failed", "{settled:#?}");
     assert_eq!(settled.request().attempts[0].status_code, Some(307));
     assert_eq!((stage.receiver.count("/hook"), elsewhere.all().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn the_way_through_is_the_same_on_postgres() {
+    let stage = Stage::on(Installation::on_postgres().await).await;
+    stage.receiver.on("/hook", [Reply::status(500), Reply::ok()]);
+    let webhook = stage
+        .api
+        .register(&json!({ "url": stage.receiver.url("/hook"), "events": ["ticket.*"], "retry": [0, 10] }))
+        .await;
+    let delivery = stage.api.publish_one("ticket.created", json!({ "n": 7 })).await;
+    let settled = stage.api.settled(&delivery.id).await;
+    assert_eq!(settled.status, "succeeded", "{settled:#?}");
+    assert_eq!(settled.request().attempts.len(), 2);
+    for sent in stage.receiver.wait_for(2, |request| request.path == "/hook").await {
+        sent.verify(&webhook.signing_secret).expect("the signature is right");
+    }
 }

@@ -3,6 +3,7 @@
 mod api;
 mod durability;
 mod flow;
+mod ingest;
 mod plugins;
 mod readme;
 mod receiver;

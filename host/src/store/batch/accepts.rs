@@ -1,31 +1,133 @@
 //! Events with their deliveries.
 
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
 use super::super::StoreError;
-use super::super::db::Tx;
-use super::super::record::{Accept, Beginning, NewDelivery, WorkKind};
-use super::super::rows::execute_rows;
+use super::super::db::{Tx, execute};
+use super::super::record::{Accept, Accepted, Beginning, NewDelivery, NewEvent, WorkKind};
+use super::super::rows::{execute_rows, fetch_rows};
 use super::work::{self, NewWork};
 use crate::domain::delivery::DeliveryStatus;
-use crate::domain::event::{Event, Field};
+use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
+use crate::domain::id::EventId;
 
-pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<(), StoreError> {
+/// Stores what is new; says for each accept, event by event, what it came to.
+pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Accepted>>, StoreError> {
+    let mut keys = claim_keys(tx, accepts).await?;
+    let mut outcomes = Vec::with_capacity(accepts.len());
+    let mut new = Vec::with_capacity(accepts.len());
+    for accept in accepts {
+        let accepted: Vec<Accepted> = accept.events.iter().map(|event| keys.judge(event)).collect();
+        // All or none: a key that was used for something else spoils its whole accept.
+        if !accepted.contains(&Accepted::Mismatch) {
+            let is_new = |(event, accepted): (_, &Accepted)| (*accepted == Accepted::New).then_some(event);
+            new.extend(accept.events.iter().zip(&accepted).filter_map(is_new));
+        } else if accept.events.len() > 1 {
+            keys.give_back(tx, &accept.events, &accepted).await?;
+        }
+        outcomes.push(accepted);
+    }
+    insert(tx, &new).await?;
+    Ok(outcomes)
+}
+
+/// Keys of this batch: which were taken by it, and what the others belong to.
+#[derive(Default)]
+struct Keys {
+    taken: HashMap<Uuid, EventId>,
+    known: HashMap<Uuid, (EventId, Vec<u8>)>,
+}
+
+impl Keys {
+    fn judge(&self, new: &NewEvent) -> Accepted {
+        let Some(key) = new.idempotency else { return Accepted::New };
+        if self.taken.get(&key.id) == Some(&new.event.id) {
+            return Accepted::New;
+        }
+        match self.known.get(&key.id) {
+            Some((event, fingerprint)) if fingerprint.as_slice() == key.fingerprint => Accepted::Duplicate(*event),
+            _ => Accepted::Mismatch,
+        }
+    }
+
+    /// Frees the keys that an accept took which is not stored after all.
+    async fn give_back(&mut self, tx: &mut Tx, events: &[NewEvent], accepted: &[Accepted]) -> Result<(), StoreError> {
+        let taken: Vec<Uuid> = events
+            .iter()
+            .zip(accepted)
+            .filter(|(_, accepted)| **accepted == Accepted::New)
+            .filter_map(|(event, _)| event.idempotency.map(|key| key.id))
+            .collect();
+        for id in &taken {
+            self.taken.remove(id);
+            self.known.remove(id);
+        }
+        execute_rows!(tx, "DELETE FROM idempotency_keys WHERE id IN (VALUES {rows})", 1, &taken, |query, id| query
+            .bind(*id));
+        Ok(())
+    }
+}
+
+async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError> {
+    const EXPIRE: &str = "DELETE FROM idempotency_keys WHERE created_at <= $1 AND id = $2";
+    const INSERT: &str =
+        "INSERT INTO idempotency_keys (id, project_id, fingerprint, event_id, created_at) VALUES {rows}
+        ON CONFLICT (id) DO NOTHING RETURNING id, event_id, fingerprint";
+    const SELECT: &str = "SELECT id, event_id, fingerprint FROM idempotency_keys WHERE id IN (VALUES {rows})";
+    let mut wanted: Vec<(Idempotency, &Event)> = Vec::new();
+    let mut seen = HashSet::new();
+    for new in accepts.iter().flat_map(|accept| &accept.events) {
+        let Some(key) = new.idempotency else { continue };
+        if seen.insert(key.id) {
+            wanted.push((key, &new.event));
+        }
+    }
+    let mut keys = Keys::default();
+    if wanted.is_empty() {
+        return Ok(keys);
+    }
+    // In one order everywhere, so that two nodes do not wait for each other.
+    wanted.sort_unstable_by_key(|(key, _)| key.id);
+    for (key, event) in &wanted {
+        let expired = event.received_at.0.saturating_sub(i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX));
+        execute!(tx, sqlx::query(EXPIRE).bind(expired).bind(key.id));
+    }
+    let taken = fetch_rows!(tx, (Uuid, Uuid, Vec<u8>), INSERT, 5, &wanted, |query, (key, event)| query
+        .bind(key.id)
+        .bind(event.project.uuid())
+        .bind(&key.fingerprint[..])
+        .bind(event.id.uuid())
+        .bind(event.received_at.0));
+    for (id, event, fingerprint) in taken {
+        keys.taken.insert(id, EventId::from_uuid(event));
+        keys.known.insert(id, (EventId::from_uuid(event), fingerprint));
+    }
+    let others: Vec<Uuid> = wanted.iter().map(|(key, _)| key.id).filter(|id| !keys.taken.contains_key(id)).collect();
+    let known = fetch_rows!(tx, (Uuid, Uuid, Vec<u8>), SELECT, 1, &others, |query, id| query.bind(*id));
+    keys.known.extend(known.into_iter().map(|(id, event, fingerprint)| (id, (EventId::from_uuid(event), fingerprint))));
+    Ok(keys)
+}
+
+async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
     const INSERT_EVENTS: &str = "INSERT INTO events
         (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) VALUES {rows}";
     const INSERT_DELIVERIES: &str = "INSERT INTO webhook_deliveries
         (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
          requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) VALUES {rows}";
-    execute_rows!(tx, INSERT_EVENTS, 9, accepts, |query, accept| query
-        .bind(accept.event.id.uuid())
-        .bind(accept.event.project.uuid())
-        .bind(accept.event.event_type.as_str())
-        .bind(accept.event.subject.as_deref())
-        .bind(accept.event.occurred_at.0)
-        .bind(accept.event.received_at.0)
-        .bind(accept.event.content_type.as_str())
-        .bind(attributes(&accept.event.attributes))
-        .bind(accept.event.payload.as_deref()));
+    execute_rows!(tx, INSERT_EVENTS, 9, events, |query, new| query
+        .bind(new.event.id.uuid())
+        .bind(new.event.project.uuid())
+        .bind(new.event.event_type.as_str())
+        .bind(new.event.subject.as_deref())
+        .bind(new.event.occurred_at.0)
+        .bind(new.event.received_at.0)
+        .bind(new.event.content_type.as_str())
+        .bind(attributes(&new.event.attributes))
+        .bind(new.event.payload.as_deref()));
     let deliveries: Vec<(&Event, &NewDelivery)> =
-        accepts.iter().flat_map(|accept| accept.deliveries.iter().map(|delivery| (&*accept.event, delivery))).collect();
+        events.iter().flat_map(|new| new.deliveries.iter().map(|delivery| (&*new.event, delivery))).collect();
     execute_rows!(tx, INSERT_DELIVERIES, 16, &deliveries, |query, (event, delivery)| query
         .bind(delivery.id.uuid())
         .bind(event.project.uuid())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};
 use super::db::Tx;
-use super::record::{Accept, Finish, Finished, Freeze, Lease, Postpone, Settle};
+use super::record::{Accept, Accepted, Finish, Finished, Freeze, Lease, Postpone, Settle};
 
 /// Records that share a commit.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(super) struct Batch<'a> {
 /// What the records did, in their order; to be told only once they are committed.
 #[derive(Debug, Default)]
 pub(super) struct Done {
+    /// For each accept what its events came to.
+    pub(super) accepts: Vec<Vec<Accepted>>,
     /// Whether the lease still held.
     pub(super) freezes: Vec<bool>,
     pub(super) settles: Vec<bool>,
@@ -40,7 +42,7 @@ impl Batch<'_> {
     /// Writes everything on an open transaction.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<Done, StoreError> {
         let held = work::held(tx, &self.leases()).await?;
-        accepts::write(tx, &self.accepts).await?;
+        let accepts = accepts::write(tx, &self.accepts).await?;
         let freezes = transforms::freeze(tx, &self.freezes, &held).await?;
         let settles = transforms::settle(tx, &self.settles, &held).await?;
         let postpones = transforms::postpone(tx, &self.postpones, &held).await?;
@@ -49,7 +51,7 @@ impl Batch<'_> {
         for claim in &self.claims {
             claimed.push(claims::claim(tx, claim).await?);
         }
-        Ok(Done { freezes, settles, postpones, finishes, claims: claimed })
+        Ok(Done { accepts, freezes, settles, postpones, finishes, claims: claimed })
     }
 
     /// The work that records are about, with the leases they were done under.

@@ -4,14 +4,15 @@ mod stage;
 
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, RequestStatus};
+use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId, TokenId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
 use crate::domain::plugin::{Digest, Manifest, PluginVersion};
 use crate::domain::token::{Permission, PlainToken, Token};
-use crate::domain::webhook::State;
+use crate::domain::webhook::{State, Webhook};
 use crate::store::{
-    Accept, Beginning, ClaimedWork, DeliveryFilter, LoadedRequest, OpenWork, Postpone, RequestEnd, Settle, StoreError,
-    Stored, WorkKind,
+    Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, LoadedRequest, OpenWork, Postpone, RequestEnd, Settle,
+    StoreError, Stored, WorkKind,
 };
 use stage::{NOW, Stage};
 
@@ -54,6 +55,9 @@ on_both!(
     tokens_are_found_by_their_hash,
     projects_do_not_see_each_other,
     what_was_open_is_open_after_a_restart,
+    a_repeated_post_is_the_same_event,
+    events_of_one_accept_are_stored_together_or_not_at_all,
+    an_idempotency_key_is_forgotten_after_a_day,
 );
 
 async fn what_is_accepted_is_claimed_once(stage: Stage) {
@@ -97,7 +101,7 @@ async fn frozen_requests_are_claimed_as_they_were(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     let lease = stage.lease();
     let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
-    assert!(stage.store.freeze(stage.freeze(&webhook, delivery, lease, 3)).await.unwrap());
+    assert!(stage.store.freeze(Stage::freeze(&webhook, delivery, lease, 3)).await.unwrap());
     let claimed = stage.claimed(lease.until).await;
     let bodies: Vec<_> = claimed
         .iter()
@@ -120,7 +124,7 @@ async fn only_the_holder_of_the_lease_moves_work_on(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     let (lease, other) = (stage.lease(), stage.lease());
     let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
-    assert!(!stage.store.freeze(stage.freeze(&webhook, delivery, other, 1)).await.unwrap());
+    assert!(!stage.store.freeze(Stage::freeze(&webhook, delivery, other, 1)).await.unwrap());
     let settle = |lease| Settle {
         delivery,
         lease,
@@ -139,7 +143,7 @@ async fn a_deliverys_status_follows_its_requests(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     let lease = stage.lease();
     let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
-    stage.store.freeze(stage.freeze(&webhook, delivery, lease, 3)).await.unwrap();
+    stage.store.freeze(Stage::freeze(&webhook, delivery, lease, 3)).await.unwrap();
     let finish = |position, end| Stage::finish(&webhook, delivery.request(position), lease, 1, end);
     let first = stage.store.finish(finish(0, RequestEnd::Succeeded)).await.unwrap();
     assert_eq!((first.delivery, first.late), (DeliveryStatus::Retrying, false));
@@ -246,11 +250,10 @@ async fn settled_deliveries_say_why(stage: Stage) {
 
 async fn a_record_that_breaks_a_constraint_is_set_aside(stage: Stage) {
     let webhook = stage.stored_webhook().await;
-    let first = Accept { event: stage.event(), deliveries: vec![stage.delivery(&webhook, WorkKind::Send, None)] };
+    let first = stage.accept_of(vec![stage.delivery(&webhook, WorkKind::Send, None)]);
     stage.store.accept(first.clone()).await.unwrap();
-    let others: Vec<Accept> = (0..5)
-        .map(|_| Accept { event: stage.event(), deliveries: vec![stage.delivery(&webhook, WorkKind::Send, None)] })
-        .collect();
+    let others: Vec<Accept> =
+        (0..5).map(|_| stage.accept_of(vec![stage.delivery(&webhook, WorkKind::Send, None)])).collect();
     let (again, ..) = tokio::join!(stage.store.accept(first), async {
         for other in &others {
             stage.store.accept(other.clone()).await.unwrap();
@@ -306,7 +309,7 @@ async fn deleting_a_webhook_cancels_open_work_and_keeps_history(stage: Stage) {
     let plain = stage.accepted(&webhook, WorkKind::Send, None).await;
     let lease = stage.lease();
     let frozen = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
-    stage.store.freeze(stage.freeze(&webhook, frozen, lease, 2)).await.unwrap();
+    stage.store.freeze(Stage::freeze(&webhook, frozen, lease, 2)).await.unwrap();
     let arrived = Stage::finish(&webhook, frozen.request(0), lease, 1, RequestEnd::Succeeded);
     stage.store.finish(arrived).await.unwrap();
     let untouched = stage.accepted(&webhook, WorkKind::Transform, None).await;
@@ -405,7 +408,7 @@ async fn what_was_open_is_open_after_a_restart(stage: Stage) {
         let mut skipped = stage.delivery(&webhook, WorkKind::Send, None);
         skipped.beginning = Beginning::Skipped { reason: "the webhook is disabled".to_owned() };
         let id = skipped.id;
-        stage.store.accept(Accept { event: stage.event(), deliveries: vec![skipped] }).await.unwrap();
+        stage.store.accept(stage.accept_of(vec![skipped])).await.unwrap();
         id
     };
     let stage = stage.reopen().await;
@@ -414,4 +417,63 @@ async fn what_was_open_is_open_after_a_restart(stage: Stage) {
     // Where one process holds the file the lease is free at once, elsewhere when it ends.
     let claimed = stage.claimed(lease.until).await;
     assert!(matches!(claimed.as_slice(), [ClaimedWork::Send(work)] if work.head.id == delivery), "{claimed:?}");
+}
+
+/// An accept of one event under a key, with what was posted.
+fn keyed(stage: &Stage, webhook: &Webhook, key: &str, posted: &[u8]) -> Accept {
+    let mut accept = stage.accept_of(vec![stage.delivery(webhook, WorkKind::Send, None)]);
+    accept.events[0].idempotency = Some(Idempotency::new(DEFAULT_PROJECT, key, posted));
+    accept
+}
+
+async fn a_repeated_post_is_the_same_event(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let first = keyed(&stage, &webhook, "k", b"body");
+    let id = first.events[0].event.id;
+    assert_eq!(stage.store.accept(first).await.unwrap(), [Accepted::New]);
+    let again = stage.store.accept(keyed(&stage, &webhook, "k", b"body")).await.unwrap();
+    assert_eq!(again, [Accepted::Duplicate(id)]);
+    let other = stage.store.accept(keyed(&stage, &webhook, "k", b"other")).await.unwrap();
+    assert_eq!(other, [Accepted::Mismatch]);
+    // Two of them at once: one is new.
+    let (a, b) = tokio::join!(
+        stage.store.accept(keyed(&stage, &webhook, "x", b"body")),
+        stage.store.accept(keyed(&stage, &webhook, "x", b"body")),
+    );
+    let new = [a.unwrap(), b.unwrap()].iter().filter(|accepted| **accepted == [Accepted::New]).count();
+    assert_eq!(new, 1);
+    assert_eq!(stage.claimed(NOW).await.len(), 2);
+    assert_eq!(stage.store.deliveries_of_event(id).await.unwrap().len(), 1);
+}
+
+async fn events_of_one_accept_are_stored_together_or_not_at_all(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    stage.store.accept(keyed(&stage, &webhook, "used", b"one")).await.unwrap();
+    let mut accept = keyed(&stage, &webhook, "fresh", b"a");
+    accept.events.extend(keyed(&stage, &webhook, "used", b"two").events);
+    let accepted = stage.store.accept(accept).await.unwrap();
+    assert!(accepted.contains(&Accepted::Mismatch));
+    assert_eq!(stage.claimed(NOW).await.len(), 1, "only the first of all");
+    let fresh = stage.store.accept(keyed(&stage, &webhook, "fresh", b"b")).await.unwrap();
+    assert_eq!(fresh, [Accepted::New], "the key was given back");
+    let mut both = keyed(&stage, &webhook, "p", b"p");
+    both.events.extend(keyed(&stage, &webhook, "q", b"q").events);
+    assert_eq!(stage.store.accept(both).await.unwrap(), [Accepted::New, Accepted::New]);
+    assert_eq!(stage.claimed(NOW).await.len(), 3);
+}
+
+async fn an_idempotency_key_is_forgotten_after_a_day(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    stage.store.accept(keyed(&stage, &webhook, "k", b"body")).await.unwrap();
+    let later = |ms| {
+        let mut accept = keyed(&stage, &webhook, "k", b"body");
+        let event = &mut accept.events[0].event;
+        *event = std::sync::Arc::new(Event { received_at: NOW.plus(ms), ..Event::clone(event) });
+        accept
+    };
+    let at_the_edge = stage.store.accept(later(IDEMPOTENCY_MS - 1)).await.unwrap();
+    assert!(matches!(at_the_edge.as_slice(), [Accepted::Duplicate(_)]));
+    assert_eq!(stage.store.accept(later(IDEMPOTENCY_MS)).await.unwrap(), [Accepted::New]);
+    assert_eq!(stage.store.forget_keys(NOW.plus(IDEMPOTENCY_MS)).await.unwrap(), 0);
+    assert_eq!(stage.store.forget_keys(NOW.plus(2 * IDEMPOTENCY_MS)).await.unwrap(), 1);
 }

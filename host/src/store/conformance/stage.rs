@@ -18,8 +18,8 @@ use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{Configuration, ContentType, Envelope, OnUncertain, Secrets, SigningKey, State, Webhook};
 use crate::store::{
-    Accept, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, RequestEnd, Store,
-    WorkKind, WriterSettings,
+    Accept, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, NewEvent, RequestEnd,
+    Store, WorkKind, WriterSettings,
 };
 
 /// The time of every test.
@@ -143,11 +143,16 @@ impl Stage {
         }
     }
 
+    /// A new event with these deliveries.
+    pub(super) fn accept_of(&self, deliveries: Vec<NewDelivery>) -> Accept {
+        Accept { events: vec![NewEvent { event: self.event(), idempotency: None, deliveries }] }
+    }
+
     /// A stored event with one delivery.
     pub(super) async fn accepted(&self, webhook: &Webhook, kind: WorkKind, lease: Option<Lease>) -> DeliveryId {
         let delivery = self.delivery(webhook, kind, lease);
         let id = delivery.id;
-        self.store.accept(Accept { event: self.event(), deliveries: vec![delivery] }).await.unwrap();
+        self.store.accept(self.accept_of(vec![delivery])).await.unwrap();
         id
     }
 
@@ -160,7 +165,7 @@ impl Stage {
         self.store.claim(self.claim_of(now, 100, 100)).await.unwrap().0
     }
 
-    pub(super) fn freeze(&self, webhook: &Webhook, delivery: DeliveryId, lease: Lease, requests: usize) -> Freeze {
+    pub(super) fn freeze(webhook: &Webhook, delivery: DeliveryId, lease: Lease, requests: usize) -> Freeze {
         Freeze {
             delivery,
             project: DEFAULT_PROJECT,

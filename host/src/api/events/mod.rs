@@ -1,0 +1,54 @@
+//! `/events`: what providers post, in several forms, and what they posted.
+
+mod cloudevents;
+mod lines;
+mod publish;
+mod view;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::auth::Caller;
+use super::extract::body;
+use super::problem::Answer;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::token::Permission;
+
+pub(super) use view::{list, read};
+
+/// Takes events: one, an array, lines, or CloudEvents, by `Content-Type`. When this answers 202, they and their
+/// deliveries are on disk.
+pub(super) async fn publish(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
+    caller.needs(Permission::EventsPublish)?;
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if cloudevents::is_binary(request.headers()) {
+        return cloudevents::binary(&api, &caller, request).await;
+    }
+    match essence.as_str() {
+        "application/json" => publish::json(&api, &caller, request).await,
+        "application/x-ndjson" | "application/jsonl" => Ok(lines::stream(&api, &caller, request)),
+        "application/cloudevents+json" => {
+            let bytes = body(request, &api).await?;
+            cloudevents::structured(&api, &caller, &bytes).await
+        }
+        "application/cloudevents-batch+json" => {
+            let bytes = body(request, &api).await?;
+            cloudevents::batch(&api, &caller, &bytes).await
+        }
+        other => {
+            let detail = format!(
+                "events come as application/json, application/x-ndjson, application/cloudevents+json, \
+                 application/cloudevents-batch+json or as binary CloudEvents, not as `{other}`"
+            );
+            Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).into())
+        }
+    }
+}
+
+/// 202 with a body.
+fn accepted(body: impl serde::Serialize) -> Response {
+    (axum::http::StatusCode::ACCEPTED, axum::Json(body)).into_response()
+}

@@ -1,0 +1,82 @@
+//! Events as they are shown.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::extract::{Id, Query, page};
+use super::super::problem::Answer;
+use crate::domain::clock::Millis;
+use crate::domain::event::{Event, Field};
+use crate::domain::id::{EventId, ProjectId};
+use crate::domain::page::Page;
+use crate::domain::problem::Problem;
+use crate::domain::token::Permission;
+
+#[derive(Debug, Serialize)]
+pub(in super::super) struct EventView {
+    id: EventId,
+    r#type: String,
+    project: ProjectId,
+    subject: Option<String>,
+    occurred_at: Millis,
+    received_at: Millis,
+    content_type: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Field>,
+    payload: Option<Box<RawValue>>,
+}
+
+fn view(event: Event) -> EventView {
+    let payload = event.payload.map(|payload| {
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        // A payload that is not JSON is shown as a string.
+        RawValue::from_string(text.clone())
+            .or_else(|_| serde_json::value::to_raw_value(&text))
+            .expect("text is a JSON string")
+    });
+    EventView {
+        id: event.id,
+        r#type: event.event_type.to_string(),
+        project: event.project,
+        subject: event.subject,
+        occurred_at: event.occurred_at,
+        received_at: event.received_at,
+        content_type: event.content_type,
+        attributes: event.attributes,
+        payload,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct EventQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    r#type: Option<String>,
+}
+
+/// Events, newest first.
+pub(in super::super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<EventQuery>,
+) -> Answer<axum::Json<Page<EventView>>> {
+    caller.needs(Permission::EventsRead)?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let events = api.store.events(caller.project(), query.r#type.as_deref(), page).await?;
+    Ok(axum::Json(events.map(view)))
+}
+
+/// One event.
+pub(in super::super) async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EventId>,
+) -> Answer<axum::Json<EventView>> {
+    caller.needs(Permission::EventsRead)?;
+    let event = api.store.event(caller.project(), id).await?.ok_or_else(|| Problem::not_found("event"))?;
+    Ok(axum::Json(view(event)))
+}

@@ -1,0 +1,127 @@
+//! What is measured: one row of the table each.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What stands between publishers and receivers, and where it keeps events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Store {
+    /// Nothing.
+    Raw,
+    /// The durable relay.
+    Relay,
+    Sqlite,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Plugin {
+    None,
+    Slack,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Row {
+    pub(super) store: Store,
+    pub(super) plugin: Plugin,
+    /// Receivers of each event.
+    pub(super) fanout: u64,
+    pub(super) publishers: u64,
+    /// Deliveries that were made before.
+    pub(super) stored: u64,
+    /// How many of the receivers never answer.
+    pub(super) hanging: u64,
+    /// Deliveries that wait for another endpoint, which never answers.
+    pub(super) backlog: u64,
+}
+
+const PUBLISHERS: [u64; 3] = [16, 64, 256];
+const USUAL_PUBLISHERS: u64 = 64;
+const FANOUT: u64 = 10;
+
+impl Row {
+    const fn new(store: Store, plugin: Plugin, fanout: u64, publishers: u64) -> Self {
+        Self { store, plugin, fanout, publishers, stored: 0, hanging: 0, backlog: 0 }
+    }
+
+    /// The relay with the same publishers and receivers.
+    pub(super) const fn relay(&self) -> Self {
+        Self::new(Store::Relay, Plugin::None, self.fanout, self.publishers)
+    }
+
+    /// Whether it is measured by the relay.
+    pub(super) const fn is_server(&self) -> bool {
+        !matches!(self.store, Store::Raw | Store::Relay)
+    }
+
+    /// Receivers that answer.
+    pub(super) const fn answering(&self) -> u64 {
+        self.fanout - self.hanging
+    }
+
+    /// Where receivers of the measured events are.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        (0..self.fanout).map(|index| format!("/{index}"))
+    }
+}
+
+/// `sqlite/slack/1/64`: store, plugin, receivers, publishers.
+impl fmt::Display for Row {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = match self.store {
+            Store::Raw => "raw",
+            Store::Relay => "relay",
+            Store::Sqlite => "sqlite",
+        };
+        let plugin = match self.plugin {
+            Plugin::None => "none",
+            Plugin::Slack => "slack",
+        };
+        write!(formatter, "{store}/{plugin}/{}/{}", self.fanout, self.publishers)?;
+        for (what, count) in [("stored", self.stored), ("hanging", self.hanging), ("backlog", self.backlog)] {
+            if count > 0 {
+                write!(formatter, "/{what}={count}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The table: both limits, then each store.
+pub(super) fn table() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut add = |store, plugin, fanout| rows.extend(PUBLISHERS.map(|n| Row::new(store, plugin, fanout, n)));
+    add(Store::Raw, Plugin::None, 1);
+    add(Store::Relay, Plugin::None, 1);
+    add(Store::Relay, Plugin::None, FANOUT);
+    for (plugin, fanout) in [(Plugin::None, 1), (Plugin::Slack, 1), (Plugin::None, FANOUT)] {
+        add(Store::Sqlite, plugin, fanout);
+    }
+    rows
+}
+
+/// What can be seen in a minute.
+pub(super) fn quick() -> Vec<Row> {
+    table().into_iter().filter(|row| row.publishers == USUAL_PUBLISHERS && row.fanout == 1).collect()
+}
+
+/// The same with few and with many deliveries stored.
+pub(super) fn stored() -> Vec<Row> {
+    [10_000, 2_000_000].map(|stored| Row { stored, ..usual(1) }).to_vec()
+}
+
+/// Ten receivers: all answer, and one does not.
+pub(super) fn hanging() -> Vec<Row> {
+    [0, 1].map(|hanging| Row { hanging, ..usual(FANOUT) }).to_vec()
+}
+
+/// One receiver, without and with another's backlog.
+pub(super) fn backlog() -> Vec<Row> {
+    [0, 1_000_000].map(|backlog| Row { backlog, ..usual(1) }).to_vec()
+}
+
+const fn usual(fanout: u64) -> Row {
+    Row::new(Store::Sqlite, Plugin::None, fanout, USUAL_PUBLISHERS)
+}
