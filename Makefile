@@ -25,7 +25,7 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	@echo "Building for release; the first time this takes many minutes."
 	$(CARGO) build --release --workspace --bins
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
-	@$(RELEASE)/hw-bench $(BENCH)
+	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
 
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."

@@ -96,6 +96,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let claiming = CancellationToken::new();
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
     let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
+    let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let api = Api {
         store: store.clone(),
         ingest: ingest.clone(),
@@ -116,8 +117,20 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
     forgetting.abort();
+    syncing.abort();
     store.close().await;
     Ok(())
+}
+
+/// Learns of changes that other nodes made: what is disabled, deleted or revoked there is so here within a second.
+async fn sync_subscriptions(store: Store, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_millis(500);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(PAUSE).await;
+        if let Err(error) = store.sync_subscriptions().await {
+            tracing::warn!(%error, "changes of webhooks cannot be read");
+        }
+    }
 }
 
 /// Forgets idempotency keys that no longer count, in small steps.

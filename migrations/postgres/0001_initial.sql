@@ -52,11 +52,22 @@ CREATE TABLE webhooks (
     version         BIGINT NOT NULL,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
-    deleted_at      BIGINT
+    deleted_at      BIGINT,
+    changed_at_revision BIGINT NOT NULL
 );
 
 CREATE UNIQUE INDEX webhooks_external_id ON webhooks (project_id, external_id)
     WHERE external_id IS NOT NULL AND deleted_at IS NULL;
+
+CREATE INDEX webhooks_changed ON webhooks (changed_at_revision);
+
+-- One row: grows with each change of any webhook, so that every node can tell whether it knows them as they are.
+CREATE TABLE subscriptions_revision (
+    id       BIGINT  NOT NULL PRIMARY KEY,
+    revision BIGINT  NOT NULL
+);
+
+INSERT INTO subscriptions_revision (id, revision) VALUES (1, 0);
 
 -- What is fixed when a delivery is made. Rows never change.
 CREATE TABLE webhook_configurations (

@@ -52,11 +52,22 @@ CREATE TABLE webhooks (
     version         INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
-    deleted_at      INTEGER
+    deleted_at      INTEGER,
+    changed_at_revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX webhooks_external_id ON webhooks (project_id, external_id)
     WHERE external_id IS NOT NULL AND deleted_at IS NULL;
+
+CREATE INDEX webhooks_changed ON webhooks (changed_at_revision);
+
+-- One row: grows with each change of any webhook, so that every node can tell whether it knows them as they are.
+CREATE TABLE subscriptions_revision (
+    id       INTEGER NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO subscriptions_revision (id, revision) VALUES (1, 0);
 
 -- What is fixed when a delivery is made. Rows never change.
 CREATE TABLE webhook_configurations (

@@ -63,17 +63,23 @@ impl Installation {
     }
 
     /// Stores in a fresh database of the PostgreSQL that `make test` starts.
-    #[expect(clippy::disallowed_methods, reason = "where the database is, is told by whoever started it")]
     pub async fn on_postgres() -> Self {
-        let server = std::env::var("HOOKWRIGHT_TEST_POSTGRES").expect(
-            "these tests need a PostgreSQL: run them by `make test`, or by scripts/with-postgres.sh cargo test",
-        );
+        let server = test_postgres();
         let name = format!("e2e_{:032x}", rand::random::<u128>());
         let mut connection = sqlx::PgConnection::connect(&server).await.expect("PostgreSQL answers");
         let create = format!("CREATE DATABASE {name}");
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.expect("a fresh database");
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
         Self { database: Some(format!("{base}/{name}")), ..Self::new() }
+    }
+
+    /// Attempts and leases end within two seconds: where several nodes share the work, what a dead one had in hand is
+    /// free when its leases end.
+    pub fn short_leases(self) -> Self {
+        self.env("HOOKWRIGHT_DELIVERY_TIMEOUT_MS", "1000")
+            .env("HOOKWRIGHT_DELIVERY_TIMEOUT_MAX_MS", "1000")
+            .env("HOOKWRIGHT_DELIVERY_LEASE_MARGIN_MS", "1000")
+            .env("HOOKWRIGHT_DELIVERY_SWEEP_MS", "200")
     }
 
     /// No network is allowed beyond the public ones: how a server starts unless told otherwise.
@@ -186,6 +192,30 @@ impl Server {
         self.installation().log()
     }
 
+    /// Another node beside it: the same database, the same keys, the same first token.
+    pub fn second(&self) -> Installation {
+        let first = self.installation();
+        let second = Installation { database: first.database.clone(), ..Installation::new() };
+        for name in ["hookwright.keys", "admin-token"] {
+            std::fs::copy(first.folder().join(name), second.folder().join(name)).expect("the file is copied");
+        }
+        Installation { environment: first.environment.clone(), ..second }
+    }
+
+    /// Stops its time: it does nothing until [`Server::thaw`], and does not know.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        rustix::process::kill_process(id.expect("the server still runs"), signal).expect("the signal is sent");
+    }
+
     /// Ends it as a crash would.
     pub async fn kill(mut self) -> Installation {
         self.child.start_kill().expect("the server still runs");
@@ -194,8 +224,7 @@ impl Server {
 
     /// Asks it to end and insists that it does so cleanly.
     pub async fn stop(mut self) -> Installation {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        rustix::process::kill_process(id.expect("the server still runs"), Signal::TERM).expect("SIGTERM is sent");
+        self.signal(Signal::TERM);
         let (status, installation) = self.ended("SIGTERM").await;
         assert!(status.success(), "stopped with {status}\n{}", installation.log());
         installation
@@ -232,6 +261,13 @@ impl Drop for Server {
             eprintln!("---- log of {} ----\n{}", self.url, installation.log());
         }
     }
+}
+
+/// Where the PostgreSQL is that `make test` and `make bench` start.
+#[expect(clippy::disallowed_methods, reason = "where it is, is told by whoever started it")]
+pub(crate) fn test_postgres() -> String {
+    std::env::var("HOOKWRIGHT_TEST_POSTGRES")
+        .expect("this needs a PostgreSQL: run it by make, or by scripts/with-postgres.sh COMMAND")
 }
 
 /// Cargo puts the server next to the folder that holds this test binary.

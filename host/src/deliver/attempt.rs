@@ -127,14 +127,12 @@ impl Dispatcher {
 
     async fn record(&self, finish: Finish) {
         let delivery = finish.request.delivery();
-        let (retry, disabled) = (finish.end.clone(), finish.disable.is_some().then_some(finish.webhook_id));
+        let (retry, disabled) = (finish.end.clone(), finish.disable.is_some());
         let Some(finished) = self.finish(finish).await else { return };
         if let RequestEnd::Retry { due } = retry {
             self.due_at(due);
         }
-        if let Some(webhook) = disabled
-            && let Err(error) = self.parts.store.refresh(webhook).await
-        {
+        if disabled && let Err(error) = self.parts.store.sync_subscriptions().await {
             tracing::error!(%error, "a disabled webhook cannot be read again");
         }
         self.settled(delivery, finished.delivery);

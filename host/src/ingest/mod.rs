@@ -16,6 +16,9 @@ use crate::store::{
     NewEvent, Store, StoreError, WorkKind,
 };
 
+/// An event is matched again so often when webhooks change while it is stored.
+const MATCHINGS_MAX: u32 = 16;
+
 /// A delivery that was made.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
@@ -85,17 +88,26 @@ impl Ingest {
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
     /// disk.
     pub async fn accept(&self, posted: Vec<Posted>) -> Result<Vec<Outcome>, StoreError> {
-        let snapshot = self.store.subscriptions();
-        let candidates = posted.into_iter().map(|Posted { event, idempotency }| {
-            let planned = snapshot
-                .of_project(event.project)
-                .iter()
-                .filter(|webhook| webhook.wants(&event.event_type))
-                .map(|webhook| self.plan(webhook, Trigger::Event, None))
-                .collect();
-            Candidate { event: Arc::new(event), idempotency, planned }
-        });
-        self.commit(candidates.collect()).await
+        let posted: Vec<(Arc<Event>, Option<Idempotency>)> =
+            posted.into_iter().map(|posted| (Arc::new(posted.event), posted.idempotency)).collect();
+        for _ in 0..MATCHINGS_MAX {
+            let snapshot = self.store.subscriptions();
+            let candidates = posted.iter().map(|(event, idempotency)| {
+                let planned = snapshot
+                    .of_project(event.project)
+                    .iter()
+                    .filter(|webhook| webhook.wants(&event.event_type))
+                    .map(|webhook| self.plan(webhook, Trigger::Event, None))
+                    .collect();
+                Candidate { event: event.clone(), idempotency: *idempotency, planned }
+            });
+            if let Some(outcomes) = self.commit(candidates.collect(), Some(snapshot.revision())).await? {
+                return Ok(outcomes);
+            }
+            // A webhook has changed, here or on another node, since the events were matched.
+            self.store.sync_subscriptions().await?;
+        }
+        Err(StoreError::Contended)
     }
 
     /// Stores an event for one webhook only, whatever the webhook wants.
@@ -110,7 +122,7 @@ impl Ingest {
         let made = Made { id: planned.new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
         let candidate = Candidate { event: Arc::new(event), idempotency: None, planned: vec![planned] };
-        self.commit(vec![candidate]).await?;
+        self.commit(vec![candidate], None).await?;
         Ok((made, settled))
     }
 
@@ -138,7 +150,12 @@ impl Ingest {
         Planned { new, webhook: webhook.clone(), slot }
     }
 
-    async fn commit(&self, candidates: Vec<Candidate>) -> Result<Vec<Outcome>, StoreError> {
+    /// Commits; none when the webhooks have changed since they were matched at that revision.
+    async fn commit(
+        &self,
+        candidates: Vec<Candidate>,
+        matched_at: Option<i64>,
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
         let this = self.clone();
         // A client that goes away must not keep what was committed from being delivered.
         let committed = self.tasks.spawn(async move {
@@ -147,14 +164,18 @@ impl Ingest {
                 idempotency: candidate.idempotency,
                 deliveries: candidate.planned.iter().map(|planned| planned.new.clone()).collect(),
             });
-            let accepted = this.store.accept(Accept { events: events.collect() }).await?;
+            let accepted = this.store.accept(Accept { events: events.collect(), matched_at }).await?;
+            if accepted.contains(&Accepted::Stale) {
+                return Ok(None);
+            }
             fail::fail_point!("after-event-commit", |_| std::process::abort());
             let all_stored = !accepted.contains(&Accepted::Mismatch);
             let mut outcomes = Vec::with_capacity(candidates.len());
             for (candidate, accepted) in candidates.into_iter().zip(accepted) {
                 outcomes.push(match accepted {
-                    _ if !all_stored && accepted != Accepted::Mismatch => Outcome::NotStored,
                     Accepted::Mismatch => Outcome::KeyReused,
+                    _ if !all_stored => Outcome::NotStored,
+                    Accepted::Stale => Outcome::NotStored,
                     Accepted::New => Outcome::Stored {
                         id: candidate.event.id,
                         duplicate: false,
@@ -167,7 +188,7 @@ impl Ingest {
                     }
                 });
             }
-            Ok(outcomes)
+            Ok(Some(outcomes))
         });
         committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".to_owned())))
     }

@@ -171,7 +171,7 @@ impl Store {
         }
         let writer = writer::Writer::start(&db, settings);
         let store = Self { db, writer, keys, subscriptions: Arc::default() };
-        store.load_subscriptions().await?;
+        store.sync_subscriptions().await?;
         Ok(store)
     }
 

@@ -95,6 +95,8 @@ pub struct NewEvent {
 pub struct Accept {
     /// The events, in their order.
     pub events: Vec<NewEvent>,
+    /// The revision of the webhooks that the events were matched with; none when matching had no part in it.
+    pub matched_at: Option<i64>,
 }
 
 /// What storing an event came to.
@@ -106,6 +108,8 @@ pub enum Accepted {
     Duplicate(EventId),
     /// Its key was used for something else before.
     Mismatch,
+    /// A webhook has changed since it was matched: nothing was stored, and it must be matched again.
+    Stale,
 }
 
 /// A plugin's requests, fixed from now on.

@@ -12,11 +12,17 @@ use crate::domain::webhook::Webhook;
 /// All webhooks at one moment.
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
+    revision: i64,
     by_id: HashMap<WebhookId, Arc<Webhook>>,
     by_project: HashMap<ProjectId, Vec<Arc<Webhook>>>,
 }
 
 impl Snapshot {
+    /// Grows with each change of any webhook.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
     /// One webhook.
     pub fn webhook(&self, id: WebhookId) -> Option<&Arc<Webhook>> {
         self.by_id.get(&id)
@@ -44,7 +50,7 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     current: RwLock<Arc<Snapshot>>,
-    refreshing: Mutex<()>,
+    syncing: Mutex<()>,
 }
 
 impl Subscriptions {
@@ -52,26 +58,21 @@ impl Subscriptions {
         self.current.read().clone()
     }
 
-    /// Reading and putting is done by one at a time, or an older state could replace a newer one.
-    pub(super) async fn refreshing(&self) -> MutexGuard<'_, ()> {
-        self.refreshing.lock().await
+    /// Reading and applying is done by one at a time, or an older state could replace a newer one.
+    pub(super) async fn syncing(&self) -> MutexGuard<'_, ()> {
+        self.syncing.lock().await
     }
 
-    pub(super) fn put(&self, id: WebhookId, webhook: Option<Webhook>) {
-        let mut current = self.current.write();
-        let mut next = Snapshot::clone(&current);
-        next.remove(id);
-        if let Some(webhook) = webhook {
+    pub(super) fn apply(&self, changed: Vec<Webhook>, deleted: Vec<WebhookId>, revision: i64) {
+        let mut next = Snapshot::clone(&self.current.read());
+        for id in deleted {
+            next.remove(id);
+        }
+        for webhook in changed {
+            next.remove(webhook.id);
             next.insert(Arc::new(webhook));
         }
-        *current = Arc::new(next);
-    }
-
-    pub(super) fn replace(&self, webhooks: Vec<Webhook>) {
-        let mut next = Snapshot::default();
-        for webhook in webhooks {
-            next.insert(Arc::new(webhook));
-        }
+        next.revision = revision;
         *self.current.write() = Arc::new(next);
     }
 }

@@ -106,8 +106,8 @@ impl Store {
         let mut tx = self.db.begin().await?;
         execute!(&mut tx, sqlx::query(
             "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin, sealed, enabled,
-                disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)",
         )
         .bind(webhook.id.uuid())
         .bind(webhook.project.uuid())
@@ -128,8 +128,9 @@ impl Store {
         .bind(webhook.created_at.0)
         .bind(webhook.updated_at.0));
         insert_configuration(&mut tx, webhook).await?;
+        note_change(&mut tx, webhook.id).await?;
         tx.commit().await?;
-        self.refresh(webhook.id).await
+        self.sync_subscriptions().await
     }
 
     /// Stores a changed webhook if nobody else changed it meanwhile: false when its version is no longer `expected`.
@@ -183,8 +184,9 @@ impl Store {
                 );
             }
         }
+        note_change(&mut tx, webhook.id).await?;
         tx.commit().await?;
-        self.refresh(webhook.id).await?;
+        self.sync_subscriptions().await?;
         Ok(true)
     }
 
@@ -207,8 +209,9 @@ impl Store {
             return Ok(false);
         }
         deliveries::cancel_open(&mut tx, id, "the webhook was deleted", now).await?;
+        note_change(&mut tx, id).await?;
         tx.commit().await?;
-        self.refresh(id).await?;
+        self.sync_subscriptions().await?;
         Ok(true)
     }
 
@@ -235,24 +238,38 @@ impl Store {
         Ok(Page::from_rows(webhooks, page.limit, |webhook| webhook.id.uuid()))
     }
 
-    /// Reads every webhook of every project into memory.
-    pub(super) async fn load_subscriptions(&self) -> Result<(), StoreError> {
-        let rows: Vec<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(SELECT).fetch_all(pool).await?);
-        let webhooks = rows.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
-        self.subscriptions.replace(webhooks);
+    /// Brings the webhooks in memory up to date: what has changed since they were read, on whichever node.
+    pub async fn sync_subscriptions(&self) -> Result<(), StoreError> {
+        const REVISION: &str = "SELECT revision FROM subscriptions_revision";
+        const DELETED: &str = "SELECT id FROM webhooks WHERE changed_at_revision > $1 AND deleted_at IS NOT NULL";
+        let _one_at_a_time = self.subscriptions.syncing().await;
+        let known = self.subscriptions.snapshot().revision();
+        // Read first: a change that comes in between is read again the next time.
+        let revision: i64 = reading!(&self.db, pool => sqlx::query_scalar(REVISION).fetch_one(pool).await?);
+        if revision == known {
+            return Ok(());
+        }
+        let sql = format!("{SELECT} AND w.changed_at_revision > $1");
+        let changed: Vec<WebhookRow> = reading!(&self.db, pool => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(known).fetch_all(pool).await?
+        });
+        let deleted: Vec<(Uuid,)> =
+            reading!(&self.db, pool => sqlx::query_as(DELETED).bind(known).fetch_all(pool).await?);
+        let changed = changed.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
+        let deleted = deleted.into_iter().map(|(id,)| WebhookId::from_uuid(id)).collect();
+        self.subscriptions.apply(changed, deleted, revision);
         Ok(())
     }
+}
 
-    /// Reads one webhook anew, so that the next event and the next attempt see it as it is now.
-    pub async fn refresh(&self, id: WebhookId) -> Result<(), StoreError> {
-        let _one_at_a_time = self.subscriptions.refreshing().await;
-        let row: Option<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} AND w.id = $1")))
-            .bind(id.uuid())
-            .fetch_optional(pool)
-            .await?);
-        self.subscriptions.put(id, row.map(|row| self.webhook_from(row)).transpose()?);
-        Ok(())
-    }
+/// Says to every node that a webhook has changed.
+pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
+    const COUNT: &str = "UPDATE subscriptions_revision SET revision = revision + 1";
+    const MARK: &str =
+        "UPDATE webhooks SET changed_at_revision = (SELECT revision FROM subscriptions_revision) WHERE id = $1";
+    execute!(tx, sqlx::query(COUNT));
+    execute!(tx, sqlx::query(MARK).bind(id.uuid()));
+    Ok(())
 }
 
 async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {

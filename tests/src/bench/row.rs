@@ -13,6 +13,8 @@ pub(super) enum Store {
     /// The durable relay.
     Relay,
     Sqlite,
+    /// A server of its own, which keeps its promises on disk.
+    Postgres,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,6 +76,7 @@ impl fmt::Display for Row {
             Store::Raw => "raw",
             Store::Relay => "relay",
             Store::Sqlite => "sqlite",
+            Store::Postgres => "postgres",
         };
         let plugin = match self.plugin {
             Plugin::None => "none",
@@ -96,8 +99,10 @@ pub(super) fn table() -> Vec<Row> {
     add(Store::Raw, Plugin::None, 1);
     add(Store::Relay, Plugin::None, 1);
     add(Store::Relay, Plugin::None, FANOUT);
-    for (plugin, fanout) in [(Plugin::None, 1), (Plugin::Slack, 1), (Plugin::None, FANOUT)] {
-        add(Store::Sqlite, plugin, fanout);
+    for store in [Store::Sqlite, Store::Postgres] {
+        for (plugin, fanout) in [(Plugin::None, 1), (Plugin::Slack, 1), (Plugin::None, FANOUT)] {
+            add(store, plugin, fanout);
+        }
     }
     rows
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::json;
+use sqlx::Connection as _;
 
 use super::{
     Failure,
@@ -47,7 +48,14 @@ impl Subject {
                 Ok(Self { process: None, events_url: format!("{receiver}/0"), token: None, commits: Commits::Nowhere })
             }
             Store::Relay => Self::relay(row, receiver, programs, folder).await,
-            Store::Sqlite => Self::server(row, receiver, programs, folder).await,
+            Store::Sqlite => {
+                let commits = Commits::Sqlite(folder.join("bench.db-shm"));
+                Self::server(row, receiver, programs, folder, "sqlite:bench.db", commits).await
+            }
+            Store::Postgres => {
+                let database = fresh_database().await?;
+                Self::server(row, receiver, programs, folder, &database, Commits::Nowhere).await
+            }
         }
     }
 
@@ -63,11 +71,18 @@ impl Subject {
         Ok(Self { process: Some(process), events_url, token: None, commits })
     }
 
-    async fn server(row: &Row, receiver: &str, programs: &Programs, folder: &Path) -> Result<Self, Failure> {
+    async fn server(
+        row: &Row,
+        receiver: &str,
+        programs: &Programs,
+        folder: &Path,
+        database: &str,
+        commits: Commits,
+    ) -> Result<Self, Failure> {
         let mut command = programs.command("hookwright", folder)?;
         command.args(["serve", "--listen", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"]).args([
             "--database",
-            "sqlite:bench.db",
+            database,
             "--admin-token-file",
             "admin-token",
         ]);
@@ -94,7 +109,6 @@ impl Subject {
             api.register(&json!({ "url": format!("{receiver}{path}"), "events": [EARLIER] })).await;
         }
         let events_url = format!("{}/api/v1/events", process.url());
-        let commits = Commits::Sqlite(folder.join("bench.db-shm"));
         Ok(Self { process: Some(process), events_url, token: Some(token), commits })
     }
 
@@ -122,6 +136,16 @@ impl Subject {
             None => Ok(()),
         }
     }
+}
+
+/// A database of its own on the PostgreSQL that `make bench` starts.
+async fn fresh_database() -> Result<String, Failure> {
+    let server = crate::server::test_postgres();
+    let name = format!("bench_{:032x}", rand::random::<u128>());
+    let mut connection = sqlx::PgConnection::connect(&server).await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+    let (base, _) = server.rsplit_once('/').ok_or("HOOKWRIGHT_TEST_POSTGRES is no URL with a database")?;
+    Ok(format!("{base}/{name}"))
 }
 
 /// The counter of transactions in the header of SQLite's WAL index (`iChange` in its file format).

@@ -112,15 +112,7 @@ async fn twenty_kills_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_kills_lose_nothing_on_postgres() {
-    survive_kills(short_leases(Installation::on_postgres().await), 10).await;
-}
-
-/// On PostgreSQL a killed node's leases end with their time, because other nodes may live.
-fn short_leases(installation: Installation) -> Installation {
-    installation
-        .env("HOOKWRIGHT_DELIVERY_TIMEOUT_MS", "1000")
-        .env("HOOKWRIGHT_DELIVERY_TIMEOUT_MAX_MS", "1000")
-        .env("HOOKWRIGHT_DELIVERY_LEASE_MARGIN_MS", "1000")
+    survive_kills(Installation::on_postgres().await.short_leases(), 10).await;
 }
 
 async fn survive_kills(installation: Installation, kills: usize) {
@@ -217,12 +209,12 @@ async fn crash_on(installation: Installation, failpoint: &str, seen: Seen) {
 
 #[tokio::test]
 async fn a_crash_after_the_event_is_committed_on_postgres() {
-    crash_on(short_leases(Installation::on_postgres().await), "after-event-commit", Seen::Once).await;
+    crash_on(Installation::on_postgres().await.short_leases(), "after-event-commit", Seen::Once).await;
 }
 
 #[tokio::test]
 async fn a_crash_after_the_request_is_sent_on_postgres() {
-    crash_on(short_leases(Installation::on_postgres().await), "after-send", Seen::Twice).await;
+    crash_on(Installation::on_postgres().await.short_leases(), "after-send", Seen::Twice).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod api;
 mod durability;
 mod flow;
 mod ingest;
+mod nodes;
 mod plugins;
 mod readme;
 mod receiver;

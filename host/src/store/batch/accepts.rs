@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::{Tx, execute};
+use super::super::db::{Tx, execute, in_tx};
 use super::super::record::{Accept, Accepted, Beginning, NewDelivery, NewEvent, WorkKind};
 use super::super::rows::{execute_rows, fetch_rows};
 use super::work::{self, NewWork};
@@ -15,10 +15,16 @@ use crate::domain::id::EventId;
 
 /// Stores what is new; says for each accept, event by event, what it came to.
 pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Accepted>>, StoreError> {
-    let mut keys = claim_keys(tx, accepts).await?;
+    let is_stale = stale(tx, accepts).await?;
+    let current: Vec<&Accept> = accepts.iter().copied().filter(|accept| !is_stale(accept)).collect();
+    let mut keys = claim_keys(tx, &current).await?;
     let mut outcomes = Vec::with_capacity(accepts.len());
     let mut new = Vec::with_capacity(accepts.len());
     for accept in accepts {
+        if is_stale(accept) {
+            outcomes.push(vec![Accepted::Stale; accept.events.len()]);
+            continue;
+        }
         let accepted: Vec<Accepted> = accept.events.iter().map(|event| keys.judge(event)).collect();
         // All or none: a key that was used for something else spoils its whole accept.
         if !accepted.contains(&Accepted::Mismatch) {
@@ -31,6 +37,17 @@ pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Ac
     }
     insert(tx, &new).await?;
     Ok(outcomes)
+}
+
+/// Tells what was matched with webhooks that have changed meanwhile.
+async fn stale(tx: &mut Tx, accepts: &[&Accept]) -> Result<impl Fn(&Accept) -> bool + use<>, StoreError> {
+    const REVISION: &str = "SELECT revision FROM subscriptions_revision";
+    let revision: i64 = if accepts.iter().any(|accept| accept.matched_at.is_some()) {
+        in_tx!(tx, conn => sqlx::query_scalar(REVISION).fetch_one(conn).await?)
+    } else {
+        0
+    };
+    Ok(move |accept: &Accept| accept.matched_at.is_some_and(|matched_at| matched_at < revision))
 }
 
 /// Keys of this batch: which were taken by it, and what the others belong to.

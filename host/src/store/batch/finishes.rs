@@ -9,6 +9,7 @@ use super::super::db::{Db, Tx, execute, in_tx};
 use super::super::deliveries::{TallyRow, hold_open, tally};
 use super::super::record::{Finish, Finished, RequestEnd};
 use super::super::rows::{execute_rows, fetch_rows};
+use super::super::webhooks::note_change;
 use super::work::{self, Later};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
@@ -228,5 +229,6 @@ async fn disable(tx: &mut Tx, id: WebhookId, reason: &str, now: Millis) -> Resul
         "UPDATE webhooks SET enabled = $1, disabled_reason = $2, version = version + 1, updated_at = $3
         WHERE id = $4 AND enabled = $5";
     execute!(tx, sqlx::query(UPDATE).bind(false).bind(reason).bind(now.0).bind(id.uuid()).bind(true));
+    note_change(tx, id).await?;
     hold_open(tx, id).await
 }

@@ -58,6 +58,8 @@ on_both!(
     a_repeated_post_is_the_same_event,
     events_of_one_accept_are_stored_together_or_not_at_all,
     an_idempotency_key_is_forgotten_after_a_day,
+    what_was_matched_with_old_webhooks_is_not_stored,
+    a_change_on_one_node_reaches_the_other,
 );
 
 async fn what_is_accepted_is_claimed_once(stage: Stage) {
@@ -272,7 +274,7 @@ async fn a_reason_to_disable_holds_open_work(stage: Stage) {
         Stage::finish(&webhook, gone.request(0), lease, 1, RequestEnd::Failed { reason: "gone".to_owned() });
     finish.disable = Some("answered 410".to_owned());
     stage.store.finish(finish).await.unwrap();
-    stage.store.refresh(webhook.id).await.unwrap();
+    stage.store.sync_subscriptions().await.unwrap();
     let stored = stage.store.subscriptions().webhook(webhook.id).unwrap().clone();
     assert_eq!(stored.state, State::Disabled { reason: "answered 410".to_owned() });
     assert!(stage.claimed(NOW).await.is_empty());
@@ -476,4 +478,30 @@ async fn an_idempotency_key_is_forgotten_after_a_day(stage: Stage) {
     assert_eq!(stage.store.accept(later(IDEMPOTENCY_MS)).await.unwrap(), [Accepted::New]);
     assert_eq!(stage.store.forget_keys(NOW.plus(IDEMPOTENCY_MS)).await.unwrap(), 0);
     assert_eq!(stage.store.forget_keys(NOW.plus(2 * IDEMPOTENCY_MS)).await.unwrap(), 1);
+}
+
+async fn what_was_matched_with_old_webhooks_is_not_stored(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let matched_at = Some(stage.store.subscriptions().revision());
+    let accept = || Accept { matched_at, ..stage.accept_of(vec![stage.delivery(&webhook, WorkKind::Send, None)]) };
+    assert_eq!(stage.store.accept(accept()).await.unwrap(), [Accepted::New]);
+    stage.stored_webhook().await;
+    let (stale, fresh) = tokio::join!(
+        stage.store.accept(accept()),
+        stage.store.accept(stage.accept_of(vec![stage.delivery(&webhook, WorkKind::Send, None)])),
+    );
+    assert_eq!((stale.unwrap(), fresh.unwrap()), (vec![Accepted::Stale], vec![Accepted::New]));
+    assert_eq!(stage.claimed(NOW).await.len(), 2);
+}
+
+async fn a_change_on_one_node_reaches_the_other(stage: Stage) {
+    let other = stage.beside().await;
+    let webhook = stage.stored_webhook().await;
+    assert!(other.subscriptions().webhook(webhook.id).is_none());
+    other.sync_subscriptions().await.unwrap();
+    assert_eq!(other.subscriptions().revision(), stage.store.subscriptions().revision());
+    assert!(other.subscriptions().webhook(webhook.id).is_some());
+    stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap();
+    other.sync_subscriptions().await.unwrap();
+    assert!(other.subscriptions().webhook(webhook.id).is_none());
 }

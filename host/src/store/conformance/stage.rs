@@ -63,6 +63,11 @@ impl Stage {
         Self { store, entropy, folder, location }
     }
 
+    /// The same database, opened a second time.
+    pub(super) async fn beside(&self) -> Store {
+        open(&self.folder, &self.location, &self.entropy).await
+    }
+
     /// The same database, opened by a process that comes after.
     pub(super) async fn reopen(self) -> Self {
         self.store.close().await;
@@ -145,7 +150,7 @@ impl Stage {
 
     /// A new event with these deliveries.
     pub(super) fn accept_of(&self, deliveries: Vec<NewDelivery>) -> Accept {
-        Accept { events: vec![NewEvent { event: self.event(), idempotency: None, deliveries }] }
+        Accept { events: vec![NewEvent { event: self.event(), idempotency: None, deliveries }], matched_at: None }
     }
 
     /// A stored event with one delivery.

@@ -1,0 +1,139 @@
+//! Two nodes on one PostgreSQL: they share the work, and one goes on when the other is gone or asleep.
+
+use std::{collections::HashMap, time::Duration};
+
+use hookwright_tests::{
+    api::Api,
+    eventually::eventually,
+    receiver::{Receiver, Reply},
+    server::{Installation, Server},
+};
+use serde_json::json;
+
+const EVENTS: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Nodes {
+    receiver: Receiver,
+    first: Server,
+    second: Server,
+}
+
+async fn nodes() -> Nodes {
+    let receiver = Receiver::start().await;
+    let first = Installation::on_postgres().await.short_leases().start().await;
+    let second = first.second().start().await;
+    Nodes { receiver, first, second }
+}
+
+async fn all_settled(api: &Api) {
+    eventually(PATIENCE, "no delivery is open", async || {
+        for status in ["pending", "retrying"] {
+            let page = api.get(&format!("/deliveries?status={status}&limit=1")).await.expect("a page");
+            if !page.items().is_empty() {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_made_on_one_node_catches_the_next_event_on_the_other() {
+    let nodes = nodes().await;
+    let (first, second) = (nodes.first.api(), nodes.second.api());
+    for round in 0..20 {
+        let path = format!("/hook/{round}");
+        nodes.receiver.on(&path, [Reply::ok()]);
+        let pattern = format!("round.r{round}");
+        first.register(&json!({ "url": nodes.receiver.url(&path), "events": [pattern] })).await;
+        let accepted = second.publish(&pattern, json!({ "n": round })).await;
+        assert_eq!(accepted.deliveries.len(), 1, "round {round}");
+        nodes.receiver.wait(&path, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_disabled_on_one_node_gets_nothing_from_the_other() {
+    let nodes = nodes().await;
+    let (first, second) = (nodes.first.api(), nodes.second.api());
+    nodes.receiver.on("/hook", [Reply::ok()]);
+    let webhook = first.register(&json!({ "url": nodes.receiver.url("/hook"), "events": ["*"] })).await;
+    first.patch(&format!("/webhooks/{}", webhook.id), &json!({ "enabled": false })).await.expect("disabled");
+    let delivery = second.publish_one("ticket.created", json!({})).await;
+    assert_eq!(second.settled(&delivery.id).await.status, "skipped");
+    assert_eq!(nodes.receiver.count("/hook"), 0);
+}
+
+#[tokio::test]
+async fn two_nodes_share_the_work_and_send_nothing_twice() {
+    let nodes = nodes().await;
+    let (first, second) = (nodes.first.api(), nodes.second.api());
+    // The first attempt fails, so that the second is claimed from the database by whoever comes first.
+    nodes.receiver.on("/hook", [Reply::ok()]);
+    nodes
+        .receiver
+        .when(|request| request.json()["data"]["n"].as_u64().is_some_and(|n| n % 4 == 0), [Reply::status(500)]);
+    let webhook = json!({ "url": nodes.receiver.url("/hook"), "events": ["*"], "retry": [0, 300] });
+    first.register(&webhook).await;
+    for n in 0..EVENTS {
+        let api = if n % 2 == 0 { &first } else { &second };
+        api.publish("load.tick", json!({ "n": n })).await;
+    }
+    all_settled(&second).await;
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for request in nodes.receiver.all() {
+        *counts.entry(request.header("webhook-id").to_owned()).or_default() += 1;
+    }
+    assert_eq!(counts.len(), EVENTS);
+    let twice = counts.values().filter(|count| **count == 2).count();
+    assert_eq!(
+        (twice, counts.values().sum::<usize>()),
+        (EVENTS / 4, EVENTS + EVENTS / 4),
+        "one attempt each, as scheduled"
+    );
+}
+
+#[tokio::test]
+async fn what_a_killed_node_had_in_hand_is_done_by_the_other() {
+    let nodes = nodes().await;
+    let first = nodes.first.api();
+    nodes.receiver.on("/hook", [Reply::ok().after(Duration::from_millis(500)), Reply::ok()]);
+    first.register(&json!({ "url": nodes.receiver.url("/hook"), "events": ["*"] })).await;
+    let delivery = first.publish_one("ticket.created", json!({ "n": 1 })).await;
+    nodes.receiver.wait("/hook", 1).await;
+    let _gone = nodes.first.kill().await;
+    let settled = nodes.second.api().settled(&delivery.id).await;
+    assert_eq!(settled.status, "succeeded", "{settled:#?}");
+    let seen = nodes.receiver.wait_for(2, |request| request.path == "/hook").await;
+    assert!(seen.iter().all(|request| request.header("webhook-id") == settled.request().id), "the receiver can tell");
+}
+
+#[tokio::test]
+async fn a_frozen_node_is_late_and_its_result_is_kept_as_late() {
+    let nodes = nodes().await;
+    let first = nodes.first.api();
+    nodes.receiver.on("/hook", [Reply::ok().after(Duration::from_millis(400)), Reply::ok()]);
+    first.register(&json!({ "url": nodes.receiver.url("/hook"), "events": ["*"] })).await;
+    let delivery = first.publish_one("ticket.created", json!({ "n": 1 })).await;
+    let sent = nodes.receiver.wait("/hook", 1).await;
+    nodes.first.freeze();
+    let second = nodes.second.api();
+    let settled = second.settled(&delivery.id).await;
+    assert_eq!(settled.status, "succeeded", "{settled:#?}");
+    let again = nodes.receiver.wait("/hook", 2).await;
+    let lease = Duration::from_secs(2);
+    assert!(again.at.duration_since(sent.at) >= lease - Duration::from_millis(100), "not within the lease");
+    nodes.first.thaw();
+    let view = eventually(PATIENCE, "the late attempt is recorded", async || {
+        let view = second.get(&format!("/deliveries/{}", delivery.id)).await.expect("a delivery").body;
+        let attempts = view["requests"][0]["attempts"].as_array().map_or(0, Vec::len);
+        (attempts == 2).then_some(view)
+    })
+    .await;
+    let late: Vec<_> =
+        view["requests"][0]["attempts"].as_array().expect("attempts").iter().map(|a| a["late"].clone()).collect();
+    assert!(late.contains(&json!(true)) && late.contains(&json!(false)), "{view:#}");
+    assert_eq!(nodes.receiver.count("/hook"), 2);
+}
