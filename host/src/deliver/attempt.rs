@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::Exchange;
+use super::client::{EDGE_BYTES, Exchange};
 use super::dispatcher::Dispatcher;
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
@@ -87,6 +87,9 @@ impl Dispatcher {
         let (shown_url, shown_headers) = message
             .map_or_else(|| (webhook.masked_url(), Vec::new()), |message| (message.shown_url, message.shown_headers));
         let response = exchange.response;
+        let kept = response.as_ref().map(|response| {
+            keep(redactor.bytes(&response.body), response.truncated, self.parts.delivery.response_kept_bytes)
+        });
         let attempt = Attempt {
             number: work.attempts + 1,
             started_at,
@@ -98,8 +101,8 @@ impl Dispatcher {
             status_code: response.as_ref().map(|response| response.status),
             request_headers: shown_headers,
             response_headers: response.as_ref().map(|response| redacted(redactor, &response.headers)),
-            truncated: response.as_ref().is_some_and(|response| response.truncated),
-            response_body: response.map(|response| redactor.bytes(&response.body)),
+            truncated: kept.as_ref().is_some_and(|(_, truncated)| *truncated),
+            response_body: kept.map(|(body, _)| body),
         };
         let mut disabled = None;
         let end = match step {
@@ -155,6 +158,36 @@ impl Dispatcher {
     }
 }
 
+/// What is kept of a body whose secrets were replaced. Where more followed, the end may hold the beginning of a secret
+/// that was not read whole.
+fn keep(mut body: Vec<u8>, more_followed: bool, kept_bytes: usize) -> (Vec<u8>, bool) {
+    let certain = if more_followed { body.len().saturating_sub(EDGE_BYTES) } else { body.len() };
+    let truncated = more_followed || certain > kept_bytes;
+    body.truncate(certain.min(kept_bytes));
+    (body, truncated)
+}
+
 fn redacted(redactor: &Redactor, headers: &[Field]) -> Vec<Field> {
     headers.iter().map(|field| Field::new(&field.name, redactor.text(&field.value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_at_the_edge_of_what_is_kept_is_not_kept_in_part() {
+        let secret = "s3cr3t-".repeat(100);
+        let redactor = Redactor::new(&[("key".to_owned(), secret.clone().into_bytes())]);
+        let kept_bytes = 1000;
+        // The edge of what is kept, and the edge of what is read, both lie inside the secret.
+        for before in [kept_bytes - 5, kept_bytes + EDGE_BYTES - 5] {
+            let body = format!("{}{secret}{}", "x".repeat(before), "y".repeat(EDGE_BYTES));
+            let read = &body.as_bytes()[..(kept_bytes + EDGE_BYTES).min(body.len())];
+            let (kept, truncated) = keep(redactor.bytes(read), true, kept_bytes);
+            assert!(truncated && kept.len() <= kept_bytes);
+            assert!(!kept.windows(3).any(|part| part == b"s3c"), "{before}");
+        }
+        assert_eq!(keep(b"short".to_vec(), false, kept_bytes), (b"short".to_vec(), false));
+    }
 }

@@ -29,7 +29,7 @@ pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db,
     // The URL may hold a password, so it is in no message.
     let invalid = |_| StoreError::Open("the URL is not like postgres://user:password@host/database".to_owned());
     let options =
-        PgConnectOptions::from_str(url).map_err(invalid)?.application_name("hookwright").statement_cache_capacity(256);
+        PgConnectOptions::from_str(url).map_err(invalid)?.application_name("hookwright").statement_cache_capacity(512);
     let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
     let pool = PgPoolOptions::new()
         .max_connections(connections)

@@ -25,7 +25,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory")
-        .statement_cache_capacity(256);
+        .statement_cache_capacity(2048);
     let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
     let write = SqlitePoolOptions::new()
         .max_connections(1)
