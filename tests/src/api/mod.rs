@@ -19,6 +19,9 @@ const DEADLINE: Duration = Duration::from_secs(45);
 /// How long a delivery may take to come to rest in a test.
 const SETTLING: Duration = Duration::from_mins(1);
 
+/// How long all deliveries of a test may take to come to rest.
+const ALL_SETTLING: Duration = Duration::from_mins(2);
+
 /// A client of one server with one token.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -132,6 +135,20 @@ impl Api {
             delivery.is_settled().then_some(delivery)
         })
         .await
+    }
+
+    /// Waits until nothing is open any more.
+    pub async fn all_settled(&self) {
+        eventually(ALL_SETTLING, "no delivery is open", async || {
+            for status in ["pending", "retrying"] {
+                let page = self.get(&format!("/deliveries?status={status}&limit=1")).await.expect("a page");
+                if !page.items().is_empty() {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
     }
 
     /// All items of a list, page by page.

@@ -12,7 +12,6 @@ use std::{
 use hookwright_tests::{
     api::{Api, Failure},
     catalogue::retro,
-    eventually::eventually,
     example::example,
     receiver::Receiver,
     server::{Installation, Server},
@@ -136,17 +135,7 @@ async fn survive_kills(installation: Installation, kills: usize) {
     let accepted = crowd.accepted.lock().clone();
     assert_eq!(accepted.len(), EVENTS);
     let api = server.api();
-    let open = "no delivery is open";
-    eventually(PATIENCE, open, async || {
-        for status in ["pending", "retrying"] {
-            let page = api.get(&format!("/deliveries?status={status}&limit=1")).await.expect("a page");
-            if !page.items().is_empty() {
-                return None;
-            }
-        }
-        Some(())
-    })
-    .await;
+    api.all_settled().await;
     let received: HashSet<_> = receiver.all().iter().map(|request| request.json()["data"]["n"].clone()).collect();
     let lost: Vec<_> = accepted.iter().filter(|(number, _)| !received.contains(&json!(number))).collect();
     assert!(lost.is_empty(), "accepted and never received: {lost:?}");

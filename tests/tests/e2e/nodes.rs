@@ -3,7 +3,6 @@
 use std::{collections::HashMap, time::Duration};
 
 use hookwright_tests::{
-    api::Api,
     eventually::eventually,
     receiver::{Receiver, Reply},
     server::{Installation, Server},
@@ -26,19 +25,6 @@ async fn nodes() -> Nodes {
     let first = Installation::on_postgres().await.short_leases().start().await;
     let second = first.second().start().await;
     Nodes { receiver, first, second }
-}
-
-async fn all_settled(api: &Api) {
-    eventually(PATIENCE, "no delivery is open", async || {
-        for status in ["pending", "retrying"] {
-            let page = api.get(&format!("/deliveries?status={status}&limit=1")).await.expect("a page");
-            if !page.items().is_empty() {
-                return None;
-            }
-        }
-        Some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -83,7 +69,7 @@ async fn two_nodes_share_the_work_and_send_nothing_twice() {
         let api = if n % 2 == 0 { &first } else { &second };
         api.publish("load.tick", json!({ "n": n })).await;
     }
-    all_settled(&second).await;
+    second.all_settled().await;
     let mut counts: HashMap<String, usize> = HashMap::new();
     for request in nodes.receiver.all() {
         *counts.entry(request.header("webhook-id").to_owned()).or_default() += 1;
