@@ -1,13 +1,16 @@
 //! Deliveries that were transformed: into requests, into nothing, or not yet.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::Tx;
+use super::super::db::{Db, Tx};
 use super::super::record::{Freeze, Postpone, Settle, WorkKind};
-use super::super::rows::execute_rows;
+use super::super::rows::{execute_rows, fetch_rows};
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
+use crate::domain::clock::Millis;
 use crate::domain::delivery::RequestStatus;
 use crate::domain::id::{DeliveryId, ProjectId, RequestId};
 use crate::domain::request::FrozenRequest;
@@ -81,9 +84,13 @@ pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) 
         FROM (VALUES {rows}) AS v WHERE webhook_deliveries.id = v.column1";
     let is_held = |postpone: &Postpone| holds(held, postpone.work, postpone.lease);
     let current: Vec<&Postpone> = postpones.iter().copied().filter(|postpone| is_held(postpone)).collect();
+    let enabled = enabled_meanwhile(tx, &current).await?;
     let later: Vec<Later> = current
         .iter()
-        .map(|postpone| Later { id: postpone.work, due: postpone.due, attempts: i64::from(postpone.counts) })
+        .map(|postpone| {
+            let due = if enabled.contains(&postpone.work) { Millis(0) } else { postpone.due };
+            Later { id: postpone.work, due, attempts: i64::from(postpone.counts) }
+        })
         .collect();
     work::later(tx, &later).await?;
     let told: Vec<&Postpone> =
@@ -93,6 +100,21 @@ pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) 
         .bind(postpone.reason.as_deref())
         .bind(postpone.run.as_deref()));
     Ok(postpones.iter().map(|postpone| is_held(postpone)).collect())
+}
+
+/// Work that is to wait for its webhook to be enabled, which it is already: whoever enabled it could not see work that was
+/// in hand, so nobody else would ever make it due.
+async fn enabled_meanwhile(tx: &mut Tx, postpones: &[&Postpone]) -> Result<HashSet<Uuid>, StoreError> {
+    const SELECT: &str = "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id
+        WHERE o.id IN (VALUES {rows})";
+    // The lock makes an enabling that is on its way come wholly before or wholly after.
+    const SELECT_LOCKED: &str = "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id
+        WHERE o.id IN (VALUES {rows}) FOR SHARE OF w";
+    let held: Vec<Uuid> =
+        postpones.iter().filter(|postpone| postpone.due == Millis::NEVER).map(|postpone| postpone.work).collect();
+    let template = if Db::lock_rows(tx).is_empty() { SELECT } else { SELECT_LOCKED };
+    let found = fetch_rows!(tx, (Uuid, bool), template, 1, &held, |query, id| query.bind(*id));
+    Ok(found.into_iter().filter_map(|(id, enabled)| enabled.then_some(id)).collect())
 }
 
 /// The delivery that work is about, be it the delivery itself or one of its requests.

@@ -60,6 +60,7 @@ on_both!(
     an_idempotency_key_is_forgotten_after_a_day,
     what_was_matched_with_old_webhooks_is_not_stored,
     a_change_on_one_node_reaches_the_other,
+    work_given_back_to_a_webhook_that_was_enabled_meanwhile_is_due,
 );
 
 async fn what_is_accepted_is_claimed_once(stage: Stage) {
@@ -504,4 +505,30 @@ async fn a_change_on_one_node_reaches_the_other(stage: Stage) {
     stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap();
     other.sync_subscriptions().await.unwrap();
     assert!(other.subscriptions().webhook(webhook.id).is_none());
+}
+
+async fn work_given_back_to_a_webhook_that_was_enabled_meanwhile_is_due(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let (early, late) = (stage.lease(), stage.lease());
+    let first = stage.accepted(&webhook, WorkKind::Send, Some(early)).await;
+    let second = stage.accepted(&webhook, WorkKind::Send, Some(late)).await;
+    let hold = |work: crate::domain::id::DeliveryId, lease| Postpone {
+        work: work.request(0).uuid(),
+        lease,
+        due: Millis::NEVER,
+        reason: None,
+        counts: false,
+        run: None,
+    };
+    let mut disabled = webhook.clone();
+    disabled.state = State::Disabled { reason: "by hand".to_owned() };
+    disabled.version = 2;
+    assert!(stage.store.update_webhook(&disabled, 1, OpenWork::Hold, &stage.entropy).await.unwrap());
+    assert!(stage.store.postpone(hold(first, early)).await.unwrap());
+    assert!(stage.claimed(Millis(early.until.0 - 1)).await.is_empty(), "it waits while the webhook is disabled");
+    let enabled = Webhook { state: State::Enabled, version: 3, ..disabled };
+    assert!(stage.store.update_webhook(&enabled, 2, OpenWork::Resume, &stage.entropy).await.unwrap());
+    // Whoever had the second in hand saw the webhook disabled and gives it back only now.
+    assert!(stage.store.postpone(hold(second, late)).await.unwrap());
+    assert_eq!(stage.claimed(NOW).await.len(), 2);
 }
