@@ -6,9 +6,10 @@ use std::sync::Arc;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::db::{Tx, in_tx, reading};
+use super::db::{Tx, reading};
 use super::events::EventRow;
 use super::record::{Lease, WorkKind};
+use super::value::values;
 use super::{Store, StoreError, postgres, sqlite};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
@@ -41,7 +42,7 @@ pub struct Outlook {
     pub left: bool,
 }
 
-#[derive(Debug, FromRow)]
+#[derive(Debug)]
 pub(super) struct ClaimedRow {
     id: Uuid,
     kind: i64,
@@ -127,7 +128,7 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim) -> Result<Claimed, StoreEr
          )
          SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
          FROM heads h WHERE h.webhook_id IS NOT NULL";
-    let heads: Vec<(Uuid, Option<i64>)> = in_tx!(tx, conn => sqlx::query_as(HEADS).fetch_all(conn).await?);
+    let heads: Vec<(Uuid, Option<i64>)> = tx.fetch(HEADS, &[]).await?;
     let mut rows: Vec<ClaimedRow> = Vec::new();
     let mut outlook = Outlook { next_due: None, left: false };
     // The webhooks with the least in hand come first, so that a busy one does not take all the room.
@@ -172,19 +173,15 @@ async fn claim_of_webhook(
         Tx::Postgres(_) => postgres::CLAIM_OF_WEBHOOK,
     };
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    Ok(in_tx!(tx, conn => sqlx::query_as(sql)
-        .bind(claim.lease.token)
-        .bind(claim.lease.until.0)
-        .bind(webhook)
-        .bind(claim.now.0)
-        .bind(limit)
-        .fetch_all(conn)
-        .await?))
+    let rows: Vec<(Uuid, i64, i64)> =
+        tx.fetch(sql, &values![claim.lease.token, claim.lease.until.0, webhook, claim.now.0, limit]).await?;
+    Ok(rows.into_iter().map(|(id, kind, attempts)| ClaimedRow { id, kind, attempts }).collect())
 }
 
 async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError> {
     const SELECT: &str = "SELECT min(due_at) FROM open_work WHERE webhook_id = $1";
-    Ok(in_tx!(tx, conn => sqlx::query_scalar(SELECT).bind(webhook).fetch_one(conn).await?))
+    let rows: Vec<(Option<i64>,)> = tx.fetch(SELECT, &values![webhook]).await?;
+    Ok(rows.first().and_then(|(due,)| *due))
 }
 
 /// Work that waits for a person is never due.

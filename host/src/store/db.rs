@@ -1,90 +1,106 @@
-//! Two databases behind one type. A use case is written once: the macros expand its body for each database, so that
-//! each expansion is concrete and nothing is generic.
+//! Two databases behind one type. A use case is written once: its transaction speaks in statements and values that both
+//! understand, and what it reads outside of one is expanded for each database by a macro.
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::pin::Pin;
 
-use super::StoreError;
+use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
+
+use super::rows::Rows;
+use super::value::{Fetched, Value};
+use super::{StoreError, postgres, sqlite};
 
 /// The database.
 #[derive(Debug, Clone)]
 pub(super) enum Db {
-    /// A file: one connection writes, some read.
-    Sqlite { write: SqlitePool, read: SqlitePool },
+    /// A file: one thread writes, some connections read.
+    Sqlite { writer: sqlite::Writer, read: SqlitePool },
     /// A server.
     Postgres(PgPool),
 }
 
-/// An open transaction; dropped without a commit it is rolled back.
+/// An open transaction.
 #[derive(Debug)]
 pub(super) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Box<rusqlite::Connection>),
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// What a transaction does.
+pub(super) type Body<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
 impl Db {
-    /// Begins to write. On SQLite at once (`BEGIN IMMEDIATE`): a transaction that reads before it writes would fail under
-    /// contention whatever the busy timeout.
-    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+    /// Runs `body` in a transaction and commits it; nothing of it is stored when it fails.
+    pub(super) async fn transact<T: Send + 'static>(
+        &self,
+        body: impl for<'a> FnOnce(&'a mut Tx) -> Body<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         match self {
-            Self::Sqlite { write, .. } => Ok(Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)),
-            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::Sqlite { writer, .. } => writer.transact(body).await,
+            Self::Postgres(pool) => {
+                let mut tx = Tx::Postgres(pool.begin().await?);
+                let done = body(&mut tx).await?;
+                if let Tx::Postgres(tx) = tx {
+                    tx.commit().await?;
+                }
+                Ok(done)
+            }
         }
     }
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { writer, read } => {
                 read.close().await;
-                write.close().await;
+                writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
-        }
-    }
-
-    /// What a select says to keep the rows it reads from changing until the transaction ends. SQLite has one writer.
-    pub(super) const fn lock_rows(tx: &Tx) -> &'static str {
-        match tx {
-            Tx::Sqlite(_) => "",
-            Tx::Postgres(_) => " FOR UPDATE",
         }
     }
 }
 
 impl Tx {
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
+    /// What a select says to keep the rows it reads from changing until the transaction ends. SQLite has one writer.
+    pub(super) const fn locks_rows(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
-}
 
-/// Runs a body with the connection of an open transaction; in it `Database` is the database's type.
-macro_rules! in_tx {
-    ($tx:expr, $conn:ident => $body:expr) => {
-        match $tx {
-            $crate::store::db::Tx::Sqlite(tx) => {
-                #[allow(dead_code, reason = "not every body names it")]
-                type Database = sqlx::Sqlite;
-                let $conn = &mut **tx;
-                $body
-            }
-            $crate::store::db::Tx::Postgres(tx) => {
-                #[allow(dead_code, reason = "not every body names it")]
-                type Database = sqlx::Postgres;
-                let $conn = &mut **tx;
-                $body
-            }
+    /// Executes a statement; gives the number of rows it changed.
+    pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::execute(connection, sql, values),
+            Self::Postgres(tx) => postgres::execute(tx, sql, values).await,
         }
-    };
-}
+    }
 
-/// Executes a statement in an open transaction and gives the number of rows it changed.
-macro_rules! execute {
-    ($tx:expr, $query:expr) => {
-        $crate::store::db::in_tx!($tx, conn => $query.execute(conn).await?.rows_affected())
-    };
+    /// Reads rows.
+    pub(super) async fn fetch<T: Fetched>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::fetch(connection, sql, values),
+            Self::Postgres(tx) => postgres::fetch(tx, sql, values).await,
+        }
+    }
+
+    /// Executes a statement over many rows; gives the number of rows it changed.
+    pub(super) async fn execute_rows(&mut self, rows: &Rows<'_>) -> Result<u64, StoreError> {
+        match self {
+            _ if rows.is_empty() => Ok(0),
+            Self::Sqlite(connection) => sqlite::execute_rows(connection, rows),
+            Self::Postgres(tx) => postgres::execute_rows(tx, rows).await,
+        }
+    }
+
+    /// Reads what a statement over many rows gives.
+    pub(super) async fn fetch_rows<T: Fetched>(&mut self, rows: &Rows<'_>) -> Result<Vec<T>, StoreError> {
+        match self {
+            _ if rows.is_empty() => Ok(Vec::new()),
+            Self::Sqlite(connection) => sqlite::fetch_rows(connection, rows),
+            Self::Postgres(tx) => postgres::fetch_rows(tx, rows).await,
+        }
+    }
 }
 
 /// Runs a body with a pool to read from.
@@ -97,4 +113,4 @@ macro_rules! reading {
     };
 }
 
-pub(super) use {execute, in_tx, reading};
+pub(super) use reading;

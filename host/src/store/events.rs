@@ -4,7 +4,8 @@ use bytes::Bytes;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::db::{execute, reading};
+use super::db::reading;
+use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::event::{Event, IDEMPOTENCY_MS};
@@ -71,10 +72,7 @@ impl Store {
         const DELETE: &str = "DELETE FROM idempotency_keys
             WHERE id IN (SELECT id FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT 1000)";
         let expired = now.0.saturating_sub(i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX));
-        let mut tx = self.db.begin().await?;
-        let forgotten = execute!(&mut tx, sqlx::query(DELETE).bind(expired));
-        tx.commit().await?;
-        Ok(forgotten)
+        self.db.transact(move |tx| Box::pin(async move { tx.execute(DELETE, &values![expired]).await })).await
     }
 
     /// A project's events, newest first, perhaps of one type only.

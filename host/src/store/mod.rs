@@ -16,6 +16,7 @@ mod sealed;
 mod sqlite;
 mod subscriptions;
 mod tokens;
+mod value;
 mod webhooks;
 mod writer;
 
@@ -166,8 +167,8 @@ impl Store {
         };
         let sealed: i64 = reading!(&db, pool => sqlx::query_scalar(SEALED).fetch_one(pool).await?);
         let keys = Arc::new(KeyRing::open_or_create(key_file, sealed > 0, entropy)?);
-        if let db::Db::Sqlite { write, .. } = &db {
-            sqlx::query(sqlite::FREE_LEASES).execute(write).await?;
+        if let db::Db::Sqlite { writer, .. } = &db {
+            writer.transact(|tx| Box::pin(tx.execute(sqlite::FREE_LEASES, &[]))).await?;
         }
         let writer = writer::Writer::start(&db, settings);
         let store = Self { db, writer, keys, subscriptions: Arc::default() };

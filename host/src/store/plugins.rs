@@ -3,7 +3,8 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::db::{execute, in_tx, reading};
+use super::db::reading;
+use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::id::{PluginVersionId, ProjectId};
@@ -51,34 +52,39 @@ const SELECT: &str = "SELECT id, project_id, digest, size_bytes, manifest, creat
 impl Store {
     /// Stores a version with its bytes, once.
     pub async fn insert_plugin(&self, version: &PluginVersion, component: &[u8]) -> Result<Stored, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let sql = format!("{SELECT} WHERE project_id = $1 AND name = $2 AND version = $3");
-        let existing: Option<VersionRow> = in_tx!(&mut tx, conn => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(version.project.uuid())
-            .bind(version.manifest.name.as_str())
-            .bind(version.manifest.version.as_str())
-            .fetch_optional(conn)
-            .await?);
-        if let Some(existing) = existing {
-            let existing = existing.into_version()?;
-            let same = existing.digest == version.digest;
-            return Ok(if same { Stored::Same(existing) } else { Stored::Different(existing) });
-        }
-        execute!(&mut tx, sqlx::query(
+        const INSERT: &str =
             "INSERT INTO plugin_versions (id, project_id, name, version, digest, size_bytes, manifest, component, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(version.id.uuid())
-        .bind(version.project.uuid())
-        .bind(version.manifest.name.as_str())
-        .bind(version.manifest.version.as_str())
-        .bind(&version.digest.0[..])
-        .bind(i64::try_from(version.size_bytes).unwrap_or(i64::MAX))
-        .bind(serde_json::to_string(&version.manifest).expect("a manifest is plain data"))
-        .bind(component)
-        .bind(version.created_at.0));
-        tx.commit().await?;
-        Ok(Stored::New)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (project_id, name, version) DO NOTHING";
+        let (new, component) = (version.clone(), component.to_vec());
+        let inserted = self
+            .db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let manifest = serde_json::to_string(&new.manifest).expect("a manifest is plain data");
+                    let values = values![
+                        new.id.uuid(),
+                        new.project.uuid(),
+                        new.manifest.name.as_str(),
+                        new.manifest.version.as_str(),
+                        &new.digest.0[..],
+                        i64::try_from(new.size_bytes).unwrap_or(i64::MAX),
+                        manifest,
+                        component,
+                        new.created_at.0,
+                    ];
+                    tx.execute(INSERT, &values).await
+                })
+            })
+            .await?;
+        if inserted > 0 {
+            return Ok(Stored::New);
+        }
+        let (name, number) = (&version.manifest.name, &version.manifest.version);
+        let existing = self.plugin(version.project, name, number).await?;
+        let existing =
+            existing.ok_or_else(|| StoreError::Constraint(format!("{name} {number} was there and is gone")))?;
+        let same = existing.digest == version.digest;
+        Ok(if same { Stored::Same(existing) } else { Stored::Different(existing) })
     }
 
     /// A project's plugin versions, newest first.

@@ -4,11 +4,15 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use chrono::{Datelike as _, Months, NaiveDate};
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::StoreError;
 use super::db::Db;
+use super::rows::{Array, Rows};
+use super::value::{Fetched, Value};
 use crate::domain::clock::Millis;
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
@@ -61,6 +65,61 @@ pub(super) async fn make_partitions(pool: &PgPool, now: Millis) -> Result<(), St
         }
     }
     Ok(())
+}
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+fn bind<'q>(statement: Statement<'q>, values: &'q [Value<'_>]) -> Statement<'q> {
+    values.iter().fold(statement, |statement, value| match value {
+        Value::Bool(value) => statement.bind(*value),
+        Value::Int(value) => statement.bind(*value),
+        Value::Uuid(value) => statement.bind(*value),
+        Value::Text(value) => statement.bind(value.as_deref()),
+        Value::Bytes(value) => statement.bind(value.as_deref()),
+    })
+}
+
+fn bind_rows<'q>(statement: Statement<'q>, arrays: Vec<Array<'q>>) -> Statement<'q> {
+    arrays.into_iter().fold(statement, |statement, array| match array {
+        Array::Bool(values) => statement.bind(values),
+        Array::Int(values) => statement.bind(values),
+        Array::Uuid(values) => statement.bind(values),
+        Array::Text(values) => statement.bind(values),
+        Array::Bytes(values) => statement.bind(values),
+    })
+}
+
+fn read<T: Fetched>(rows: &[sqlx::postgres::PgRow]) -> Result<Vec<T>, StoreError> {
+    Ok(rows.iter().map(T::from_postgres).collect::<Result<_, _>>()?)
+}
+
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    values: &[Value<'_>],
+) -> Result<u64, StoreError> {
+    Ok(bind(sqlx::query(sql), values).execute(connection).await?.rows_affected())
+}
+
+pub(super) async fn fetch<T: Fetched>(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    values: &[Value<'_>],
+) -> Result<Vec<T>, StoreError> {
+    read(&bind(sqlx::query(sql), values).fetch_all(connection).await?)
+}
+
+pub(super) async fn execute_rows(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<u64, StoreError> {
+    let statement = sqlx::query(AssertSqlSafe(rows.for_postgres()));
+    Ok(bind_rows(statement, rows.arrays()).execute(connection).await?.rows_affected())
+}
+
+pub(super) async fn fetch_rows<T: Fetched>(
+    connection: &mut PgConnection,
+    rows: &Rows<'_>,
+) -> Result<Vec<T>, StoreError> {
+    let statement = sqlx::query(AssertSqlSafe(rows.for_postgres()));
+    read(&bind_rows(statement, rows.arrays()).fetch_all(connection).await?)
 }
 
 /// The lowest UUIDv7 of a day.

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::db::{execute, reading};
+use super::db::reading;
+use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::id::{ProjectId, TokenId};
@@ -18,18 +19,19 @@ impl Store {
 
     /// Stores a token.
     pub async fn insert_token(&self, token: &Token, hash: TokenHash, now: Millis) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        execute!(&mut tx, sqlx::query(
-            "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(token.id.uuid())
-        .bind(token.project.map(ProjectId::uuid))
-        .bind(token.name.as_str())
-        .bind(&hash.0[..])
-        .bind(serde_json::to_string(&token.permissions).expect("permissions are plain data"))
-        .bind(now.0));
-        tx.commit().await?;
-        Ok(())
+        const INSERT: &str =
+            "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+        let permissions = serde_json::to_string(&token.permissions).expect("permissions are plain data");
+        let (id, project, name) = (token.id.uuid(), token.project.map(ProjectId::uuid), token.name.clone());
+        self.db
+            .transact(move |tx| {
+                Box::pin(async move {
+                    let hash = hash.0;
+                    tx.execute(INSERT, &values![id, project, name, &hash[..], permissions, now.0]).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// The token with this hash.

@@ -7,7 +7,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::claims::configuration;
-use super::db::{Tx, execute, reading};
+use super::db::{Tx, reading};
+use super::value::values;
 use super::{Store, StoreError, deliveries, sealed};
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
@@ -102,34 +103,38 @@ impl Store {
 
     /// Stores a new webhook.
     pub async fn insert_webhook(&self, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
+        const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
+                sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
+                changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)";
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let mut tx = self.db.begin().await?;
-        execute!(&mut tx, sqlx::query(
-            "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin, sealed, enabled,
-                disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at, changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)",
-        )
-        .bind(webhook.id.uuid())
-        .bind(webhook.project.uuid())
-        .bind(webhook.external_id.as_deref())
-        .bind(webhook.name.as_str())
-        .bind(webhook.description.as_deref())
-        .bind(json(&webhook.labels))
-        .bind(json(&webhook.events))
-        .bind(mask_url(&webhook.secrets.url))
-        .bind(sealed)
-        .bind(webhook.state.is_enabled())
-        .bind(disabled_reason(&webhook.state))
-        .bind(webhook.retry.as_ref().map(json))
-        .bind(webhook.timeout_ms.and_then(|ms| i64::try_from(ms).ok()))
-        .bind(on_uncertain(webhook.on_uncertain))
-        .bind(webhook.configuration.revision)
-        .bind(webhook.version)
-        .bind(webhook.created_at.0)
-        .bind(webhook.updated_at.0));
-        insert_configuration(&mut tx, webhook).await?;
-        note_change(&mut tx, webhook.id).await?;
-        tx.commit().await?;
+        let webhook = webhook.clone();
+        let insert = async move |tx: &mut Tx| {
+            let values = values![
+                webhook.id.uuid(),
+                webhook.project.uuid(),
+                webhook.external_id.as_deref(),
+                webhook.name.as_str(),
+                webhook.description.as_deref(),
+                json(&webhook.labels),
+                json(&webhook.events),
+                mask_url(&webhook.secrets.url),
+                sealed,
+                webhook.state.is_enabled(),
+                disabled_reason(&webhook.state),
+                webhook.retry.as_ref().map(json),
+                webhook.timeout_ms.and_then(|ms| i64::try_from(ms).ok()),
+                on_uncertain(webhook.on_uncertain),
+                webhook.configuration.revision,
+                webhook.version,
+                webhook.created_at.0,
+                webhook.updated_at.0,
+            ];
+            tx.execute(INSERT, &values).await?;
+            insert_configuration(tx, &webhook).await?;
+            note_change(tx, webhook.id).await
+        };
+        self.db.transact(move |tx| Box::pin(async move { insert(tx).await })).await?;
         self.sync_subscriptions().await
     }
 
@@ -141,78 +146,75 @@ impl Store {
         open_work: OpenWork,
         entropy: &Entropy,
     ) -> Result<bool, StoreError> {
+        const UPDATE: &str =
+            "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5,
+                origin = $6, sealed = $7, enabled = $8, disabled_reason = $9, retry = $10, timeout_ms = $11,
+                on_uncertain = $12, revision = $13, version = $14, updated_at = $15
+             WHERE id = $16 AND project_id = $17 AND version = $18 AND deleted_at IS NULL";
+        const RESUME: &str = "UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3";
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let mut tx = self.db.begin().await?;
-        let updated: u64 = execute!(&mut tx, sqlx::query(
-            "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5, origin = $6,
-                sealed = $7, enabled = $8, disabled_reason = $9, retry = $10, timeout_ms = $11, on_uncertain = $12,
-                revision = $13, version = $14, updated_at = $15
-             WHERE id = $16 AND project_id = $17 AND version = $18 AND deleted_at IS NULL",
-        )
-        .bind(webhook.external_id.as_deref())
-        .bind(webhook.name.as_str())
-        .bind(webhook.description.as_deref())
-        .bind(json(&webhook.labels))
-        .bind(json(&webhook.events))
-        .bind(mask_url(&webhook.secrets.url))
-        .bind(sealed)
-        .bind(webhook.state.is_enabled())
-        .bind(disabled_reason(&webhook.state))
-        .bind(webhook.retry.as_ref().map(json))
-        .bind(webhook.timeout_ms.and_then(|ms| i64::try_from(ms).ok()))
-        .bind(on_uncertain(webhook.on_uncertain))
-        .bind(webhook.configuration.revision)
-        .bind(webhook.version)
-        .bind(webhook.updated_at.0)
-        .bind(webhook.id.uuid())
-        .bind(webhook.project.uuid())
-        .bind(expected));
-        if updated == 0 {
-            return Ok(false);
-        }
-        insert_configuration(&mut tx, webhook).await?;
-        match open_work {
-            OpenWork::Keep => {}
-            OpenWork::Hold => deliveries::hold_open(&mut tx, webhook.id).await?,
-            OpenWork::Resume => {
-                execute!(
-                    &mut tx,
-                    sqlx::query("UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3")
-                        .bind(webhook.updated_at.0)
-                        .bind(webhook.id.uuid())
-                        .bind(Millis::NEVER.0)
-                );
+        let webhook = webhook.clone();
+        let update = async move |tx: &mut Tx| {
+            let values = values![
+                webhook.external_id.as_deref(),
+                webhook.name.as_str(),
+                webhook.description.as_deref(),
+                json(&webhook.labels),
+                json(&webhook.events),
+                mask_url(&webhook.secrets.url),
+                sealed,
+                webhook.state.is_enabled(),
+                disabled_reason(&webhook.state),
+                webhook.retry.as_ref().map(json),
+                webhook.timeout_ms.and_then(|ms| i64::try_from(ms).ok()),
+                on_uncertain(webhook.on_uncertain),
+                webhook.configuration.revision,
+                webhook.version,
+                webhook.updated_at.0,
+                webhook.id.uuid(),
+                webhook.project.uuid(),
+                expected,
+            ];
+            if tx.execute(UPDATE, &values).await? == 0 {
+                return Ok(false);
             }
+            insert_configuration(tx, &webhook).await?;
+            match open_work {
+                OpenWork::Keep => {}
+                OpenWork::Hold => deliveries::hold_open(tx, webhook.id).await?,
+                OpenWork::Resume => {
+                    let values = values![webhook.updated_at.0, webhook.id.uuid(), Millis::NEVER.0];
+                    tx.execute(RESUME, &values).await?;
+                }
+            }
+            note_change(tx, webhook.id).await?;
+            Ok(true)
+        };
+        let updated = self.db.transact(move |tx| Box::pin(async move { update(tx).await })).await?;
+        if updated {
+            self.sync_subscriptions().await?;
         }
-        note_change(&mut tx, webhook.id).await?;
-        tx.commit().await?;
-        self.sync_subscriptions().await?;
-        Ok(true)
+        Ok(updated)
     }
 
     /// Deletes a webhook: its secrets go, its open work is cancelled, its history stays. False when there is none.
     pub async fn delete_webhook(&self, project: ProjectId, id: WebhookId, now: Millis) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let deleted: u64 = execute!(
-            &mut tx,
-            sqlx::query(
-                "UPDATE webhooks SET deleted_at = $1, sealed = $4, enabled = $5, version = version + 1
-             WHERE id = $2 AND project_id = $3 AND deleted_at IS NULL",
-            )
-            .bind(now.0)
-            .bind(id.uuid())
-            .bind(project.uuid())
-            .bind(Vec::<u8>::new())
-            .bind(false)
-        );
-        if deleted == 0 {
-            return Ok(false);
+        const DELETE: &str = "UPDATE webhooks SET deleted_at = $1, sealed = $2, enabled = $3, version = version + 1
+             WHERE id = $4 AND project_id = $5 AND deleted_at IS NULL";
+        let delete = async move |tx: &mut Tx| {
+            let values = values![now.0, Vec::<u8>::new(), false, id.uuid(), project.uuid()];
+            if tx.execute(DELETE, &values).await? == 0 {
+                return Ok(false);
+            }
+            deliveries::cancel_open(tx, id, "the webhook was deleted", now).await?;
+            note_change(tx, id).await?;
+            Ok(true)
+        };
+        let deleted = self.db.transact(move |tx| Box::pin(async move { delete(tx).await })).await?;
+        if deleted {
+            self.sync_subscriptions().await?;
         }
-        deliveries::cancel_open(&mut tx, id, "the webhook was deleted", now).await?;
-        note_change(&mut tx, id).await?;
-        tx.commit().await?;
-        self.sync_subscriptions().await?;
-        Ok(true)
+        Ok(deleted)
     }
 
     /// One webhook.
@@ -267,32 +269,35 @@ pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreE
     const COUNT: &str = "UPDATE subscriptions_revision SET revision = revision + 1";
     const MARK: &str =
         "UPDATE webhooks SET changed_at_revision = (SELECT revision FROM subscriptions_revision) WHERE id = $1";
-    execute!(tx, sqlx::query(COUNT));
-    execute!(tx, sqlx::query(MARK).bind(id.uuid()));
+    tx.execute(COUNT, &[]).await?;
+    tx.execute(MARK, &values![id.uuid()]).await?;
     Ok(())
 }
 
 async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO webhook_configurations (webhook_id, revision, project_id, content_type, envelope,
+            plugin_version_id, plugin_config, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (webhook_id, revision) DO NOTHING";
     let configuration = &webhook.configuration;
-    execute!(tx, sqlx::query(
-        "INSERT INTO webhook_configurations (webhook_id, revision, project_id, content_type, envelope, plugin_version_id,
-            plugin_config, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (webhook_id, revision) DO NOTHING",
-    )
-    .bind(webhook.id.uuid())
-    .bind(configuration.revision)
-    .bind(webhook.project.uuid())
-    .bind(match configuration.content_type {
+    let content_type = match configuration.content_type {
         ContentType::Json => "json",
         ContentType::Form => "form",
-    })
-    .bind(match configuration.envelope {
+    };
+    let envelope = match configuration.envelope {
         Envelope::Standard => "standard",
         Envelope::Raw => "raw",
-    })
-    .bind(configuration.plugin.as_ref().map(|plugin| plugin.version_id.uuid()))
-    .bind(configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()))
-    .bind(webhook.updated_at.0));
+    };
+    let values = values![
+        webhook.id.uuid(),
+        configuration.revision,
+        webhook.project.uuid(),
+        content_type,
+        envelope,
+        configuration.plugin.as_ref().map(|plugin| plugin.version_id.uuid()),
+        configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()),
+        webhook.updated_at.0,
+    ];
+    tx.execute(INSERT, &values).await?;
     Ok(())
 }
 

@@ -165,14 +165,17 @@ async fn run(
 /// Commits all commands together. If one of them cannot be written, each gets a transaction of its own, so that the
 /// one is set aside and the rest stored.
 async fn commit(db: &Db, commands: Vec<Command>) {
+    let commands = Arc::new(commands);
     let mut tries = 0;
     let result = loop {
         tries += 1;
-        match attempt(db, &commands).await {
+        match attempt(db, commands.clone()).await {
             Err(StoreError::Contended) if tries < TRIES => {}
             result => break result,
         }
     };
+    // The transaction has let go of them.
+    let Some(commands) = Arc::into_inner(commands) else { return };
     match result {
         Ok(done) => tell(commands, done),
         Err(error @ StoreError::Constraint(_)) if commands.len() > 1 => {
@@ -190,11 +193,8 @@ async fn commit(db: &Db, commands: Vec<Command>) {
     }
 }
 
-async fn attempt(db: &Db, commands: &[Command]) -> Result<Done, StoreError> {
-    let mut tx = db.begin().await?;
-    let done = batch(commands).write(&mut tx).await?;
-    tx.commit().await?;
-    Ok(done)
+async fn attempt(db: &Db, commands: Arc<Vec<Command>>) -> Result<Done, StoreError> {
+    db.transact(move |tx| Box::pin(async move { batch(&commands).write(tx).await })).await
 }
 
 impl Store {

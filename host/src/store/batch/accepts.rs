@@ -1,13 +1,15 @@
 //! Events with their deliveries.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::{Tx, execute, in_tx};
+use super::super::db::Tx;
 use super::super::record::{Accept, Accepted, Beginning, NewDelivery, NewEvent, WorkKind};
-use super::super::rows::{execute_rows, fetch_rows};
+use super::super::rows::Rows;
+use super::super::value::values;
 use super::work::{self, NewWork};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
@@ -43,7 +45,8 @@ pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Ac
 async fn stale(tx: &mut Tx, accepts: &[&Accept]) -> Result<impl Fn(&Accept) -> bool + use<>, StoreError> {
     const REVISION: &str = "SELECT revision FROM subscriptions_revision";
     let revision: i64 = if accepts.iter().any(|accept| accept.matched_at.is_some()) {
-        in_tx!(tx, conn => sqlx::query_scalar(REVISION).fetch_one(conn).await?)
+        let rows: Vec<(i64,)> = tx.fetch(REVISION, &[]).await?;
+        rows.first().map_or(0, |(revision,)| *revision)
     } else {
         0
     };
@@ -71,6 +74,7 @@ impl Keys {
 
     /// Frees the keys that an accept took which is not stored after all.
     async fn give_back(&mut self, tx: &mut Tx, events: &[NewEvent], accepted: &[Accepted]) -> Result<(), StoreError> {
+        const DELETE: &str = "DELETE FROM idempotency_keys {using} WHERE id = {1}";
         let taken: Vec<Uuid> = events
             .iter()
             .zip(accepted)
@@ -81,18 +85,16 @@ impl Keys {
             self.taken.remove(id);
             self.known.remove(id);
         }
-        execute_rows!(tx, "DELETE FROM idempotency_keys WHERE id IN (VALUES {rows})", 1, &taken, |query, id| query
-            .bind(*id));
+        tx.execute_rows(&Rows::of(DELETE, taken, |id| values![id])).await?;
         Ok(())
     }
 }
 
 async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError> {
-    const EXPIRE: &str = "DELETE FROM idempotency_keys WHERE created_at <= $1 AND id = $2";
-    const INSERT: &str =
-        "INSERT INTO idempotency_keys (id, project_id, fingerprint, event_id, created_at) VALUES {rows}
+    const EXPIRE: &str = "DELETE FROM idempotency_keys {using} WHERE id = {1} AND created_at <= {2}";
+    const INSERT: &str = "INSERT INTO idempotency_keys (id, project_id, fingerprint, event_id, created_at) {values}
         ON CONFLICT (id) DO NOTHING RETURNING id, event_id, fingerprint";
-    const SELECT: &str = "SELECT id, event_id, fingerprint FROM idempotency_keys WHERE id IN (VALUES {rows})";
+    const SELECT: &str = "SELECT id, event_id, fingerprint FROM idempotency_keys {join} WHERE id = {1}";
     let mut wanted: Vec<(Idempotency, &Event)> = Vec::new();
     let mut seen = HashSet::new();
     for new in accepts.iter().flat_map(|accept| &accept.events) {
@@ -107,68 +109,74 @@ async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError
     }
     // In one order everywhere, so that two nodes do not wait for each other.
     wanted.sort_unstable_by_key(|(key, _)| key.id);
-    for (key, event) in &wanted {
-        let expired = event.received_at.0.saturating_sub(i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX));
-        execute!(tx, sqlx::query(EXPIRE).bind(expired).bind(key.id));
-    }
-    let taken = fetch_rows!(tx, (Uuid, Uuid, Vec<u8>), INSERT, 5, &wanted, |query, (key, event)| query
-        .bind(key.id)
-        .bind(event.project.uuid())
-        .bind(&key.fingerprint[..])
-        .bind(event.id.uuid())
-        .bind(event.received_at.0));
+    let expiry = i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX);
+    let expired = |event: &Event| event.received_at.0.saturating_sub(expiry);
+    tx.execute_rows(&Rows::of(EXPIRE, &wanted, |(key, event)| values![key.id, expired(event)])).await?;
+    let rows = Rows::of(INSERT, &wanted, |(key, event)| {
+        values![key.id, event.project.uuid(), &key.fingerprint[..], event.id.uuid(), event.received_at.0]
+    });
+    let taken: Vec<(Uuid, Uuid, Vec<u8>)> = tx.fetch_rows(&rows).await?;
     for (id, event, fingerprint) in taken {
         keys.taken.insert(id, EventId::from_uuid(event));
         keys.known.insert(id, (EventId::from_uuid(event), fingerprint));
     }
-    let others: Vec<Uuid> = wanted.iter().map(|(key, _)| key.id).filter(|id| !keys.taken.contains_key(id)).collect();
-    let known = fetch_rows!(tx, (Uuid, Uuid, Vec<u8>), SELECT, 1, &others, |query, id| query.bind(*id));
+    let others = wanted.iter().map(|(key, _)| key.id).filter(|id| !keys.taken.contains_key(id));
+    let known: Vec<(Uuid, Uuid, Vec<u8>)> = tx.fetch_rows(&Rows::of(SELECT, others, |id| values![id])).await?;
     keys.known.extend(known.into_iter().map(|(id, event, fingerprint)| (id, (EventId::from_uuid(event), fingerprint))));
     Ok(keys)
 }
 
 async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
     const INSERT_EVENTS: &str = "INSERT INTO events
-        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) VALUES {rows}";
+        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
     const INSERT_DELIVERIES: &str = "INSERT INTO webhook_deliveries
         (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
-         requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) VALUES {rows}";
-    execute_rows!(tx, INSERT_EVENTS, 9, events, |query, new| query
-        .bind(new.event.id.uuid())
-        .bind(new.event.project.uuid())
-        .bind(new.event.event_type.as_str())
-        .bind(new.event.subject.as_deref())
-        .bind(new.event.occurred_at.0)
-        .bind(new.event.received_at.0)
-        .bind(new.event.content_type.as_str())
-        .bind(attributes(&new.event.attributes))
-        .bind(new.event.payload.as_deref()));
+         requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
+    let rows = Rows::of(INSERT_EVENTS, events, |new| {
+        let event = &new.event;
+        values![
+            event.id.uuid(),
+            event.project.uuid(),
+            event.event_type.as_str(),
+            event.subject.as_deref(),
+            event.occurred_at.0,
+            event.received_at.0,
+            event.content_type.as_str(),
+            attributes(&event.attributes),
+            event.payload.as_deref(),
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     let deliveries: Vec<(&Event, &NewDelivery)> =
         events.iter().flat_map(|new| new.deliveries.iter().map(|delivery| (&*new.event, delivery))).collect();
-    execute_rows!(tx, INSERT_DELIVERIES, 16, &deliveries, |query, (event, delivery)| query
-        .bind(delivery.id.uuid())
-        .bind(event.project.uuid())
-        .bind(event.id.uuid())
-        .bind(delivery.webhook_id.uuid())
-        .bind(delivery.revision)
-        .bind(delivery.trigger.as_str())
-        .bind(delivery.actor.as_deref())
-        .bind(status(delivery).as_str())
-        .bind(reason(delivery))
-        .bind(first_requests(delivery))
-        .bind(first_requests(delivery))
-        .bind(0_i64)
-        .bind(0_i64)
-        .bind(0_i64)
-        .bind(event.received_at.0)
-        .bind((!status(delivery).is_open()).then_some(event.received_at.0)));
+    let rows = Rows::of(INSERT_DELIVERIES, &deliveries, |(event, delivery)| {
+        values![
+            delivery.id.uuid(),
+            event.project.uuid(),
+            event.id.uuid(),
+            delivery.webhook_id.uuid(),
+            delivery.revision,
+            delivery.trigger.as_str(),
+            delivery.actor.as_deref(),
+            status(delivery).as_str(),
+            reason(delivery),
+            first_requests(delivery),
+            first_requests(delivery),
+            0_i64,
+            0_i64,
+            0_i64,
+            event.received_at.0,
+            (!status(delivery).is_open()).then_some(event.received_at.0),
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     let work: Vec<NewWork> = deliveries.iter().filter_map(|(event, delivery)| first_work(event, delivery)).collect();
     work::insert(tx, &work).await
 }
 
-fn attributes(fields: &[Field]) -> String {
+fn attributes(fields: &[Field]) -> Cow<'static, str> {
     // Almost no event has any.
-    if fields.is_empty() { "[]".to_owned() } else { serde_json::to_string(fields).expect("fields are plain data") }
+    if fields.is_empty() { "[]".into() } else { serde_json::to_string(fields).expect("fields are plain data").into() }
 }
 
 const fn status(delivery: &NewDelivery) -> DeliveryStatus {

@@ -1,14 +1,15 @@
 //! Results of attempts: the attempt is kept, the request and its delivery move on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::{Db, Tx, execute, in_tx};
+use super::super::db::Tx;
 use super::super::deliveries::{TallyRow, hold_open, tally};
 use super::super::record::{Finish, Finished, RequestEnd};
-use super::super::rows::{execute_rows, fetch_rows};
+use super::super::rows::Rows;
+use super::super::value::values;
 use super::super::webhooks::note_change;
 use super::work::{self, Later};
 use super::{Held, holds};
@@ -87,51 +88,54 @@ fn reason(end: &RequestEnd) -> Option<&str> {
 }
 
 async fn unclaimed_successes<'a>(tx: &mut Tx, late: &[&'a Finish]) -> Result<Vec<&'a Finish>, StoreError> {
-    const SELECT: &str = "SELECT id FROM open_work WHERE lease_token IS NULL AND id IN (VALUES {rows})";
+    const SELECT: &str = "SELECT id FROM open_work {join} WHERE lease_token IS NULL AND id = {1}";
     let successes: Vec<&Finish> = late.iter().copied().filter(|finish| finish.end == RequestEnd::Succeeded).collect();
-    let free = fetch_rows!(tx, (Uuid,), SELECT, 1, &successes, |query, finish| query.bind(finish.request.uuid()));
-    let mut free: Vec<Uuid> = free.into_iter().map(|(id,)| id).collect();
-    let closing = successes.into_iter().filter(|finish| {
-        // Only one of several late successes closes it.
-        let position = free.iter().position(|id| *id == finish.request.uuid());
-        position.map(|position| free.swap_remove(position)).is_some()
-    });
-    Ok(closing.collect())
+    let rows = Rows::of(SELECT, &successes, |finish| values![finish.request.uuid()]);
+    let free: Vec<(Uuid,)> = tx.fetch_rows(&rows).await?;
+    let mut free: HashSet<Uuid> = free.into_iter().map(|(id,)| id).collect();
+    // Only one of several late successes closes it.
+    Ok(successes.into_iter().filter(|finish| free.remove(&finish.request.uuid())).collect())
 }
 
 async fn insert_attempts(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO attempts
         (request_id, number, project_id, started_at, duration_ms, outcome, error_class, error, url, status_code,
-         request_headers, response_headers, response_body, truncated, late) VALUES {rows}";
+         request_headers, response_headers, response_body, truncated, late) {values}";
     const NEXT_NUMBER: &str = "SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE request_id = $1";
     let mut numbered = Vec::with_capacity(finishes.len());
     for finish in finishes {
         let late = !holds(held, finish.request.uuid(), finish.lease);
         let number = if late {
             // Whoever holds the lease counts on from the same number.
-            in_tx!(tx, conn => sqlx::query_scalar(NEXT_NUMBER).bind(finish.request.uuid()).fetch_one(conn).await?)
+            let next: Vec<(i64,)> = tx.fetch(NEXT_NUMBER, &values![finish.request.uuid()]).await?;
+            next.first().map_or(1, |(number,)| *number)
         } else {
             i64::from(finish.attempt.number)
         };
         numbered.push((*finish, number, late));
     }
     let json = |fields: &[Field]| serde_json::to_string(fields).expect("fields are plain data");
-    execute_rows!(tx, INSERT, 15, &numbered, |query, (finish, number, late)| query
-        .bind(finish.request.uuid())
-        .bind(*number)
-        .bind(finish.project.uuid())
-        .bind(finish.attempt.started_at.0)
-        .bind(i64::try_from(finish.attempt.duration_ms).unwrap_or(i64::MAX))
-        .bind(finish.attempt.outcome.as_str())
-        .bind(finish.attempt.error_class.map(ErrorClass::as_str))
-        .bind(finish.attempt.error.as_deref())
-        .bind(finish.attempt.url.as_str())
-        .bind(finish.attempt.status_code.map(i64::from))
-        .bind(json(&finish.attempt.request_headers))
-        .bind(finish.attempt.response_headers.as_deref().map(json))
-        .bind(finish.attempt.response_body.as_deref())
-        .bind(finish.attempt.truncated)
-        .bind(*late));
+    let rows = Rows::of(INSERT, &numbered, |(finish, number, late)| {
+        let attempt = &finish.attempt;
+        values![
+            finish.request.uuid(),
+            *number,
+            finish.project.uuid(),
+            attempt.started_at.0,
+            i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX),
+            attempt.outcome.as_str(),
+            attempt.error_class.map(ErrorClass::as_str),
+            attempt.error.as_deref(),
+            attempt.url.as_str(),
+            attempt.status_code.map(i64::from),
+            json(&attempt.request_headers),
+            attempt.response_headers.as_deref().map(json),
+            attempt.response_body.as_deref(),
+            attempt.truncated,
+            *late,
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(())
 }
 
@@ -141,26 +145,30 @@ fn needs_row(finish: &Finish) -> bool {
 }
 
 async fn record_ends(tx: &mut Tx, finishes: &[&Finish]) -> Result<(), StoreError> {
-    const UPSERT: &str = "INSERT INTO requests (id, project_id, status, reason, settled_at) VALUES {rows}
+    const UPSERT: &str = "INSERT INTO requests (id, project_id, status, reason, settled_at) {values}
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason, settled_at = excluded.settled_at";
-    let stored: Vec<&Finish> = finishes.iter().copied().filter(|finish| needs_row(finish)).collect();
-    execute_rows!(tx, UPSERT, 5, &stored, |query, finish| query
-        .bind(finish.request.uuid())
-        .bind(finish.project.uuid())
-        .bind(request_status(&finish.end).as_str())
-        .bind(match &finish.end {
+    let stored = finishes.iter().copied().filter(|finish| needs_row(finish));
+    let rows = Rows::of(UPSERT, stored, |finish| {
+        let reason = match &finish.end {
             RequestEnd::Failed { reason } => Some(reason.as_str()),
             _ => None,
-        })
-        .bind(closes(finish).then_some(finish.now.0)));
+        };
+        values![
+            finish.request.uuid(),
+            finish.project.uuid(),
+            request_status(&finish.end).as_str(),
+            reason,
+            closes(finish).then_some(finish.now.0),
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(())
 }
 
 async fn move_deliveries(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId, Moved>, StoreError> {
     const UPDATE: &str = "UPDATE webhook_deliveries
-        SET requests_open = v.column2, requests_succeeded = v.column3, requests_held = v.column4, status = v.column5,
-            reason = coalesce(v.column6, reason), settled_at = v.column7
-        FROM (VALUES {rows}) AS v WHERE webhook_deliveries.id = v.column1";
+        SET requests_open = {2}, requests_succeeded = {3}, requests_held = {4}, status = {5},
+            reason = coalesce({6}, reason), settled_at = {7} {from} WHERE id = {1}";
     let mut moved = tallies(tx, finishes).await?;
     for finish in finishes {
         let Some(moved) = moved.get_mut(&finish.request.delivery()) else { continue };
@@ -173,25 +181,29 @@ async fn move_deliveries(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<De
         tally.succeeded += u32::from(finish.end == RequestEnd::Succeeded);
         tally.held += u32::from(finish.end == RequestEnd::Held);
     }
-    let rows: Vec<(&DeliveryId, &Moved)> = moved.iter().collect();
-    execute_rows!(tx, UPDATE, 7, &rows, |query, (id, moved)| query
-        .bind(id.uuid())
-        .bind(i64::from(moved.tally.open))
-        .bind(i64::from(moved.tally.succeeded))
-        .bind(i64::from(moved.tally.held))
-        .bind(moved.tally.status(true).as_str())
-        .bind(moved.reason.as_deref())
-        .bind((!moved.tally.status(true).is_open()).then_some(moved.now.0)));
+    let rows = Rows::of(UPDATE, &moved, |(id, moved)| {
+        let status = moved.tally.status(true);
+        values![
+            id.uuid(),
+            i64::from(moved.tally.open),
+            i64::from(moved.tally.succeeded),
+            i64::from(moved.tally.held),
+            status.as_str(),
+            moved.reason.as_deref(),
+            (!status.is_open()).then_some(moved.now.0),
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(moved)
 }
 
 /// The tallies of these results' deliveries as they were. A delivery of one request needs no asking.
 async fn tallies(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId, Moved>, StoreError> {
-    const COLUMNS: &str =
+    const SELECT: &str =
         "SELECT id, requests_total, requests_succeeded, requests_open, requests_held, requests_cancelled
-        FROM webhook_deliveries WHERE id IN (VALUES {rows})";
-    const COLUMNS_LOCKED: &str = "SELECT id, requests_total, requests_succeeded, requests_open, requests_held,
-        requests_cancelled FROM webhook_deliveries WHERE id IN (VALUES {rows}) ORDER BY id FOR UPDATE";
+        FROM webhook_deliveries {join} WHERE id = {1}";
+    const SELECT_LOCKED: &str = "SELECT id, requests_total, requests_succeeded, requests_open, requests_held,
+        requests_cancelled FROM webhook_deliveries {join} WHERE id = {1} ORDER BY id FOR UPDATE OF webhook_deliveries";
     let moved = |tally, now| Moved { tally, reason: None, now };
     let mut tallies = HashMap::new();
     let mut asked = BTreeMap::new();
@@ -203,9 +215,9 @@ async fn tallies(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId
             asked.insert(delivery, finish.now);
         }
     }
-    let ids: Vec<DeliveryId> = asked.keys().copied().collect();
-    let template = if Db::lock_rows(tx).is_empty() { COLUMNS } else { COLUMNS_LOCKED };
-    let rows = fetch_rows!(tx, (Uuid, i64, i64, i64, i64, i64), template, 1, &ids, |query, id| query.bind(id.uuid()));
+    let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
+    let rows = Rows::of(select, asked.keys(), |id| values![id.uuid()]);
+    let rows: Vec<(Uuid, i64, i64, i64, i64, i64)> = tx.fetch_rows(&rows).await?;
     for (id, total, succeeded, open, held, cancelled) in rows {
         let id = DeliveryId::from_uuid(id);
         let row: TallyRow = (total, succeeded, open, held, cancelled);
@@ -216,8 +228,8 @@ async fn tallies(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId
 
 async fn delivery_status(tx: &mut Tx, id: DeliveryId) -> Result<DeliveryStatus, StoreError> {
     const SELECT: &str = "SELECT status FROM webhook_deliveries WHERE id = $1";
-    let status: String = in_tx!(tx, conn => sqlx::query_scalar(SELECT).bind(id.uuid()).fetch_one(conn).await?);
-    DeliveryStatus::parse(&status).ok_or_else(|| StoreError::Corrupt {
+    let rows: Vec<(String,)> = tx.fetch(SELECT, &values![id.uuid()]).await?;
+    rows.first().and_then(|(status,)| DeliveryStatus::parse(status)).ok_or_else(|| StoreError::Corrupt {
         table: "webhook_deliveries",
         column: "status",
         id: id.to_string(),
@@ -228,7 +240,7 @@ async fn disable(tx: &mut Tx, id: WebhookId, reason: &str, now: Millis) -> Resul
     const UPDATE: &str =
         "UPDATE webhooks SET enabled = $1, disabled_reason = $2, version = version + 1, updated_at = $3
         WHERE id = $4 AND enabled = $5";
-    execute!(tx, sqlx::query(UPDATE).bind(false).bind(reason).bind(now.0).bind(id.uuid()).bind(true));
+    tx.execute(UPDATE, &values![false, reason, now.0, id.uuid(), true]).await?;
     note_change(tx, id).await?;
     hold_open(tx, id).await
 }

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::{Db, Tx};
+use super::super::db::Tx;
 use super::super::record::{Freeze, Postpone, Settle, WorkKind};
-use super::super::rows::{execute_rows, fetch_rows};
+use super::super::rows::Rows;
+use super::super::value::values;
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
@@ -23,10 +24,9 @@ struct NewRequest<'a> {
 }
 
 pub(super) async fn freeze(tx: &mut Tx, freezes: &[&Freeze], held: &Held) -> Result<Vec<bool>, StoreError> {
-    const INSERT_REQUESTS: &str = "INSERT INTO requests (id, project_id, status, spec, body) VALUES {rows}";
+    const INSERT_REQUESTS: &str = "INSERT INTO requests (id, project_id, status, spec, body) {values}";
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
-        SET requests_total = v.column2, requests_open = v.column2, run = v.column3, reason = NULL
-        FROM (VALUES {rows}) AS v WHERE webhook_deliveries.id = v.column1";
+        SET requests_total = {2}, requests_open = {2}, run = {3}, reason = NULL {from} WHERE id = {1}";
     let is_held = |freeze: &Freeze| holds(held, freeze.delivery.uuid(), freeze.lease);
     let current: Vec<&Freeze> = freezes.iter().copied().filter(|freeze| is_held(freeze)).collect();
     let ended: Vec<Uuid> = current.iter().map(|freeze| freeze.delivery.uuid()).collect();
@@ -47,41 +47,47 @@ pub(super) async fn freeze(tx: &mut Tx, freezes: &[&Freeze], held: &Held) -> Res
         }
     }
     work::end(tx, &ended).await?;
-    execute_rows!(tx, INSERT_REQUESTS, 5, &requests, |query, request| query
-        .bind(request.id.uuid())
-        .bind(request.project.uuid())
-        .bind(RequestStatus::Pending.as_str())
-        .bind(serde_json::to_string(&request.frozen.spec).expect("a request is plain data"))
-        .bind(&request.frozen.body[..]));
+    let rows = Rows::of(INSERT_REQUESTS, &requests, |request| {
+        values![
+            request.id.uuid(),
+            request.project.uuid(),
+            RequestStatus::Pending.as_str(),
+            serde_json::to_string(&request.frozen.spec).expect("a request is plain data"),
+            &request.frozen.body[..],
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     work::insert(tx, &open).await?;
-    execute_rows!(tx, UPDATE_DELIVERIES, 3, &current, |query, freeze| query
-        .bind(freeze.delivery.uuid())
-        .bind(i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX))
-        .bind(freeze.run.as_str()));
+    let rows = Rows::of(UPDATE_DELIVERIES, &current, |freeze| {
+        values![freeze.delivery.uuid(), i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX), freeze.run.as_str(),]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(freezes.iter().map(|freeze| is_held(freeze)).collect())
 }
 
 pub(super) async fn settle(tx: &mut Tx, settles: &[&Settle], held: &Held) -> Result<Vec<bool>, StoreError> {
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
-        SET status = v.column2, reason = v.column3, run = coalesce(v.column4, run), settled_at = v.column5
-        FROM (VALUES {rows}) AS v WHERE webhook_deliveries.id = v.column1";
+        SET status = {2}, reason = {3}, run = coalesce({4}, run), settled_at = {5} {from} WHERE id = {1}";
     let is_held = |settle: &Settle| holds(held, settle.delivery.uuid(), settle.lease);
     let current: Vec<&Settle> = settles.iter().copied().filter(|settle| is_held(settle)).collect();
     let ended: Vec<Uuid> = current.iter().map(|settle| settle.delivery.uuid()).collect();
     work::end(tx, &ended).await?;
-    execute_rows!(tx, UPDATE_DELIVERIES, 5, &current, |query, settle| query
-        .bind(settle.delivery.uuid())
-        .bind(settle.status.as_str())
-        .bind(settle.reason.as_str())
-        .bind(settle.run.as_deref())
-        .bind(settle.now.0));
+    let rows = Rows::of(UPDATE_DELIVERIES, &current, |settle| {
+        values![
+            settle.delivery.uuid(),
+            settle.status.as_str(),
+            settle.reason.as_str(),
+            settle.run.as_deref(),
+            settle.now.0,
+        ]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(settles.iter().map(|settle| is_held(settle)).collect())
 }
 
 pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) -> Result<Vec<bool>, StoreError> {
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
-        SET reason = coalesce(v.column2, reason), run = coalesce(v.column3, run)
-        FROM (VALUES {rows}) AS v WHERE webhook_deliveries.id = v.column1";
+        SET reason = coalesce({2}, reason), run = coalesce({3}, run) {from} WHERE id = {1}";
     let is_held = |postpone: &Postpone| holds(held, postpone.work, postpone.lease);
     let current: Vec<&Postpone> = postpones.iter().copied().filter(|postpone| is_held(postpone)).collect();
     let enabled = enabled_meanwhile(tx, &current).await?;
@@ -93,27 +99,25 @@ pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) 
         })
         .collect();
     work::later(tx, &later).await?;
-    let told: Vec<&Postpone> =
-        current.into_iter().filter(|postpone| postpone.reason.is_some() || postpone.run.is_some()).collect();
-    execute_rows!(tx, UPDATE_DELIVERIES, 3, &told, |query, postpone| query
-        .bind(delivery_of(postpone.work).uuid())
-        .bind(postpone.reason.as_deref())
-        .bind(postpone.run.as_deref()));
+    let told = current.into_iter().filter(|postpone| postpone.reason.is_some() || postpone.run.is_some());
+    let rows = Rows::of(UPDATE_DELIVERIES, told, |postpone| {
+        values![delivery_of(postpone.work).uuid(), postpone.reason.as_deref(), postpone.run.as_deref()]
+    });
+    tx.execute_rows(&rows).await?;
     Ok(postpones.iter().map(|postpone| is_held(postpone)).collect())
 }
 
 /// Work that is to wait for its webhook to be enabled, which it is already: whoever enabled it could not see work that was
 /// in hand, so nobody else would ever make it due.
 async fn enabled_meanwhile(tx: &mut Tx, postpones: &[&Postpone]) -> Result<HashSet<Uuid>, StoreError> {
-    const SELECT: &str = "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id
-        WHERE o.id IN (VALUES {rows})";
+    const SELECT: &str =
+        "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id {join} WHERE o.id = {1}";
     // The lock makes an enabling that is on its way come wholly before or wholly after.
-    const SELECT_LOCKED: &str = "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id
-        WHERE o.id IN (VALUES {rows}) FOR SHARE OF w";
-    let held: Vec<Uuid> =
-        postpones.iter().filter(|postpone| postpone.due == Millis::NEVER).map(|postpone| postpone.work).collect();
-    let template = if Db::lock_rows(tx).is_empty() { SELECT } else { SELECT_LOCKED };
-    let found = fetch_rows!(tx, (Uuid, bool), template, 1, &held, |query, id| query.bind(*id));
+    const SELECT_LOCKED: &str = "SELECT o.id, w.enabled FROM open_work o JOIN webhooks w ON w.id = o.webhook_id {join}
+        WHERE o.id = {1} FOR SHARE OF w";
+    let held = postpones.iter().filter(|postpone| postpone.due == Millis::NEVER).map(|postpone| postpone.work);
+    let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
+    let found: Vec<(Uuid, bool)> = tx.fetch_rows(&Rows::of(select, held, |id| values![id])).await?;
     Ok(found.into_iter().filter_map(|(id, enabled)| enabled.then_some(id)).collect())
 }
 

@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::super::db::{Tx, execute, in_tx};
+use super::super::db::Tx;
 use super::super::record::WorkKind;
+use super::super::value::values;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, RequestStatus, Tally};
 use crate::domain::id::{RequestId, WebhookId};
@@ -27,7 +28,7 @@ pub(in super::super) fn tally((total, succeeded, open, held, cancelled): TallyRo
 /// Open work of a disabled webhook waits for a person; what is on its way comes to its end.
 pub(in super::super) async fn hold_open(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
     const UPDATE: &str = "UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND lease_token IS NULL";
-    execute!(tx, sqlx::query(UPDATE).bind(Millis::NEVER.0).bind(id.uuid()));
+    tx.execute(UPDATE, &values![Millis::NEVER.0, id.uuid()]).await?;
     Ok(())
 }
 
@@ -39,7 +40,7 @@ pub(in super::super) async fn cancel_open(
     now: Millis,
 ) -> Result<(), StoreError> {
     const END: &str = "DELETE FROM open_work WHERE webhook_id = $1 RETURNING id, kind";
-    let work: Vec<(Uuid, i64)> = in_tx!(tx, conn => sqlx::query_as(END).bind(id.uuid()).fetch_all(conn).await?);
+    let work: Vec<(Uuid, i64)> = tx.fetch(END, &values![id.uuid()]).await?;
     for (work, kind) in work {
         cancel(tx, work, WorkKind::from_number(kind), reason, now).await?;
     }
@@ -56,18 +57,11 @@ async fn cancel(tx: &mut Tx, work: Uuid, kind: Option<WorkKind>, reason: &str, n
     let delivery = RequestId::from_uuid(work).delivery().uuid();
     let is_send = kind == Some(WorkKind::Send);
     if is_send {
-        execute!(
-            tx,
-            sqlx::query(CANCEL_REQUEST).bind(RequestStatus::Cancelled.as_str()).bind(reason).bind(now.0).bind(work)
-        );
+        tx.execute(CANCEL_REQUEST, &values![RequestStatus::Cancelled.as_str(), reason, now.0, work]).await?;
     }
-    let counts: TallyRow = in_tx!(tx, conn => sqlx::query_as(COUNT)
-        .bind(i64::from(is_send))
-        .bind(reason)
-        .bind(delivery)
-        .fetch_one(conn)
-        .await?);
+    let counts: Vec<TallyRow> = tx.fetch(COUNT, &values![i64::from(is_send), reason, delivery]).await?;
+    let counts = counts.first().copied().unwrap_or_default();
     let status = if is_send { tally(counts).status(true) } else { DeliveryStatus::Cancelled };
-    execute!(tx, sqlx::query(SETTLE).bind(status.as_str()).bind((!status.is_open()).then_some(now.0)).bind(delivery));
+    tx.execute(SETTLE, &values![status.as_str(), (!status.is_open()).then_some(now.0), delivery]).await?;
     Ok(())
 }
