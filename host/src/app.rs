@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, TokenCache, router};
+use crate::api::{self, Api, TokenCache, router};
 use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
@@ -97,7 +97,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
     let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
-    let api = Api {
+    let api = Api::new(api::Parts {
         store: store.clone(),
         ingest: ingest.clone(),
         sandbox,
@@ -105,13 +105,12 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         clock,
         entropy,
         config: config.clone(),
-        tokens: Arc::new(TokenCache::default()),
-    };
+        tokens: TokenCache::default(),
+    });
     let grace = Duration::from_millis(config.server.stop_grace_ms);
     serve_until(listener, router(api), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
-    ingest.stop().await;
     claiming.cancel();
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");

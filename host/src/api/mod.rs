@@ -22,9 +22,28 @@ use crate::store::Store;
 
 pub use router::router;
 
-/// What handlers work with.
+/// The API's state. Cheap to clone, since each request does.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub struct Api(Arc<Parts>);
+
+impl Api {
+    /// The state of the API.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What handlers work with.
+#[derive(Debug)]
+pub struct Parts {
     /// Everything that lasts.
     pub store: Store,
     /// Takes events.
@@ -40,7 +59,7 @@ pub struct Api {
     /// Limits.
     pub config: Arc<Config>,
     /// Tokens seen lately.
-    pub tokens: Arc<auth::TokenCache>,
+    pub tokens: TokenCache,
 }
 
 pub use auth::TokenCache;

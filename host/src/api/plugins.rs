@@ -1,5 +1,7 @@
 //! `/plugins`: uploaded, checked, listed.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
@@ -69,7 +71,7 @@ pub(super) async fn upload(
     };
     match api.store.insert_plugin(&version, &component).await? {
         Stored::New => {
-            api.sandbox.keep(version.clone(), admitted.loaded);
+            api.sandbox.keep(Arc::new(version.clone()), admitted.loaded);
             Ok((StatusCode::CREATED, axum::Json(plugin_body(version, true))))
         }
         Stored::Same(existing) => Ok((StatusCode::OK, axum::Json(plugin_body(existing, true)))),

@@ -1,5 +1,6 @@
 //! One attempt: build, sign, send, decide, record.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::dispatcher::Dispatcher;
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, ErrorClass};
-use crate::domain::event::Field;
+use crate::domain::event::{Field, FieldRef, fields_json};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
 use crate::domain::webhook::Webhook;
@@ -18,22 +19,17 @@ use crate::store::{Attempt, ClaimedSend, Finish, Finished, LoadedRequest, Postpo
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
 
 impl Dispatcher {
-    pub(super) async fn attempt(self: &Arc<Self>, work: ClaimedSend) {
-        let Some(webhook) = self.ready(&work.head, work.lease, work.request.uuid()).await else { return };
+    /// Sends a request once and records the result; false when it was not sent or not recorded.
+    pub(super) async fn attempt(self: &Arc<Self>, mut work: ClaimedSend) -> bool {
+        let Some(webhook) = self.ready(&work.head, work.lease, work.held()).await else { return false };
         let timeout_ms = webhook.timeout_ms.unwrap_or(self.parts.delivery.timeout_ms);
         let now = self.parts.clock.now();
         // A lease that could end during the attempt would let somebody else send the same request.
         if work.lease.until < now.plus(timeout_ms) {
-            let postpone = Postpone {
-                work: work.request.uuid(),
-                lease: work.lease,
-                due: now,
-                reason: None,
-                counts: false,
-                run: None,
-            };
+            let postpone =
+                Postpone { work: work.held(), lease: work.lease, due: now, reason: None, counts: false, run: None };
             self.postpone(postpone).await;
-            return;
+            return false;
         }
         let built = message::build(&webhook, &work.head, work.request, &work.content, now);
         let exchange = match &built {
@@ -48,10 +44,16 @@ impl Dispatcher {
         fail::fail_point!("after-send", |_| std::process::abort());
         let step =
             self.decide(&work, &webhook, built.as_ref().is_ok_and(|message| message.to_own_url), &exchange.ending);
-        let finish = self.result(&work, &webhook, built.ok(), now, exchange, step);
+        let mut finish = self.result(&work, &webhook, built.ok(), now, exchange, step);
+        finish.freeze = work.freeze.take();
+        let freezes = finish.freeze.is_some();
         fail::fail_point!("before-record", |_| std::process::abort());
-        self.record(finish).await;
+        let recorded = self.record(finish).await;
+        if freezes {
+            fail::fail_point!("after-freeze", |_| std::process::abort());
+        }
         fail::fail_point!("after-record", |_| std::process::abort());
+        recorded
     }
 
     fn decide(&self, work: &ClaimedSend, webhook: &Webhook, to_own_url: bool, ending: &Ending) -> NextStep {
@@ -84,11 +86,17 @@ impl Dispatcher {
             (_, Ending::Broken { class, body_sent: true }) => (AttemptOutcome::Uncertain, Some(*class)),
             (_, Ending::Broken { class, .. }) => (AttemptOutcome::Failed, Some(*class)),
         };
-        let (shown_url, shown_headers) = message
-            .map_or_else(|| (webhook.masked_url(), Vec::new()), |message| (message.shown_url, message.shown_headers));
+        let (shown_url, shown_headers) = message.map_or_else(
+            || (webhook.masked_url(), "[]".to_owned()),
+            |message| (message.shown_url, message.shown_headers),
+        );
         let response = exchange.response;
         let kept = response.as_ref().map(|response| {
-            keep(redactor.bytes(&response.body), response.truncated, self.parts.delivery.response_kept_bytes)
+            keep(
+                redactor.bytes(&response.body).into_owned(),
+                response.truncated,
+                self.parts.delivery.response_kept_bytes,
+            )
         });
         let attempt = Attempt {
             number: work.attempts + 1,
@@ -96,8 +104,8 @@ impl Dispatcher {
             duration_ms: exchange.duration_ms,
             outcome,
             error_class,
-            error: exchange.error.map(|error| redactor.text(&error)),
-            url: redactor.text(&shown_url),
+            error: exchange.error.map(|error| redactor.text(&error).into_owned()),
+            url: redactor.text(&shown_url).into_owned(),
             status_code: response.as_ref().map(|response| response.status),
             request_headers: shown_headers,
             response_headers: response.as_ref().map(|response| redacted(redactor, &response.headers)),
@@ -120,6 +128,7 @@ impl Dispatcher {
             project: work.head.project,
             webhook_id: work.head.webhook_id,
             lease: work.lease,
+            freeze: None,
             attempt,
             end,
             only_request: work.only_request,
@@ -128,21 +137,24 @@ impl Dispatcher {
         }
     }
 
-    async fn record(&self, finish: Finish) {
+    async fn record(&self, finish: Finish) -> bool {
         let delivery = finish.request.delivery();
-        let (retry, disabled) = (finish.end.clone(), finish.disable.is_some());
-        let Some(finished) = self.finish(finish).await else { return };
-        if let RequestEnd::Retry { due } = retry {
+        let finish = Arc::new(finish);
+        let Some(finished) = self.finish(&finish).await else { return false };
+        if let RequestEnd::Retry { due } = finish.end {
             self.due_at(due);
         }
-        if disabled && let Err(error) = self.parts.store.sync_subscriptions().await {
+        if finish.disable.is_some()
+            && let Err(error) = self.parts.store.sync_subscriptions().await
+        {
             tracing::error!(%error, "a disabled webhook cannot be read again");
         }
         self.settled(delivery, finished.delivery);
+        !finished.late
     }
 
     /// Records a result; tried until the lease ends, because a result that is lost is a request sent twice.
-    async fn finish(&self, finish: Finish) -> Option<Finished> {
+    async fn finish(&self, finish: &Arc<Finish>) -> Option<Finished> {
         loop {
             match self.parts.store.finish(finish.clone()).await {
                 Ok(finished) => return Some(finished),
@@ -167,8 +179,10 @@ fn keep(mut body: Vec<u8>, more_followed: bool, kept_bytes: usize) -> (Vec<u8>, 
     (body, truncated)
 }
 
-fn redacted(redactor: &Redactor, headers: &[Field]) -> Vec<Field> {
-    headers.iter().map(|field| Field::new(&field.name, redactor.text(&field.value))).collect()
+fn redacted(redactor: &Redactor, headers: &[Field]) -> String {
+    let values: Vec<Cow<'_, str>> = headers.iter().map(|field| redactor.text(&field.value)).collect();
+    let fields = headers.iter().zip(&values).map(|(field, value)| FieldRef { name: &field.name, value });
+    fields_json(fields)
 }
 
 #[cfg(test)]
@@ -184,7 +198,7 @@ mod tests {
         for before in [kept_bytes - 5, kept_bytes + EDGE_BYTES - 5] {
             let body = format!("{}{secret}{}", "x".repeat(before), "y".repeat(EDGE_BYTES));
             let read = &body.as_bytes()[..(kept_bytes + EDGE_BYTES).min(body.len())];
-            let (kept, truncated) = keep(redactor.bytes(read), true, kept_bytes);
+            let (kept, truncated) = keep(redactor.bytes(read).into_owned(), true, kept_bytes);
             assert!(truncated && kept.len() <= kept_bytes);
             assert!(!kept.windows(3).any(|part| part == b"s3c"), "{before}");
         }

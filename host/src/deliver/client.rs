@@ -115,11 +115,10 @@ impl Sender {
     async fn exchange(&self, message: &Message, started: Instant, timeout: Duration) -> Result<Response, Broken> {
         self.guard.check_form(&message.url).map_err(|refused| Broken::refused(&refused))?;
         let client = if message.url.scheme() == "http" { &self.http } else { &self.https };
-        let mut request = client.request(message.method.clone(), message.url.clone());
-        for (name, value) in &message.headers {
-            request = request.header(name, value);
-        }
-        let sent = request.body(message.body.clone()).send().await;
+        let mut request = reqwest::Request::new(message.method.clone(), message.url.clone());
+        *request.headers_mut() = message.headers.clone();
+        *request.body_mut() = Some(message.body.clone().into());
+        let sent = client.execute(request).await;
         let mut response = sent.map_err(|error| Broken::from_client(&error))?;
         let status = response.status().as_u16();
         let headers = self.kept_headers(response.headers());

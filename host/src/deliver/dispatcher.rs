@@ -176,7 +176,7 @@ impl Dispatcher {
         fail::fail_point!("after-claim", |_| std::process::abort());
         match work {
             ClaimedWork::Transform(work) => self.transform(work).await,
-            ClaimedWork::Send(work) => self.attempt(work).await,
+            ClaimedWork::Send(work) => drop(self.attempt(work).await),
         }
     }
 }

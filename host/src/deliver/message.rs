@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::domain::clock::Millis;
 use crate::domain::credential::{Credential, Placement};
 use crate::domain::envelope::plain_body;
-use crate::domain::event::Field;
+use crate::domain::event::{FieldRef, fields_json};
 use crate::domain::id::RequestId;
 use crate::domain::request::{FrozenRequest, RequestSpec};
 use crate::domain::rules::{insert_at, recheck};
@@ -45,40 +46,53 @@ pub(super) enum Unsendable {
     Rule(String),
 }
 
-/// A header: its value, and what may be shown of it.
-#[derive(Debug, Clone)]
-struct Header {
-    name: String,
-    value: String,
-    shown: String,
-}
-
 /// One attempt's request.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) method: reqwest::Method,
     pub(super) url: Url,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// The URL as it may be shown.
     pub(super) shown_url: String,
-    /// The headers as they may be shown.
-    pub(super) shown_headers: Vec<Field>,
+    /// The headers as they may be shown: JSON.
+    pub(super) shown_headers: String,
     /// Whether it goes to the webhook's own URL, not below it.
     pub(super) to_own_url: bool,
 }
 
+/// The headers of a request, and what is shown of those that hold a secret.
 #[derive(Default)]
-struct Headers(Vec<Header>);
+struct Headers {
+    values: HeaderMap,
+    shown: Vec<(HeaderName, String)>,
+}
 
 impl Headers {
-    fn set(&mut self, name: &str, value: String, shown: String) {
-        self.0.retain(|header| !header.name.eq_ignore_ascii_case(name));
-        self.0.push(Header { name: name.to_ascii_lowercase(), value, shown });
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.shown.retain(|(shown, _)| *shown != name);
+        self.values.insert(name, value);
     }
 
-    fn set_open(&mut self, name: &str, value: &str) {
-        self.set(name, value.to_owned(), value.to_owned());
+    fn set_text(&mut self, name: &str, value: &str) -> Result<(), Unsendable> {
+        let invalid = || Unsendable::Rule(format!("the header `{name}` cannot be sent"));
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        self.set(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
+        Ok(())
+    }
+
+    fn set_secret(&mut self, name: &str, value: &str, shown: String) -> Result<(), Unsendable> {
+        self.set_text(name, value)?;
+        self.shown.extend(HeaderName::from_bytes(name.as_bytes()).map(|name| (name, shown)));
+        Ok(())
+    }
+
+    fn shown(&self) -> String {
+        let fields = self.values.iter().map(|(name, value)| {
+            let shown = self.shown.iter().find(|(secret, _)| secret == name).map(|(_, shown)| shown.as_str());
+            FieldRef { name: name.as_str(), value: shown.unwrap_or_else(|| value.to_str().unwrap_or_default()) }
+        });
+        fields_json(fields)
     }
 }
 
@@ -91,31 +105,31 @@ pub(super) fn build(
     now: Millis,
 ) -> Result<Message, Unsendable> {
     let mut headers = Headers::default();
-    headers.set_open("user-agent", USER_AGENT);
+    headers.set(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let (spec, body) = match content {
         LoadedRequest::Plain => {
             let (media_type, body) =
                 plain_body(&head.event, head.configuration.envelope, head.configuration.content_type);
-            headers.set_open("content-type", &media_type);
+            headers.set_text("content-type", &media_type)?;
             (None, body)
         }
         LoadedRequest::Frozen(frozen) => {
             let FrozenRequest { spec, body } = &**frozen;
             for field in &spec.headers {
-                headers.set_open(&field.name, &field.value);
+                headers.set_text(&field.name, &field.value)?;
             }
             if let Some(content_type) = &spec.content_type {
-                headers.set_open("content-type", content_type);
+                headers.set_text("content-type", content_type)?;
             }
             (Some(spec), body.clone())
         }
     };
     for (name, value) in &webhook.secrets.headers {
-        headers.set(name, value.expose_secret().to_owned(), format!("[secret:header {name}]"));
+        headers.set_secret(name, value.expose_secret(), format!("[secret:header {name}]"))?;
     }
     if let Some(token) = &webhook.secrets.bearer_token {
         let value = format!("Bearer {}", token.expose_secret());
-        headers.set("authorization", value, "Bearer [secret:bearer_token]".to_owned());
+        headers.set_secret("authorization", &value, "Bearer [secret:bearer_token]".to_owned())?;
     }
     let mut url = webhook.secrets.url.clone();
     let mut shown_url = mask_url(&url);
@@ -128,13 +142,13 @@ pub(super) fn build(
             place(credential, webhook, &mut headers, &mut url, &mut shown_url, &mut body)?;
         }
     }
-    sign(webhook, request, &body, now, &mut headers);
+    sign(webhook, request, &body, now, &mut headers)?;
     let method = spec.map_or("POST", |spec| spec.method.as_str());
     Ok(Message {
         method: method.parse().map_err(|_| Unsendable::Rule(format!("{method} is no method")))?,
         url,
-        shown_headers: headers.0.iter().map(|header| Field::new(&header.name, &header.shown)).collect(),
-        headers: headers.0.into_iter().map(|header| (header.name, header.value)).collect(),
+        shown_headers: headers.shown(),
+        headers: headers.values,
         body,
         shown_url,
         to_own_url: spec.is_none_or(|spec| spec.path.is_empty()),
@@ -187,12 +201,14 @@ fn place(
         .map_err(|name| Unsendable::SecretMissing(name.to_owned()))?;
     let shown = credential.shown();
     match &credential.placement {
-        Placement::Bearer => headers.set("authorization", format!("Bearer {value}"), format!("Bearer {shown}")),
+        Placement::Bearer => {
+            headers.set_secret("authorization", &format!("Bearer {value}"), format!("Bearer {shown}"))?;
+        }
         Placement::Basic { name } => {
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{value}"));
-            headers.set("authorization", format!("Basic {pair}"), format!("Basic {name}:{shown}"));
+            headers.set_secret("authorization", &format!("Basic {pair}"), format!("Basic {name}:{shown}"))?;
         }
-        Placement::Header { name } => headers.set(name, value, shown),
+        Placement::Header { name } => headers.set_secret(name, &value, shown)?,
         Placement::Query { name } => add_query(url, shown_url, name, &value, &shown),
         Placement::JsonBody { name } => {
             let moved = || Unsendable::Rule(format!("the credential's place {name:?} is not in the body"));
@@ -210,11 +226,17 @@ fn place(
 }
 
 /// Standard Webhooks: over the exact bytes, with this attempt's time and every key that is valid now.
-fn sign(webhook: &Webhook, request: RequestId, body: &[u8], now: Millis, headers: &mut Headers) {
+fn sign(
+    webhook: &Webhook,
+    request: RequestId,
+    body: &[u8],
+    now: Millis,
+    headers: &mut Headers,
+) -> Result<(), Unsendable> {
     let (id, timestamp) = (request.to_string(), now.unix_seconds());
     let valid = webhook.secrets.signing_keys.iter().filter(|key| key.expires_at.is_none_or(|expires| now < expires));
     let signatures: Vec<String> = valid.map(|key| key.secret.sign(&id, timestamp, body)).collect();
-    headers.set_open("webhook-id", &id);
-    headers.set_open("webhook-timestamp", &timestamp.to_string());
-    headers.set_open("webhook-signature", &signatures.join(" "));
+    headers.set_text("webhook-id", &id)?;
+    headers.set_text("webhook-timestamp", &timestamp.to_string())?;
+    headers.set_text("webhook-signature", &signatures.join(" "))
 }

@@ -6,6 +6,7 @@ use super::dispatcher::Dispatcher;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::plugin::PluginVersion;
+use crate::domain::request::FrozenRequest;
 use crate::domain::retry::WAIT_MAX_MS;
 use crate::domain::rules::freeze;
 use crate::domain::webhook::{PluginUse, Webhook};
@@ -23,7 +24,7 @@ const RUNS_MAX: u32 = 2;
 
 /// How a transformation ends.
 enum End {
-    Requests(Vec<crate::domain::request::FrozenRequest>),
+    Requests(Vec<FrozenRequest>),
     Settled(DeliveryStatus, String),
     Later { wait_ms: u64, counts: bool, reason: String },
 }
@@ -58,7 +59,7 @@ impl Dispatcher {
             }
         };
         match end {
-            End::Requests(requests) => self.freeze_and_send(head, lease, requests, run.unwrap_or_default()).await,
+            End::Requests(requests) => self.send_frozen(head, lease, requests, run.unwrap_or_default()).await,
             End::Settled(status, reason) => self.settle(&head, lease, status, reason, run).await,
             End::Later { wait_ms, counts, reason } => {
                 let due = self.parts.clock.now().plus(wait_ms);
@@ -86,7 +87,7 @@ impl Dispatcher {
         head: &DeliveryHead,
         webhook: &Webhook,
         plugin: &PluginUse,
-    ) -> Result<Option<(Ran, PluginVersion)>, RunFailure> {
+    ) -> Result<Option<(Ran, Arc<PluginVersion>)>, RunFailure> {
         let (loaded, version) = self.load(plugin).await?;
         let input = Input {
             event: head.event.clone(),
@@ -100,7 +101,7 @@ impl Dispatcher {
     }
 
     /// The plugin, compiled if it is not in memory.
-    async fn load(&self, plugin: &PluginUse) -> Result<(Arc<Loaded>, PluginVersion), RunFailure> {
+    async fn load(&self, plugin: &PluginUse) -> Result<(Arc<Loaded>, Arc<PluginVersion>), RunFailure> {
         let missing = || RunFailure {
             code: "plugin.missing".to_owned(),
             message: format!("the plugin {} {} is not there any more", plugin.name, plugin.version),
@@ -120,6 +121,7 @@ impl Dispatcher {
         let sandbox = self.parts.sandbox.clone();
         let compiled =
             tokio::task::spawn_blocking(move || sandbox.compile(&component)).await.map_err(|_| missing())??;
+        let version = Arc::new(version);
         self.parts.sandbox.keep(version.clone(), compiled.clone());
         Ok((compiled, version))
     }
@@ -165,49 +167,46 @@ impl Dispatcher {
         }
     }
 
-    async fn freeze_and_send(
+    /// Sends the requests that a plugin made. A plugin makes the same ones again from the same event, so they are written
+    /// together with the first one's result: a crash in between sends the same bytes under the same id again.
+    async fn send_frozen(
         self: &Arc<Self>,
         head: DeliveryHead,
         lease: Lease,
-        requests: Vec<crate::domain::request::FrozenRequest>,
+        requests: Vec<FrozenRequest>,
         run: String,
     ) {
+        let requests: Vec<Arc<FrozenRequest>> = requests.into_iter().map(Arc::new).collect();
+        let only_request = requests.len() == 1;
         let leases: Vec<Lease> = requests.iter().map(|_| self.lease()).collect();
-        let frozen = self
-            .parts
-            .store
-            .freeze(Freeze {
-                delivery: head.id,
-                project: head.project,
-                webhook_id: head.webhook_id,
-                lease,
-                requests: requests.clone(),
-                leases: leases.iter().copied().map(Some).collect(),
-                run,
-                now: self.parts.clock.now(),
-            })
-            .await;
-        match frozen {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => {
-                tracing::error!(%error, delivery = %head.id, "requests cannot be stored; the lease will end");
+        let mut freeze = Some(Box::new(Freeze {
+            delivery: head.id,
+            project: head.project,
+            webhook_id: head.webhook_id,
+            lease,
+            requests: requests.clone(),
+            leases: leases.iter().copied().map(Some).collect(),
+            due: self.parts.clock.now(),
+            run,
+        }));
+        // In their order, one after the other: what the plugin put first arrives first.
+        for ((position, request), own_lease) in (0..).zip(requests).zip(leases) {
+            let freeze = freeze.take();
+            let recorded = self
+                .attempt(ClaimedSend {
+                    request: head.id.request(position),
+                    head: head.clone(),
+                    content: LoadedRequest::Frozen(request),
+                    lease: if freeze.is_some() { lease } else { own_lease },
+                    freeze,
+                    attempts: 0,
+                    only_request,
+                })
+                .await;
+            // Without the first one's result the others are not there.
+            if !recorded && position == 0 {
                 return;
             }
-        }
-        fail::fail_point!("after-freeze", |_| std::process::abort());
-        let only_request = requests.len() == 1;
-        // In their order, one after the other: what the plugin put first arrives first.
-        for ((position, request), lease) in (0..).zip(requests).zip(leases) {
-            self.attempt(ClaimedSend {
-                request: head.id.request(position),
-                head: head.clone(),
-                content: LoadedRequest::Frozen(Box::new(request)),
-                lease,
-                attempts: 0,
-                only_request,
-            })
-            .await;
         }
     }
 

@@ -1,20 +1,10 @@
 //! The body of a delivery that no plugin makes.
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde_json::value::RawValue;
 
-use super::clock::Millis;
 use super::event::{Event, Field};
 use super::request::encode_form;
 use super::webhook::{ContentType, Envelope};
-
-#[derive(Serialize)]
-struct Standard<'a> {
-    r#type: &'a str,
-    timestamp: Millis,
-    data: Option<&'a RawValue>,
-}
 
 /// The media type and the exact bytes for an event: `{"type","timestamp","data"}` (Standard Webhooks, "Payload
 /// structure") or the payload as posted, as they are or as the form field `payload` as GitHub does.
@@ -32,20 +22,33 @@ pub fn plain_body(event: &Event, envelope: Envelope, content_type: ContentType) 
     }
 }
 
+/// Written by hand around the payload, which was read once as it came in and is not read again.
 fn standard(event: &Event) -> Bytes {
-    // Payloads are checked to be JSON when they are accepted; anything else goes in as a string.
-    let text = event.payload.as_deref().map(String::from_utf8_lossy);
-    let data = text.map(|text| {
-        serde_json::from_str::<Box<RawValue>>(&text)
-            .or_else(|_| serde_json::value::to_raw_value(&text))
-            .expect("text is a JSON string")
-    });
-    let body = Standard { r#type: event.event_type.as_str(), timestamp: event.occurred_at, data: data.as_deref() };
-    Bytes::from(serde_json::to_vec(&body).expect("text and raw JSON serialise"))
+    let payload = event.payload.as_deref().unwrap_or_default();
+    let mut body = Vec::with_capacity(payload.len() + 128);
+    body.extend_from_slice(b"{\"type\":");
+    quoted(&mut body, event.event_type.as_str());
+    body.extend_from_slice(b",\"timestamp\":");
+    quoted(&mut body, &event.occurred_at.to_string());
+    body.extend_from_slice(b",\"data\":");
+    if event.payload.is_none() {
+        body.extend_from_slice(b"null");
+    } else if event.is_json() {
+        body.extend_from_slice(payload);
+    } else {
+        quoted(&mut body, &String::from_utf8_lossy(payload));
+    }
+    body.push(b'}');
+    body.into()
+}
+
+fn quoted(body: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(body, text).expect("text is a JSON string");
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::Millis;
     use super::super::id::{DEFAULT_PROJECT, EventId};
     use super::super::pattern::EventType;
     use super::*;

@@ -1,7 +1,7 @@
 //! What a provider posts.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer as _};
 
 use super::clock::Millis;
 use super::id::{EventId, ProjectId};
@@ -24,6 +24,23 @@ impl Field {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
+}
+
+/// The same, borrowed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct FieldRef<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The value.
+    pub value: &'a str,
+}
+
+/// Fields as JSON: a list, in their order.
+pub fn fields_json<'a>(fields: impl Iterator<Item = FieldRef<'a>>) -> String {
+    let mut json = Vec::with_capacity(512);
+    let list = serde_json::Serializer::new(&mut json).collect_seq(fields);
+    list.expect("fields are plain data");
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
 /// How long a key keeps a repeated post from being a new event: 24 hours.
@@ -71,4 +88,18 @@ pub struct Event {
     pub attributes: Vec<Field>,
     /// The bytes as posted; none for a manual trigger without one.
     pub payload: Option<Bytes>,
+}
+
+impl Event {
+    /// Whether the payload is JSON; it was read once as such when it came in.
+    pub fn is_json(&self) -> bool {
+        is_json(&self.content_type) && self.payload.as_ref().is_some_and(|payload| !payload.is_empty())
+    }
+}
+
+/// Whether a media type says JSON (RFC 8259 §11, RFC 6839 §3.1).
+pub fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let ends_with_json = || essence.len() > 5 && essence.as_bytes()[essence.len() - 5..].eq_ignore_ascii_case(b"+json");
+    essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("text/json") || ends_with_json()
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
-
 use crate::deliver::{Dispatcher, Slot};
 use crate::domain::clock::Clock;
 use crate::domain::delivery::Trigger;
@@ -26,6 +24,12 @@ pub struct Made {
     pub id: DeliveryId,
     /// Where it goes.
     pub webhook_id: WebhookId,
+}
+
+impl Made {
+    fn of(new: &NewDelivery) -> Self {
+        Self { id: new.id, webhook_id: new.webhook_id }
+    }
 }
 
 /// An event as it was posted.
@@ -62,27 +66,24 @@ pub struct Ingest {
     dispatcher: Arc<Dispatcher>,
     clock: Clock,
     entropy: Entropy,
-    tasks: TaskTracker,
 }
 
-/// A delivery about to be stored, with the place that is kept for it.
-struct Planned {
-    new: NewDelivery,
+/// Where a delivery that is about to be stored goes, and the place that is kept for it.
+struct Place {
     webhook: Arc<Webhook>,
     slot: Option<Slot>,
 }
 
-/// An event about to be stored.
-struct Candidate {
-    event: Arc<Event>,
-    idempotency: Option<Idempotency>,
-    planned: Vec<Planned>,
+/// Events about to be stored, and for each the places of its deliveries.
+struct Candidates {
+    events: Vec<NewEvent>,
+    places: Vec<Vec<Place>>,
 }
 
 impl Ingest {
     /// Takes events for this store and dispatcher.
     pub fn new(store: Store, dispatcher: Arc<Dispatcher>, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, dispatcher, clock, entropy, tasks: TaskTracker::new() }
+        Self { store, dispatcher, clock, entropy }
     }
 
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
@@ -92,16 +93,18 @@ impl Ingest {
             posted.into_iter().map(|posted| (Arc::new(posted.event), posted.idempotency)).collect();
         for _ in 0..MATCHINGS_MAX {
             let snapshot = self.store.subscriptions();
-            let candidates = posted.iter().map(|(event, idempotency)| {
-                let planned = snapshot
-                    .of_project(event.project)
+            let mut candidates = Candidates { events: Vec::new(), places: Vec::new() };
+            for (event, idempotency) in &posted {
+                let webhooks = snapshot.of_project(event.project);
+                let planned = webhooks
                     .iter()
                     .filter(|webhook| webhook.wants(&event.event_type))
-                    .map(|webhook| self.plan(webhook, Trigger::Event, None))
-                    .collect();
-                Candidate { event: event.clone(), idempotency: *idempotency, planned }
-            });
-            if let Some(outcomes) = self.commit(candidates.collect(), Some(snapshot.revision())).await? {
+                    .map(|webhook| self.plan(webhook, Trigger::Event, None));
+                let (deliveries, places) = planned.unzip();
+                candidates.events.push(NewEvent { event: event.clone(), idempotency: *idempotency, deliveries });
+                candidates.places.push(places);
+            }
+            if let Some(outcomes) = self.commit(candidates, Some(snapshot.revision())).await? {
                 return Ok(outcomes);
             }
             // A webhook has changed, here or on another node, since the events were matched.
@@ -118,15 +121,15 @@ impl Ingest {
         trigger: Trigger,
         actor: String,
     ) -> Result<(Made, tokio::sync::oneshot::Receiver<()>), StoreError> {
-        let planned = self.plan(webhook, trigger, Some(actor));
-        let made = Made { id: planned.new.id, webhook_id: webhook.id };
+        let (new, place) = self.plan(webhook, trigger, Some(actor));
+        let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
-        let candidate = Candidate { event: Arc::new(event), idempotency: None, planned: vec![planned] };
-        self.commit(vec![candidate], None).await?;
+        let event = NewEvent { event: Arc::new(event), idempotency: None, deliveries: vec![new] };
+        self.commit(Candidates { events: vec![event], places: vec![vec![place]] }, None).await?;
         Ok((made, settled))
     }
 
-    fn plan(&self, webhook: &Arc<Webhook>, trigger: Trigger, actor: Option<String>) -> Planned {
+    fn plan(&self, webhook: &Arc<Webhook>, trigger: Trigger, actor: Option<String>) -> (NewDelivery, Place) {
         let now = self.clock.now();
         let mut slot = None;
         let beginning = match &webhook.state {
@@ -147,97 +150,91 @@ impl Ingest {
             actor,
             beginning,
         };
-        Planned { new, webhook: webhook.clone(), slot }
+        (new, Place { webhook: webhook.clone(), slot })
     }
 
     /// Commits; none when the webhooks have changed since they were matched at that revision.
     async fn commit(
         &self,
-        candidates: Vec<Candidate>,
+        candidates: Candidates,
         matched_at: Option<i64>,
     ) -> Result<Option<Vec<Outcome>>, StoreError> {
+        let Candidates { events, places } = candidates;
         let this = self.clone();
         // A client that goes away must not keep what was committed from being delivered.
-        let committed = self.tasks.spawn(async move {
-            let events = candidates.iter().map(|candidate| NewEvent {
-                event: candidate.event.clone(),
-                idempotency: candidate.idempotency,
-                deliveries: candidate.planned.iter().map(|planned| planned.new.clone()).collect(),
+        let hand_over = move |events: Vec<NewEvent>, accepted: &[Accepted]| {
+            let is_new = accepted.iter().all(|accepted| matches!(accepted, Accepted::New | Accepted::Duplicate(_)));
+            if is_new {
+                fail::fail_point!("after-event-commit", |_| std::process::abort());
+                let stored = events.into_iter().zip(places).zip(accepted);
+                let new = stored.filter(|(_, accepted)| **accepted == Accepted::New);
+                this.start(new.map(|(stored, _)| stored));
+            }
+        };
+        let made: Vec<Vec<Made>> = events.iter().map(|event| event.deliveries.iter().map(Made::of).collect()).collect();
+        let ids: Vec<EventId> = events.iter().map(|new| new.event.id).collect();
+        let accepted = self.store.accept_then(Accept { events, matched_at }, hand_over).await?;
+        if accepted.contains(&Accepted::Stale) {
+            return Ok(None);
+        }
+        let all_stored = !accepted.contains(&Accepted::Mismatch);
+        let mut outcomes = Vec::with_capacity(accepted.len());
+        for ((id, deliveries), accepted) in ids.into_iter().zip(made).zip(accepted) {
+            outcomes.push(match accepted {
+                Accepted::Mismatch => Outcome::KeyReused,
+                Accepted::Stale => Outcome::NotStored,
+                _ if !all_stored => Outcome::NotStored,
+                Accepted::New => Outcome::Stored { id, duplicate: false, deliveries },
+                Accepted::Duplicate(id) => {
+                    let earlier = self.store.deliveries_of_event(id).await?;
+                    let made = |(id, webhook_id)| Made { id, webhook_id };
+                    Outcome::Stored { id, duplicate: true, deliveries: earlier.into_iter().map(made).collect() }
+                }
             });
-            let accepted = this.store.accept(Accept { events: events.collect(), matched_at }).await?;
-            if accepted.contains(&Accepted::Stale) {
-                return Ok(None);
-            }
-            fail::fail_point!("after-event-commit", |_| std::process::abort());
-            let all_stored = !accepted.contains(&Accepted::Mismatch);
-            let mut outcomes = Vec::with_capacity(candidates.len());
-            for (candidate, accepted) in candidates.into_iter().zip(accepted) {
-                outcomes.push(match accepted {
-                    Accepted::Mismatch => Outcome::KeyReused,
-                    _ if !all_stored => Outcome::NotStored,
-                    Accepted::Stale => Outcome::NotStored,
-                    Accepted::New => Outcome::Stored {
-                        id: candidate.event.id,
-                        duplicate: false,
-                        deliveries: this.hand_over(&candidate.event, candidate.planned),
-                    },
-                    Accepted::Duplicate(id) => {
-                        let earlier = this.store.deliveries_of_event(id).await?;
-                        let made = |(id, webhook_id)| Made { id, webhook_id };
-                        Outcome::Stored { id, duplicate: true, deliveries: earlier.into_iter().map(made).collect() }
-                    }
-                });
-            }
-            Ok(Some(outcomes))
-        });
-        committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".to_owned())))
+        }
+        Ok(Some(outcomes))
     }
 
-    fn hand_over(&self, event: &Arc<Event>, planned: Vec<Planned>) -> Vec<Made> {
-        let mut made = Vec::with_capacity(planned.len());
+    /// Starts the deliveries of events that are on disk.
+    fn start(&self, stored: impl Iterator<Item = (NewEvent, Vec<Place>)>) {
         let mut waiting = false;
-        for Planned { new, webhook, slot } in planned {
-            made.push(Made { id: new.id, webhook_id: new.webhook_id });
-            let Beginning::Open { kind, lease, .. } = new.beginning else { continue };
-            let (Some(slot), Some(lease)) = (slot, lease) else {
-                waiting = true;
-                continue;
-            };
-            let head = DeliveryHead {
-                id: new.id,
-                project: event.project,
-                webhook_id: new.webhook_id,
-                trigger: new.trigger,
-                event: event.clone(),
-                configuration: webhook.configuration.clone(),
-            };
-            let work = match kind {
-                WorkKind::Transform => ClaimedWork::Transform(ClaimedTransform { head, lease, attempts: 0 }),
-                WorkKind::Send => ClaimedWork::Send(ClaimedSend {
-                    request: new.id.request(0),
-                    head,
-                    content: LoadedRequest::Plain,
-                    lease,
-                    attempts: 0,
-                    only_request: true,
-                }),
-            };
-            self.dispatcher.start(work, slot);
+        for (NewEvent { event, deliveries, .. }, places) in stored {
+            for (new, Place { webhook, slot }) in deliveries.into_iter().zip(places) {
+                let Beginning::Open { kind, lease, .. } = new.beginning else { continue };
+                let (Some(slot), Some(lease)) = (slot, lease) else {
+                    waiting = true;
+                    continue;
+                };
+                let head = DeliveryHead {
+                    id: new.id,
+                    project: event.project,
+                    webhook_id: new.webhook_id,
+                    trigger: new.trigger,
+                    event: event.clone(),
+                    configuration: webhook.configuration.clone(),
+                };
+                let work = match kind {
+                    WorkKind::Transform => ClaimedWork::Transform(ClaimedTransform { head, lease, attempts: 0 }),
+                    WorkKind::Send => ClaimedWork::Send(ClaimedSend {
+                        request: new.id.request(0),
+                        head,
+                        content: LoadedRequest::Plain,
+                        lease,
+                        freeze: None,
+                        attempts: 0,
+                        only_request: true,
+                    }),
+                };
+                self.dispatcher.start(work, slot);
+            }
         }
         if waiting {
             self.dispatcher.wake();
         }
-        made
     }
 
     /// Says that work has become due.
     pub fn wake(&self) {
         self.dispatcher.wake();
-    }
-
-    /// Waits for commits that are on their way.
-    pub async fn stop(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
     }
 }

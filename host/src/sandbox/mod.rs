@@ -114,7 +114,7 @@ struct Inner {
     limits: RunLimits,
     component_bytes: usize,
     workers: workers::Workers,
-    loaded: Mutex<HashMap<PluginVersionId, (Arc<Loaded>, PluginVersion)>>,
+    loaded: Mutex<HashMap<PluginVersionId, (Arc<Loaded>, Arc<PluginVersion>)>>,
 }
 
 impl Sandbox {
@@ -143,12 +143,12 @@ impl Sandbox {
     }
 
     /// Keeps an admitted component ready under its version's id.
-    pub fn keep(&self, version: PluginVersion, loaded: Arc<Loaded>) {
+    pub fn keep(&self, version: Arc<PluginVersion>, loaded: Arc<Loaded>) {
         self.inner.loaded.lock().insert(version.id, (loaded, version));
     }
 
     /// The component kept under this id.
-    pub fn loaded(&self, id: PluginVersionId) -> Option<(Arc<Loaded>, PluginVersion)> {
+    pub fn loaded(&self, id: PluginVersionId) -> Option<(Arc<Loaded>, Arc<PluginVersion>)> {
         self.inner.loaded.lock().get(&id).cloned()
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::{Tx, reading};
 use super::events::EventRow;
-use super::record::{Lease, WorkKind};
+use super::record::{Freeze, Lease, WorkKind};
 use super::value::values;
 use super::{Store, StoreError, postgres, sqlite};
 use crate::domain::clock::Millis;
@@ -89,7 +89,7 @@ pub enum LoadedRequest {
     /// It follows from event and configuration.
     Plain,
     /// A plugin made it.
-    Frozen(Box<FrozenRequest>),
+    Frozen(Arc<FrozenRequest>),
 }
 
 /// A request to send.
@@ -101,12 +101,21 @@ pub struct ClaimedSend {
     pub request: RequestId,
     /// What it is.
     pub content: LoadedRequest,
-    /// The lease on it.
+    /// The lease on it, or on its delivery's transformation.
     pub lease: Lease,
+    /// The requests of its delivery, when they are not written yet.
+    pub freeze: Option<Box<Freeze>>,
     /// How often it was tried.
     pub attempts: u32,
     /// Whether it is its delivery's only request.
     pub only_request: bool,
+}
+
+impl ClaimedSend {
+    /// The work that the lease is on.
+    pub fn held(&self) -> Uuid {
+        if self.freeze.is_some() { self.head.id.uuid() } else { self.request.uuid() }
+    }
 }
 
 /// Claimed work.
@@ -305,7 +314,8 @@ impl Store {
             WorkKind::Transform => Ok(Some(ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }))),
             WorkKind::Send => {
                 let content = self.request_content(request).await?;
-                Ok(Some(ClaimedWork::Send(ClaimedSend { head, request, content, lease, attempts, only_request })))
+                let send = ClaimedSend { head, request, content, lease, freeze: None, attempts, only_request };
+                Ok(Some(ClaimedWork::Send(send)))
             }
         }
     }
@@ -321,6 +331,6 @@ impl Store {
             column: "spec",
             id: request.to_string(),
         })?;
-        Ok(LoadedRequest::Frozen(Box::new(FrozenRequest { spec, body: body.unwrap_or_default().into() })))
+        Ok(LoadedRequest::Frozen(Arc::new(FrozenRequest { spec, body: body.unwrap_or_default().into() })))
     }
 }

@@ -130,11 +130,23 @@ impl From<StoreError> for Problem {
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct Store(Arc<Parts>);
+
+/// What a store consists of.
+#[derive(Debug)]
+pub struct Parts {
     db: db::Db,
     writer: writer::Writer,
-    keys: Arc<KeyRing>,
-    subscriptions: Arc<subscriptions::Subscriptions>,
+    keys: KeyRing,
+    subscriptions: subscriptions::Subscriptions,
+}
+
+impl std::ops::Deref for Store {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Where things are stored.
@@ -166,12 +178,13 @@ impl Store {
             Location::Postgres { url, connections } => postgres::open(url, *connections, now).await?,
         };
         let sealed: i64 = reading!(&db, pool => sqlx::query_scalar(SEALED).fetch_one(pool).await?);
-        let keys = Arc::new(KeyRing::open_or_create(key_file, sealed > 0, entropy)?);
+        let keys = KeyRing::open_or_create(key_file, sealed > 0, entropy)?;
         if let db::Db::Sqlite { writer, .. } = &db {
             writer.transact(|tx| Box::pin(tx.execute(sqlite::FREE_LEASES, &[]))).await?;
         }
         let writer = writer::Writer::start(&db, settings);
-        let store = Self { db, writer, keys, subscriptions: Arc::default() };
+        let subscriptions = subscriptions::Subscriptions::default();
+        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions }));
         store.sync_subscriptions().await?;
         Ok(store)
     }

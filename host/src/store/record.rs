@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigger};
-use crate::domain::event::{Event, Field, Idempotency};
+use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::request::FrozenRequest;
 
@@ -112,7 +112,7 @@ pub enum Accepted {
     Stale,
 }
 
-/// A plugin's requests, fixed from now on.
+/// A plugin's requests, fixed from now on: alone, or together with the first one's result.
 #[derive(Debug, Clone)]
 pub struct Freeze {
     /// The delivery.
@@ -124,13 +124,13 @@ pub struct Freeze {
     /// The lease on its transformation.
     pub lease: Lease,
     /// The requests, in order; at least one.
-    pub requests: Vec<FrozenRequest>,
-    /// When they are due, or who holds them, in the same order.
+    pub requests: Vec<Arc<FrozenRequest>>,
+    /// Who holds each of them, in the same order.
     pub leases: Vec<Option<Lease>>,
+    /// When those that nobody holds are due.
+    pub due: Millis,
     /// How the plugin's run went: JSON.
     pub run: String,
-    /// Now.
-    pub now: Millis,
 }
 
 /// A delivery that ends without requests.
@@ -186,10 +186,10 @@ pub struct Attempt {
     pub url: String,
     /// HTTP status.
     pub status_code: Option<u16>,
-    /// As sent.
-    pub request_headers: Vec<Field>,
-    /// As received.
-    pub response_headers: Option<Vec<Field>>,
+    /// As sent: a JSON list of fields.
+    pub request_headers: String,
+    /// As received: the same.
+    pub response_headers: Option<String>,
     /// What was kept of the answer.
     pub response_body: Option<Vec<u8>>,
     /// Whether the answer was longer.
@@ -226,8 +226,10 @@ pub struct Finish {
     pub project: ProjectId,
     /// Its webhook.
     pub webhook_id: WebhookId,
-    /// The lease it was sent under.
+    /// The lease it was sent under: on the request, or on its delivery's transformation when that ends with it.
     pub lease: Lease,
+    /// The requests of its delivery, when this is the first result of any of them.
+    pub freeze: Option<Box<Freeze>>,
     /// The attempt.
     pub attempt: Attempt,
     /// What becomes of the request.
@@ -238,6 +240,13 @@ pub struct Finish {
     pub disable: Option<String>,
     /// Now.
     pub now: Millis,
+}
+
+impl Finish {
+    /// The work that the lease is on.
+    pub(super) fn held(&self) -> uuid::Uuid {
+        if self.freeze.is_some() { self.request.delivery().uuid() } else { self.request.uuid() }
+    }
 }
 
 /// What a finished attempt changed.

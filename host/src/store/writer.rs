@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::batch::{Batch, Done};
 use super::claims::{Claim, ClaimedRow, Outlook};
 use super::db::Db;
-use super::record::{Accept, Accepted, Finish, Finished, Freeze, Postpone, Settle};
+use super::record::{Accept, Accepted, Finish, Finished, Freeze, NewEvent, Postpone, Settle};
 use super::{Store, StoreError, claims};
 
 /// A group that another node's writes stood in the way of is tried again so often.
@@ -26,12 +26,15 @@ pub struct WriterSettings {
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// Called with what was to be stored and what came of it, before anybody is answered.
+type Then = Box<dyn FnOnce(Vec<NewEvent>, &[Accepted]) + Send + Sync>;
+
 enum Command {
-    Accept(Accept, Reply<Vec<Accepted>>),
+    Accept(Accept, Then, Reply<Vec<Accepted>>),
     Freeze(Freeze, Reply<bool>),
     Settle(Settle, Reply<bool>),
     Postpone(Postpone, Reply<bool>),
-    Finish(Box<Finish>, Reply<Finished>),
+    Finish(Arc<Finish>, Reply<Finished>),
     Claim(Claim, Reply<claims::Claimed>),
 }
 
@@ -39,7 +42,7 @@ impl Command {
     fn refuse(self, error: StoreError) {
         // A caller that has gone away needs no answer.
         match self {
-            Self::Accept(_, reply) => drop(reply.send(Err(error))),
+            Self::Accept(_, _, reply) => drop(reply.send(Err(error))),
             Self::Freeze(_, reply) | Self::Settle(_, reply) | Self::Postpone(_, reply) => drop(reply.send(Err(error))),
             Self::Finish(_, reply) => drop(reply.send(Err(error))),
             Self::Claim(_, reply) => drop(reply.send(Err(error))),
@@ -51,7 +54,7 @@ fn batch(commands: &[Command]) -> Batch<'_> {
     let mut batch = Batch::default();
     for command in commands {
         match command {
-            Command::Accept(accept, _) => batch.accepts.push(accept),
+            Command::Accept(accept, ..) => batch.accepts.push(accept),
             Command::Freeze(freeze, _) => batch.freezes.push(freeze),
             Command::Settle(settle, _) => batch.settles.push(settle),
             Command::Postpone(postpone, _) => batch.postpones.push(postpone),
@@ -75,7 +78,13 @@ fn tell(commands: Vec<Command>, done: Done) {
         (done.accepts.into_iter(), done.finishes.into_iter(), done.claims.into_iter());
     for command in commands {
         match command {
-            Command::Accept(_, reply) => answer(reply, accepts.next()),
+            Command::Accept(accept, then, reply) => {
+                let accepted = accepts.next();
+                if let Some(accepted) = &accepted {
+                    then(accept.events, accepted);
+                }
+                answer(reply, accepted);
+            }
             Command::Freeze(_, reply) => answer(reply, freezes.next()),
             Command::Settle(_, reply) => answer(reply, settles.next()),
             Command::Postpone(_, reply) => answer(reply, postpones.next()),
@@ -199,12 +208,17 @@ async fn attempt(db: &Db, commands: Arc<Vec<Command>>) -> Result<Done, StoreErro
 
 impl Store {
     /// Stores events with their deliveries, all or none; when this answers, they are on disk. Refuses when too much
-    /// waits for a commit already: what is in memory is bounded, what is stored is not.
-    pub async fn accept(&self, accept: Accept) -> Result<Vec<Accepted>, StoreError> {
-        self.writer.call_now(|reply| Command::Accept(accept, reply)).await
+    /// waits for a commit already: what is in memory is bounded, what is stored is not. `then` is called as soon as they
+    /// are on disk, also when the caller no longer waits.
+    pub async fn accept_then(
+        &self,
+        accept: Accept,
+        then: impl FnOnce(Vec<NewEvent>, &[Accepted]) + Send + Sync + 'static,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        self.writer.call_now(|reply| Command::Accept(accept, Box::new(then), reply)).await
     }
 
-    /// Stores a plugin's requests; false when the lease has passed to somebody else.
+    /// Stores a plugin's requests, to be sent later; false when the lease has passed to somebody else.
     pub async fn freeze(&self, freeze: Freeze) -> Result<bool, StoreError> {
         self.writer.call(|reply| Command::Freeze(freeze, reply)).await
     }
@@ -220,8 +234,9 @@ impl Store {
     }
 
     /// Stores the result of an attempt.
-    pub async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
-        self.writer.call(|reply| Command::Finish(Box::new(finish), reply)).await
+    pub async fn finish(&self, finish: impl Into<Arc<Finish>>) -> Result<Finished, StoreError> {
+        let finish = finish.into();
+        self.writer.call(|reply| Command::Finish(finish, reply)).await
     }
 
     pub(super) async fn claim_rows(&self, claim: Claim) -> Result<(Vec<ClaimedRow>, Outlook), StoreError> {

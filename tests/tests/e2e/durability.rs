@@ -231,11 +231,25 @@ async fn a_crash_after_the_result_is_recorded() {
     crash("after-record", Seen::Once).await;
 }
 
-/// Freezing is what a plugin's output goes through.
+/// A plugin's requests are fixed with the first one's result.
 #[tokio::test]
 async fn a_crash_after_the_requests_are_frozen() {
+    let cards = cards_across_a_crash("after-freeze").await;
+    assert_eq!(cards.len(), 4, "each card once");
+}
+
+/// Nothing is fixed yet, so the plugin runs again: it makes the same bytes, and they go out under the same id.
+#[tokio::test]
+async fn a_crash_before_a_plugins_first_result_is_recorded_repeats_the_same_request() {
+    let cards = cards_across_a_crash("before-record").await;
+    assert_eq!(cards.len(), 5, "one card twice");
+    assert_eq!(cards[0], cards[1], "the same id and the same bytes");
+}
+
+/// Four cards of one event, with a crash at a point of the first: the id and body of each request that arrived.
+async fn cards_across_a_crash(point: &str) -> Vec<(String, Vec<u8>)> {
     let receiver = Receiver::start().await;
-    let server = Installation::new().env("FAILPOINTS", "after-freeze=return").start().await;
+    let server = Installation::new().env("FAILPOINTS", &format!("{point}=return")).start().await;
     let api = server.api();
     let plugin = api.install(example("trello")).await;
     let run = json!({
@@ -254,10 +268,11 @@ async fn a_crash_after_the_requests_are_frozen() {
     assert_eq!(deliveries.len(), 1, "{deliveries:#?}");
     let settled = api.settled(deliveries[0]["id"].as_str().expect("an id")).await;
     assert_eq!((settled.status.as_str(), settled.requests.len()), ("succeeded", 4), "{settled:#?}");
-    let sent: Vec<_> = receiver.all().iter().map(|card| card.header("webhook-id").to_owned()).collect();
+    let sent: Vec<_> =
+        receiver.all().iter().map(|card| (card.header("webhook-id").to_owned(), card.body.to_vec())).collect();
     let frozen: HashSet<_> = settled.requests.iter().map(|request| request.id.clone()).collect();
-    assert_eq!(sent.len(), 4, "each card once");
-    assert_eq!(sent.into_iter().collect::<HashSet<_>>(), frozen);
+    assert_eq!(sent.iter().map(|(id, _)| id.clone()).collect::<HashSet<_>>(), frozen);
+    sent
 }
 
 #[tokio::test]

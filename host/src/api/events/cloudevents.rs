@@ -18,7 +18,7 @@ use super::super::problem::{Answer, Refused};
 use super::accepted;
 use super::publish::{check_payload_size, publish};
 use crate::domain::clock::Millis;
-use crate::domain::event::{Event, Field, Idempotency, SUBJECT_MAX_CHARS};
+use crate::domain::event::{Event, Field, Idempotency, SUBJECT_MAX_CHARS, is_json};
 use crate::domain::id::EventId;
 use crate::domain::pattern::EventType;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
@@ -97,11 +97,6 @@ fn check_json(content_type: &str, payload: &[u8]) -> Answer<()> {
         .map_err(|error| Problem::new(ProblemCode::MalformedBody, format!("the data is not JSON: {error}")).into())
 }
 
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
-}
-
 fn from_members(members: Members, at: &str) -> Answer<CloudEvent> {
     let mut event = CloudEvent::default();
     for (name, value) in members {
@@ -174,11 +169,16 @@ fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answer<Pos
         wrong("data_base64", "stands beside `data`; an event has one of them".to_owned());
     }
     let content_type = event.datacontenttype.unwrap_or_else(|| "application/json".to_owned());
+    let json_as_promised = |bytes: &[u8]| check_json(&content_type, bytes).is_ok();
     let payload = match (&event.data, &event.data_base64) {
         (_, Some(encoded)) => STANDARD
             .decode(encoded)
+            .map_err(|_| "is not base64")
+            .and_then(
+                |bytes| if json_as_promised(&bytes) { Ok(bytes) } else { Err("is not JSON, as its media type says") },
+            )
             .map(|bytes| Some(Bytes::from(bytes)))
-            .map_err(|_| wrong("data_base64", "is not base64".to_owned()))
+            .map_err(|detail| wrong("data_base64", detail.to_owned()))
             .unwrap_or_default(),
         (Some(data), None) => Some(data_bytes(data, &content_type)),
         (None, None) => None,

@@ -11,11 +11,11 @@ use super::super::record::{Finish, Finished, RequestEnd};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::super::webhooks::note_change;
+use super::transforms;
 use super::work::{self, Later};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, ErrorClass, RequestStatus, Tally};
-use crate::domain::event::Field;
 use crate::domain::id::{DeliveryId, WebhookId};
 
 /// Where a delivery stands after this batch.
@@ -29,8 +29,10 @@ pub(super) async fn write(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Res
     if finishes.is_empty() {
         return Ok(Vec::new());
     }
-    let is_held = |finish: &Finish| holds(held, finish.request.uuid(), finish.lease);
+    let is_held = |finish: &Finish| holds(held, finish.held(), finish.lease);
     let mut current: Vec<&Finish> = finishes.iter().copied().filter(|finish| is_held(finish)).collect();
+    let frozen = current.iter().filter_map(|finish| finish.freeze.as_deref().map(|freeze| (freeze, Some(*finish))));
+    transforms::fix(tx, &frozen.collect::<Vec<_>>()).await?;
     let late: Vec<&Finish> = finishes.iter().copied().filter(|finish| !is_held(finish)).collect();
     // A late success still closes its request when nobody else is sending it.
     current.extend(unclaimed_successes(tx, &late).await?);
@@ -67,7 +69,7 @@ const fn request_status(end: &RequestEnd) -> RequestStatus {
     }
 }
 
-fn closes(finish: &Finish) -> bool {
+pub(super) fn closes(finish: &Finish) -> bool {
     !matches!(finish.end, RequestEnd::Retry { .. })
 }
 
@@ -101,20 +103,22 @@ async fn insert_attempts(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Resu
     const INSERT: &str = "INSERT INTO attempts
         (request_id, number, project_id, started_at, duration_ms, outcome, error_class, error, url, status_code,
          request_headers, response_headers, response_body, truncated, late) {values}";
-    const NEXT_NUMBER: &str = "SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE request_id = $1";
+    // Behind all that is there, and behind the number that whoever holds the lease now will write.
+    const LATE_NUMBER: &str =
+        "SELECT coalesce(max(n), 0) + 1 FROM (SELECT number AS n FROM attempts WHERE request_id = $1
+        UNION ALL SELECT attempts + 1 FROM open_work WHERE id IN ($1, $2)) AS numbers";
     let mut numbered = Vec::with_capacity(finishes.len());
     for finish in finishes {
-        let late = !holds(held, finish.request.uuid(), finish.lease);
+        let late = !holds(held, finish.held(), finish.lease);
         let number = if late {
-            // Whoever holds the lease counts on from the same number.
-            let next: Vec<(i64,)> = tx.fetch(NEXT_NUMBER, &values![finish.request.uuid()]).await?;
+            let next: Vec<(i64,)> =
+                tx.fetch(LATE_NUMBER, &values![finish.request.uuid(), finish.request.delivery().uuid()]).await?;
             next.first().map_or(1, |(number,)| *number)
         } else {
             i64::from(finish.attempt.number)
         };
         numbered.push((*finish, number, late));
     }
-    let json = |fields: &[Field]| serde_json::to_string(fields).expect("fields are plain data");
     let rows = Rows::of(INSERT, &numbered, |(finish, number, late)| {
         let attempt = &finish.attempt;
         values![
@@ -128,8 +132,8 @@ async fn insert_attempts(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Resu
             attempt.error.as_deref(),
             attempt.url.as_str(),
             attempt.status_code.map(i64::from),
-            json(&attempt.request_headers),
-            attempt.response_headers.as_deref().map(json),
+            attempt.request_headers.as_str(),
+            attempt.response_headers.as_deref(),
             attempt.response_body.as_deref(),
             attempt.truncated,
             *late,

@@ -59,7 +59,7 @@ impl Batch<'_> {
         let freezes = self.freezes.iter().map(|freeze| (freeze.delivery.uuid(), freeze.lease));
         let settles = self.settles.iter().map(|settle| (settle.delivery.uuid(), settle.lease));
         let postpones = self.postpones.iter().map(|postpone| (postpone.work, postpone.lease));
-        let finishes = self.finishes.iter().map(|finish| (finish.request.uuid(), finish.lease));
+        let finishes = self.finishes.iter().map(|finish| (finish.held(), finish.lease));
         freezes.chain(settles).chain(postpones).chain(finishes).collect()
     }
 }

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::super::StoreError;
 use super::super::db::Tx;
-use super::super::record::{Freeze, Postpone, Settle, WorkKind};
+use super::super::record::{Finish, Freeze, Postpone, Settle, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
+use super::finishes::closes;
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
@@ -24,28 +25,39 @@ struct NewRequest<'a> {
 }
 
 pub(super) async fn freeze(tx: &mut Tx, freezes: &[&Freeze], held: &Held) -> Result<Vec<bool>, StoreError> {
+    let is_held = |freeze: &Freeze| holds(held, freeze.delivery.uuid(), freeze.lease);
+    let current = freezes.iter().copied().filter(|freeze| is_held(freeze)).map(|freeze| (freeze, None));
+    fix(tx, &current.collect::<Vec<_>>()).await?;
+    Ok(freezes.iter().map(|freeze| is_held(freeze)).collect())
+}
+
+/// Fixes the requests of deliveries whose transformation is known to be held, some together with the first one's result.
+pub(super) async fn fix(tx: &mut Tx, current: &[(&Freeze, Option<&Finish>)]) -> Result<(), StoreError> {
     const INSERT_REQUESTS: &str = "INSERT INTO requests (id, project_id, status, spec, body) {values}";
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
         SET requests_total = {2}, requests_open = {2}, run = {3}, reason = NULL {from} WHERE id = {1}";
-    let is_held = |freeze: &Freeze| holds(held, freeze.delivery.uuid(), freeze.lease);
-    let current: Vec<&Freeze> = freezes.iter().copied().filter(|freeze| is_held(freeze)).collect();
-    let ended: Vec<Uuid> = current.iter().map(|freeze| freeze.delivery.uuid()).collect();
     let mut requests = Vec::new();
     let mut open = Vec::new();
-    for freeze in &current {
+    for (freeze, finish) in current {
         for (position, frozen) in (0..).zip(&freeze.requests) {
             let id = freeze.delivery.request(position);
             requests.push(NewRequest { id, project: freeze.project, frozen });
+            let finish = finish.filter(|finish| finish.request == id);
+            if finish.is_some_and(closes) {
+                continue;
+            }
             open.push(NewWork {
                 id: id.uuid(),
                 kind: WorkKind::Send,
                 project: freeze.project,
                 webhook: freeze.webhook_id,
-                due: freeze.now,
-                lease: freeze.leases.get(usize::from(position)).copied().flatten(),
+                due: freeze.due,
+                // What has a result already is held by nobody any more.
+                lease: freeze.leases.get(usize::from(position)).copied().flatten().filter(|_| finish.is_none()),
             });
         }
     }
+    let ended: Vec<Uuid> = current.iter().map(|(freeze, _)| freeze.delivery.uuid()).collect();
     work::end(tx, &ended).await?;
     let rows = Rows::of(INSERT_REQUESTS, &requests, |request| {
         values![
@@ -58,11 +70,11 @@ pub(super) async fn freeze(tx: &mut Tx, freezes: &[&Freeze], held: &Held) -> Res
     });
     tx.execute_rows(&rows).await?;
     work::insert(tx, &open).await?;
-    let rows = Rows::of(UPDATE_DELIVERIES, &current, |freeze| {
+    let rows = Rows::of(UPDATE_DELIVERIES, current, |(freeze, _)| {
         values![freeze.delivery.uuid(), i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX), freeze.run.as_str(),]
     });
     tx.execute_rows(&rows).await?;
-    Ok(freezes.iter().map(|freeze| is_held(freeze)).collect())
+    Ok(())
 }
 
 pub(super) async fn settle(tx: &mut Tx, settles: &[&Settle], held: &Held) -> Result<Vec<bool>, StoreError> {
