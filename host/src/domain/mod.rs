@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod entropy;
 pub mod envelope;
 pub mod event;
+pub mod explanation;
 pub mod filter;
 pub mod id;
 pub mod page;

@@ -9,15 +9,19 @@ use crate::domain::clock::Clock;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
+use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, NewDelivery,
-    NewEvent, Store, StoreError, WorkKind,
+    NewEvent, Snapshot, Store, StoreError, WorkKind,
 };
 
 /// An event is matched again so often when webhooks change while it is stored.
 const MATCHINGS_MAX: u32 = 16;
+
+/// Operations of filters after which others get their turn: some milliseconds.
+const OPERATIONS_AT_A_STRETCH: u64 = 50_000;
 
 /// A delivery that was made.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,7 @@ pub enum Outcome {
 pub struct Ingest {
     store: Store,
     dispatcher: Arc<Dispatcher>,
+    filters: Arc<Filters>,
     clock: Clock,
     entropy: Entropy,
     tasks: TaskTracker,
@@ -77,12 +82,20 @@ struct Candidate {
     event: Arc<Event>,
     idempotency: Option<Idempotency>,
     planned: Vec<Planned>,
+    /// What filters said, to be counted once it is stored.
+    verdicts: Vec<(Arc<Filter>, Verdict)>,
 }
 
 impl Ingest {
     /// Takes events for this store and dispatcher.
-    pub fn new(store: Store, dispatcher: Arc<Dispatcher>, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, dispatcher, clock, entropy, tasks: TaskTracker::new() }
+    pub fn new(
+        store: Store,
+        dispatcher: Arc<Dispatcher>,
+        filters: Arc<Filters>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { store, dispatcher, filters, clock, entropy, tasks: TaskTracker::new() }
     }
 
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
@@ -92,22 +105,43 @@ impl Ingest {
             posted.into_iter().map(|posted| (Arc::new(posted.event), posted.idempotency)).collect();
         for _ in 0..MATCHINGS_MAX {
             let snapshot = self.store.subscriptions();
-            let candidates = posted.iter().map(|(event, idempotency)| {
-                let planned = snapshot
-                    .of_project(event.project)
-                    .iter()
-                    .filter(|webhook| webhook.wants(&event.event_type))
-                    .map(|webhook| self.plan(webhook, Trigger::Event, None))
-                    .collect();
-                Candidate { event: event.clone(), idempotency: *idempotency, planned }
-            });
-            if let Some(outcomes) = self.commit(candidates.collect(), Some(snapshot.revision())).await? {
+            let mut candidates = Vec::with_capacity(posted.len());
+            for (event, idempotency) in &posted {
+                candidates.push(self.matched(&snapshot, event, *idempotency).await);
+            }
+            if let Some(outcomes) = self.commit(candidates, Some(snapshot.revision())).await? {
                 return Ok(outcomes);
             }
             // A webhook has changed, here or on another node, since the events were matched.
             self.store.sync_subscriptions().await?;
         }
         Err(StoreError::Contended)
+    }
+
+    /// An event with a delivery for every webhook that wants it. The payload is read only if one of them has a filter.
+    async fn matched(&self, snapshot: &Snapshot, event: &Arc<Event>, idempotency: Option<Idempotency>) -> Candidate {
+        let (mut planned, mut verdicts) = (Vec::new(), Vec::new());
+        let (mut facts, mut stretch) = (None, 0);
+        for webhook in snapshot.of_project(event.project) {
+            if webhook.pattern_for(&event.event_type).is_none() {
+                continue;
+            }
+            if let Some(filter) = &webhook.filter {
+                let evaluation = self.filters.evaluate(filter, facts.get_or_insert_with(|| Facts::of(event)));
+                let is_wanted = evaluation.verdict == Verdict::Match;
+                verdicts.push((filter.clone(), evaluation.verdict));
+                stretch += evaluation.operations;
+                if stretch >= OPERATIONS_AT_A_STRETCH {
+                    stretch = 0;
+                    tokio::task::yield_now().await;
+                }
+                if !is_wanted {
+                    continue;
+                }
+            }
+            planned.push(self.plan(webhook, Trigger::Event, None));
+        }
+        Candidate { event: event.clone(), idempotency, planned, verdicts }
     }
 
     /// Stores an event for one webhook only, whatever the webhook wants.
@@ -121,7 +155,8 @@ impl Ingest {
         let planned = self.plan(webhook, trigger, Some(actor));
         let made = Made { id: planned.new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
-        let candidate = Candidate { event: Arc::new(event), idempotency: None, planned: vec![planned] };
+        let candidate =
+            Candidate { event: Arc::new(event), idempotency: None, planned: vec![planned], verdicts: Vec::new() };
         self.commit(vec![candidate], None).await?;
         Ok((made, settled))
     }
@@ -176,11 +211,14 @@ impl Ingest {
                     Accepted::Mismatch => Outcome::KeyReused,
                     _ if !all_stored => Outcome::NotStored,
                     Accepted::Stale => Outcome::NotStored,
-                    Accepted::New => Outcome::Stored {
-                        id: candidate.event.id,
-                        duplicate: false,
-                        deliveries: this.hand_over(&candidate.event, candidate.planned),
-                    },
+                    Accepted::New => {
+                        let event = &candidate.event;
+                        for (filter, verdict) in candidate.verdicts {
+                            filter.stats().count(&verdict, event.id, event.received_at);
+                        }
+                        let deliveries = this.hand_over(event, candidate.planned);
+                        Outcome::Stored { id: event.id, duplicate: false, deliveries }
+                    }
                     Accepted::Duplicate(id) => {
                         let earlier = this.store.deliveries_of_event(id).await?;
                         let made = |(id, webhook_id)| Made { id, webhook_id };
