@@ -16,6 +16,7 @@ use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
+use crate::domain::filter::Filters;
 use crate::domain::id::TokenId;
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::ingest::Ingest;
@@ -88,7 +89,8 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         delivery: config.delivery.clone(),
         plugins: config.plugins.clone(),
     });
-    let ingest = Ingest::new(store.clone(), dispatcher.clone(), clock.clone(), entropy.clone());
+    let filters = Arc::new(Filters::new(config.filters));
+    let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), clock.clone(), entropy.clone());
     let address = config.server.listen.clone();
     let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
     let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
@@ -102,6 +104,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         ingest: ingest.clone(),
         sandbox,
         guard,
+        filters,
         clock,
         entropy,
         config: config.clone(),

@@ -50,15 +50,20 @@ pub(super) struct Caller {
 impl Caller {
     /// Refuses a caller that lacks this permission.
     pub(super) fn needs(&self, wanted: Permission) -> Answer<()> {
-        if self.token.allows(wanted) {
+        if self.may(wanted) {
             return Ok(());
         }
         Err(Problem::new(ProblemCode::Forbidden, format!("this needs the permission `{wanted}`")).into())
     }
 
+    /// Whether the caller has this permission.
+    pub(super) fn may(&self, wanted: Permission) -> bool {
+        self.token.allows(wanted)
+    }
+
     /// Whether bodies and payloads may be shown.
     pub(super) fn may_read_events(&self) -> bool {
-        self.token.allows(Permission::EventsRead)
+        self.may(Permission::EventsRead)
     }
 
     /// The project that is worked in: the token's own, or the default one.

@@ -100,7 +100,7 @@ struct AttemptBody {
     late: bool,
 }
 
-fn summary_body(summary: DeliverySummary) -> SummaryBody {
+pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
     let run = summary.run.as_deref().and_then(|run| serde_json::from_str(run).ok()).unwrap_or_default();
     SummaryBody {
         id: summary.id,

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::deliver::Guard;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
+use crate::domain::filter::Filters;
 use crate::ingest::Ingest;
 use crate::sandbox::Sandbox;
 use crate::store::Store;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub sandbox: Sandbox,
     /// Checks URLs.
     pub guard: Guard,
+    /// Checks filters.
+    pub filters: Arc<Filters>,
     /// The time.
     pub clock: Clock,
     /// Randomness.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::filter::FilterLimits;
 use crate::domain::rules::RequestLimits;
 
 /// Why settings cannot be used.
@@ -36,6 +37,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// How deliveries are made.
     pub delivery: DeliveryConfig,
+    /// What filters of webhooks may cost.
+    pub filters: FilterLimits,
     /// What plugins may use.
     pub plugins: PluginConfig,
 }
@@ -177,6 +180,10 @@ pub struct DeliveryConfig {
     pub sweep_ms: u64,
     /// Most bytes of headers kept of an answer.
     pub response_headers_kept_bytes: usize,
+    /// Longest wait of a delivery for an earlier one, in milliseconds, when a webhook with an order says nothing.
+    pub order_wait_ms: u64,
+    /// Longest such wait that a webhook may ask for, in milliseconds; at most 7 days.
+    pub order_wait_max_ms: u64,
 }
 
 impl Default for DeliveryConfig {
@@ -191,6 +198,8 @@ impl Default for DeliveryConfig {
             lease_margin_ms: 30_000,
             sweep_ms: 5000,
             response_headers_kept_bytes: 16 * 1024,
+            order_wait_ms: 10 * 60 * 1000,
+            order_wait_max_ms: 24 * 60 * 60 * 1000,
         }
     }
 }
@@ -254,6 +263,11 @@ const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const REQUESTS_MAX: usize = 1000;
+const FILTER_BYTES_MAX: usize = 16 * 1024;
+/// What fits the stack of a thread several times over.
+const FILTER_DEPTH_MAX: usize = 64;
+const FILTER_OPERATIONS_MAX: u64 = 1_000_000;
+const ORDER_WAIT_MAX_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 impl Config {
     /// Reads `file` (or defaults when there is none) and the environment.
@@ -293,6 +307,11 @@ impl Config {
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
         within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
         within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
+        within("delivery.order_wait_max_ms", self.delivery.order_wait_max_ms, 1, ORDER_WAIT_MAX_MS)?;
+        within("delivery.order_wait_ms", self.delivery.order_wait_ms, 1, self.delivery.order_wait_max_ms)?;
+        within("filters.source_max_bytes", self.filters.source_max_bytes as u64, 1, FILTER_BYTES_MAX as u64)?;
+        within("filters.depth_max", self.filters.depth_max as u64, 1, FILTER_DEPTH_MAX as u64)?;
+        within("filters.operations_max", self.filters.operations_max, 1, FILTER_OPERATIONS_MAX)?;
         within("store.connections", u64::from(self.store.connections), 4, 1000)?;
         within("store.writers", self.store.writers as u64, 1, 64)?;
         within("store.write_batch", self.store.write_batch as u64, 1, 100_000)?;
@@ -352,6 +371,19 @@ mod tests {
         let error = load("[plugins]\ncpu_ms = 1001\n", &[]).unwrap_err();
         assert!(error.to_string().contains("plugins.cpu_ms"), "{error}");
         assert!(load("[plugins]\nmemory_bytes = 268435457\n", &[]).is_err());
+        for (section, name, most) in [
+            ("filters", "source_max_bytes", 16_384),
+            ("filters", "depth_max", 64),
+            ("filters", "operations_max", 1_000_000),
+            ("delivery", "order_wait_max_ms", 604_800_000_u64),
+            ("delivery", "order_wait_ms", 86_400_000),
+        ] {
+            let load = |value: u64| load(&format!("[{section}]\n{name} = {value}\n"), &[]);
+            assert!(load(most).is_ok(), "{name}");
+            let error = load(most + 1).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{section}.{name}`")), "{error}");
+            assert!(load(0).is_err(), "{name}");
+        }
     }
 
     #[test]

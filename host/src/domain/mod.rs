@@ -7,6 +7,8 @@ pub mod delivery;
 pub mod entropy;
 pub mod envelope;
 pub mod event;
+pub mod explanation;
+pub mod filter;
 pub mod id;
 pub mod page;
 pub mod pattern;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,8 +11,9 @@ use url::Url;
 
 use super::clock::Millis;
 use super::event::Field;
+use super::filter::Filter;
 use super::id::{PluginVersionId, ProjectId, WebhookId};
-use super::pattern::Pattern;
+use super::pattern::{EventType, Pattern};
 use super::redact::Redactor;
 use super::retry::Schedule;
 use super::signature::SigningSecret;
@@ -47,6 +49,34 @@ pub enum OnUncertain {
     Retry,
     /// Wait for a person.
     Hold,
+}
+
+/// Which deliveries of a webhook wait for earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// None.
+    #[default]
+    None,
+    /// Those of an event with the same subject.
+    Subject,
+    /// All.
+    Strict,
+}
+
+/// Most requests that a rate limit can allow in one period.
+pub const RATE_REQUESTS_MAX: u32 = 1_000_000;
+/// Longest period of a rate limit in milliseconds: 24 hours.
+pub const RATE_PER_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How many requests a receiver takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// So many; at most [`RATE_REQUESTS_MAX`].
+    pub requests: NonZeroU32,
+    /// In so many milliseconds; at most [`RATE_PER_MAX_MS`].
+    pub per_ms: NonZeroU64,
 }
 
 /// Whether a webhook gets events.
@@ -178,6 +208,8 @@ pub struct Webhook {
     pub labels: BTreeMap<String, String>,
     /// Which events it wants.
     pub events: Vec<Pattern>,
+    /// Which of those it wants after all.
+    pub filter: Option<Arc<Filter>>,
     /// Whether it gets events.
     pub state: State,
     /// What is fixed when a delivery is made.
@@ -188,6 +220,12 @@ pub struct Webhook {
     pub timeout_ms: Option<u64>,
     /// What happens when nobody knows whether a request arrived.
     pub on_uncertain: OnUncertain,
+    /// Which deliveries wait for earlier ones.
+    pub order: Order,
+    /// Longest wait for an earlier delivery in milliseconds; the server's default when absent.
+    pub order_wait_ms: Option<u64>,
+    /// How many requests the receiver takes; any number when absent.
+    pub rate_limit: Option<RateLimit>,
     /// What only the server may know.
     pub secrets: Secrets,
     /// Finds those in what receivers answer.
@@ -201,9 +239,9 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Whether it wants events of this type.
-    pub fn wants(&self, event_type: &super::pattern::EventType) -> bool {
-        self.events.iter().any(|pattern| pattern.matches(event_type))
+    /// The pattern by which it wants events of this type; its filter may not want them all.
+    pub fn pattern_for(&self, event_type: &EventType) -> Option<&Pattern> {
+        self.events.iter().find(|pattern| pattern.matches(event_type))
     }
 
     /// The URL as people may see it: whatever stands behind the origin is masked.

@@ -7,15 +7,19 @@ use crate::domain::clock::Clock;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
+use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, NewDelivery,
-    NewEvent, Store, StoreError, WorkKind,
+    NewEvent, Snapshot, Store, StoreError, WorkKind,
 };
 
 /// An event is matched again so often when webhooks change while it is stored.
 const MATCHINGS_MAX: u32 = 16;
+
+/// Operations of filters after which others get their turn: some milliseconds.
+const OPERATIONS_AT_A_STRETCH: u64 = 50_000;
 
 /// A delivery that was made.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +68,7 @@ pub enum Outcome {
 pub struct Ingest {
     store: Store,
     dispatcher: Arc<Dispatcher>,
+    filters: Arc<Filters>,
     clock: Clock,
     entropy: Entropy,
 }
@@ -74,16 +79,32 @@ struct Place {
     slot: Option<Slot>,
 }
 
-/// Events about to be stored, and for each the places of its deliveries.
+/// What is done about an event once it is stored.
+#[derive(Default)]
+struct Plan {
+    /// One for each of its deliveries.
+    places: Vec<Place>,
+    /// What filters said, to be counted.
+    verdicts: Vec<(Arc<Filter>, Verdict)>,
+}
+
+/// Events about to be stored, each with its plan.
+#[derive(Default)]
 struct Candidates {
     events: Vec<NewEvent>,
-    places: Vec<Vec<Place>>,
+    plans: Vec<Plan>,
 }
 
 impl Ingest {
     /// Takes events for this store and dispatcher.
-    pub fn new(store: Store, dispatcher: Arc<Dispatcher>, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, dispatcher, clock, entropy }
+    pub fn new(
+        store: Store,
+        dispatcher: Arc<Dispatcher>,
+        filters: Arc<Filters>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { store, dispatcher, filters, clock, entropy }
     }
 
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
@@ -93,16 +114,11 @@ impl Ingest {
             posted.into_iter().map(|posted| (Arc::new(posted.event), posted.idempotency)).collect();
         for _ in 0..MATCHINGS_MAX {
             let snapshot = self.store.subscriptions();
-            let mut candidates = Candidates { events: Vec::new(), places: Vec::new() };
+            let mut candidates = Candidates::default();
             for (event, idempotency) in &posted {
-                let webhooks = snapshot.of_project(event.project);
-                let planned = webhooks
-                    .iter()
-                    .filter(|webhook| webhook.wants(&event.event_type))
-                    .map(|webhook| self.plan(webhook, Trigger::Event, None));
-                let (deliveries, places) = planned.unzip();
+                let (deliveries, plan) = self.matched(&snapshot, event).await;
                 candidates.events.push(NewEvent { event: event.clone(), idempotency: *idempotency, deliveries });
-                candidates.places.push(places);
+                candidates.plans.push(plan);
             }
             if let Some(outcomes) = self.commit(candidates, Some(snapshot.revision())).await? {
                 return Ok(outcomes);
@@ -111,6 +127,34 @@ impl Ingest {
             self.store.sync_subscriptions().await?;
         }
         Err(StoreError::Contended)
+    }
+
+    /// A delivery of the event for every webhook that wants it. The payload is read only if one of them has a filter.
+    async fn matched(&self, snapshot: &Snapshot, event: &Arc<Event>) -> (Vec<NewDelivery>, Plan) {
+        let (mut deliveries, mut plan) = (Vec::new(), Plan::default());
+        let (mut facts, mut stretch) = (None, 0);
+        for webhook in snapshot.of_project(event.project) {
+            if webhook.pattern_for(&event.event_type).is_none() {
+                continue;
+            }
+            if let Some(filter) = &webhook.filter {
+                let evaluation = self.filters.evaluate(filter, facts.get_or_insert_with(|| Facts::of(event)));
+                let is_wanted = evaluation.verdict == Verdict::Match;
+                plan.verdicts.push((filter.clone(), evaluation.verdict));
+                stretch += evaluation.operations;
+                if stretch >= OPERATIONS_AT_A_STRETCH {
+                    stretch = 0;
+                    tokio::task::yield_now().await;
+                }
+                if !is_wanted {
+                    continue;
+                }
+            }
+            let (new, place) = self.plan(webhook, Trigger::Event, None);
+            deliveries.push(new);
+            plan.places.push(place);
+        }
+        (deliveries, plan)
     }
 
     /// Stores an event for one webhook only, whatever the webhook wants.
@@ -125,7 +169,8 @@ impl Ingest {
         let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
         let event = NewEvent { event: Arc::new(event), idempotency: None, deliveries: vec![new] };
-        self.commit(Candidates { events: vec![event], places: vec![vec![place]] }, None).await?;
+        let plan = Plan { places: vec![place], verdicts: Vec::new() };
+        self.commit(Candidates { events: vec![event], plans: vec![plan] }, None).await?;
         Ok((made, settled))
     }
 
@@ -159,16 +204,14 @@ impl Ingest {
         candidates: Candidates,
         matched_at: Option<i64>,
     ) -> Result<Option<Vec<Outcome>>, StoreError> {
-        let Candidates { events, places } = candidates;
+        let Candidates { events, plans } = candidates;
         let this = self.clone();
         // A client that goes away must not keep what was committed from being delivered.
         let hand_over = move |events: Vec<NewEvent>, accepted: &[Accepted]| {
-            let is_new = accepted.iter().all(|accepted| matches!(accepted, Accepted::New | Accepted::Duplicate(_)));
-            if is_new {
+            if accepted.iter().all(|accepted| matches!(accepted, Accepted::New | Accepted::Duplicate(_))) {
                 fail::fail_point!("after-event-commit", |_| std::process::abort());
-                let stored = events.into_iter().zip(places).zip(accepted);
-                let new = stored.filter(|(_, accepted)| **accepted == Accepted::New);
-                this.start(new.map(|(stored, _)| stored));
+                let stored = events.into_iter().zip(plans).zip(accepted);
+                this.start(stored.filter(|(_, accepted)| **accepted == Accepted::New).map(|(stored, _)| stored));
             }
         };
         let made: Vec<Vec<Made>> = events.iter().map(|event| event.deliveries.iter().map(Made::of).collect()).collect();
@@ -196,9 +239,12 @@ impl Ingest {
     }
 
     /// Starts the deliveries of events that are on disk.
-    fn start(&self, stored: impl Iterator<Item = (NewEvent, Vec<Place>)>) {
+    fn start(&self, stored: impl Iterator<Item = (NewEvent, Plan)>) {
         let mut waiting = false;
-        for (NewEvent { event, deliveries, .. }, places) in stored {
+        for (NewEvent { event, deliveries, .. }, Plan { places, verdicts }) in stored {
+            for (filter, verdict) in verdicts {
+                filter.stats().count(&verdict, event.id, event.received_at);
+            }
             for (new, Place { webhook, slot }) in deliveries.into_iter().zip(places) {
                 let Beginning::Open { kind, lease, .. } = new.beginning else { continue };
                 let (Some(slot), Some(lease)) = (slot, lease) else {

@@ -33,6 +33,16 @@ impl Snapshot {
         self.by_project.get(&project).map_or(&[], Vec::as_slice)
     }
 
+    /// A filter whose text is as it was stays what it was: compiled, and with its counts.
+    fn keep_filter(&self, webhook: &mut Webhook) {
+        let old = self.by_id.get(&webhook.id).and_then(|old| old.filter.as_ref());
+        if let (Some(old), Some(new)) = (old, &mut webhook.filter)
+            && old.source() == new.source()
+        {
+            *new = old.clone();
+        }
+    }
+
     fn remove(&mut self, id: WebhookId) {
         if let Some(old) = self.by_id.remove(&id)
             && let Some(project) = self.by_project.get_mut(&old.project)
@@ -68,7 +78,8 @@ impl Subscriptions {
         for id in deleted {
             next.remove(id);
         }
-        for webhook in changed {
+        for mut webhook in changed {
+            next.keep_filter(&mut webhook);
             next.remove(webhook.id);
             next.insert(Arc::new(webhook));
         }

@@ -12,10 +12,11 @@ use super::value::values;
 use super::{Store, StoreError, deliveries, sealed};
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
+use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::redact::Redactor;
-use crate::domain::webhook::{ContentType, Envelope, OnUncertain, State, Webhook, mask_url};
+use crate::domain::webhook::{ContentType, Envelope, OnUncertain, Order, State, Webhook, mask_url};
 
 /// What is done to the open work of a webhook that is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +38,16 @@ struct WebhookRow {
     description: Option<String>,
     labels: String,
     events: String,
+    filter: Option<String>,
     sealed: Vec<u8>,
     enabled: bool,
     disabled_reason: Option<String>,
     retry: Option<String>,
     timeout_ms: Option<i64>,
     on_uncertain: String,
+    delivery_order: String,
+    order_wait_ms: Option<i64>,
+    rate_limit: Option<String>,
     revision: i64,
     version: i64,
     created_at: i64,
@@ -55,8 +60,9 @@ struct WebhookRow {
     plugin_version: Option<String>,
 }
 
-const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.sealed, w.enabled,
-        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.revision, w.version, w.created_at, w.updated_at,
+const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
+        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.revision, w.version,
+        w.created_at, w.updated_at,
         c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, p.name AS plugin_name, p.version AS plugin_version
     FROM webhooks w
     JOIN webhook_configurations c ON c.webhook_id = w.id AND c.revision = w.revision
@@ -80,6 +86,7 @@ impl Store {
             description: row.description,
             labels,
             events: serde_json::from_str(&row.events).map_err(|_| corrupt("events"))?,
+            filter: row.filter.map(|source| Arc::new(Filter::new(source))),
             state: if row.enabled {
                 State::Enabled
             } else {
@@ -93,6 +100,17 @@ impl Store {
                 "hold" => OnUncertain::Hold,
                 _ => return Err(corrupt("on_uncertain")),
             },
+            order: match row.delivery_order.as_str() {
+                "none" => Order::None,
+                "subject" => Order::Subject,
+                "strict" => Order::Strict,
+                _ => return Err(corrupt("delivery_order")),
+            },
+            order_wait_ms: row.order_wait_ms.and_then(|ms| u64::try_from(ms).ok()),
+            rate_limit: row
+                .rate_limit
+                .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("rate_limit")))
+                .transpose()?,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             secrets,
             version: row.version,
@@ -105,8 +123,8 @@ impl Store {
     pub async fn insert_webhook(&self, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
-                changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0)";
+                filter, delivery_order, order_wait_ms, rate_limit, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0)";
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
         let webhook = webhook.clone();
         let insert = async move |tx: &mut Tx| {
@@ -129,6 +147,10 @@ impl Store {
                 webhook.version,
                 webhook.created_at.0,
                 webhook.updated_at.0,
+                webhook.filter.as_ref().map(|filter| filter.source()),
+                order(webhook.order),
+                webhook.order_wait_ms.and_then(|ms| i64::try_from(ms).ok()),
+                webhook.rate_limit.as_ref().map(json),
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
@@ -149,8 +171,9 @@ impl Store {
         const UPDATE: &str =
             "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5,
                 origin = $6, sealed = $7, enabled = $8, disabled_reason = $9, retry = $10, timeout_ms = $11,
-                on_uncertain = $12, revision = $13, version = $14, updated_at = $15
-             WHERE id = $16 AND project_id = $17 AND version = $18 AND deleted_at IS NULL";
+                on_uncertain = $12, revision = $13, version = $14, updated_at = $15, filter = $16,
+                delivery_order = $17, order_wait_ms = $18, rate_limit = $19
+             WHERE id = $20 AND project_id = $21 AND version = $22 AND deleted_at IS NULL";
         const RESUME: &str = "UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3";
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
         let webhook = webhook.clone();
@@ -171,6 +194,10 @@ impl Store {
                 webhook.configuration.revision,
                 webhook.version,
                 webhook.updated_at.0,
+                webhook.filter.as_ref().map(|filter| filter.source()),
+                order(webhook.order),
+                webhook.order_wait_ms.and_then(|ms| i64::try_from(ms).ok()),
+                webhook.rate_limit.as_ref().map(json),
                 webhook.id.uuid(),
                 webhook.project.uuid(),
                 expected,
@@ -316,5 +343,13 @@ const fn on_uncertain(choice: OnUncertain) -> &'static str {
     match choice {
         OnUncertain::Retry => "retry",
         OnUncertain::Hold => "hold",
+    }
+}
+
+const fn order(order: Order) -> &'static str {
+    match order {
+        Order::None => "none",
+        Order::Subject => "subject",
+        Order::Strict => "strict",
     }
 }

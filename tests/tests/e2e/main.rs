@@ -2,6 +2,7 @@
 
 mod api;
 mod durability;
+mod filters;
 mod flow;
 mod ingest;
 mod nodes;

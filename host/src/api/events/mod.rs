@@ -16,6 +16,7 @@ use super::problem::Answer;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 
+pub(super) use publish::check_payload_size;
 pub(super) use view::{list, read};
 
 /// Takes events: one, an array, lines, or CloudEvents, by `Content-Type`. When this answers 202, they and their

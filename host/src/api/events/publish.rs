@@ -138,7 +138,7 @@ pub(super) fn posted(api: &Api, caller: &Caller, form: Publish, key: Option<Stri
 }
 
 /// Refuses a payload that is larger than the server takes.
-pub(super) fn check_payload_size(api: &Api, bytes: usize) -> Answer<()> {
+pub(in super::super) fn check_payload_size(api: &Api, bytes: usize) -> Answer<()> {
     let max = api.config.server.payload_max_bytes;
     if bytes <= max {
         return Ok(());

@@ -12,6 +12,7 @@ use super::super::Api;
 use super::super::auth::Caller;
 use super::super::problem::Answer;
 use crate::domain::event::Field;
+use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::problem::{FieldError, Problem};
@@ -19,8 +20,8 @@ use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, MASK, OnUncertain, PluginUse, Secrets, SigningKey, State, Webhook,
-    check_header, is_header_value,
+    Configuration, ContentType, Envelope, MASK, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX,
+    RateLimit, Secrets, SigningKey, State, Webhook, check_header, is_header_value,
 };
 
 const NAME_MAX_CHARS: usize = 255;
@@ -45,6 +46,7 @@ pub(in super::super) struct Create {
     labels: BTreeMap<String, String>,
     url: String,
     events: Vec<String>,
+    filter: Option<String>,
     project: Option<ProjectId>,
     #[serde(default = "yes")]
     enabled: bool,
@@ -61,6 +63,10 @@ pub(in super::super) struct Create {
     timeout_ms: Option<u64>,
     #[serde(default)]
     on_uncertain: OnUncertain,
+    #[serde(default)]
+    order: Order,
+    order_wait_ms: Option<u64>,
+    rate_limit: Option<RateLimit>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,7 +109,10 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     let url = check_url(api, &form.url, &mut errors).await;
     let events = check_patterns(&form.events, &mut errors);
     check_texts(&form.name, form.description.as_deref(), form.external_id.as_deref(), &form.labels, &mut errors);
+    let filter = form.filter.and_then(|source| check_filter(api, source, &mut errors));
     check_timeout(api, form.timeout_ms, &mut errors);
+    check_order_wait(api, form.order_wait_ms, &mut errors);
+    check_rate_limit(form.rate_limit, &mut errors);
     let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
     let headers = check_headers(&form.headers, &mut errors);
     let signing = match &form.signing_secret {
@@ -136,6 +145,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         description: form.description,
         labels: form.labels,
         events,
+        filter,
         state: state(form.enabled),
         configuration: Arc::new(Configuration {
             revision: 1,
@@ -146,6 +156,9 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         retry: form.retry,
         timeout_ms: form.timeout_ms,
         on_uncertain: form.on_uncertain,
+        order: form.order,
+        order_wait_ms: form.order_wait_ms,
+        rate_limit: form.rate_limit,
         redactor: Arc::new(Redactor::new(&secrets.named())),
         secrets,
         version: 1,
@@ -220,6 +233,33 @@ pub(super) fn check_timeout(api: &Api, timeout_ms: Option<u64>, errors: &mut Err
     let max = api.config.delivery.timeout_max_ms;
     if timeout_ms.is_some_and(|ms| !(1..=max).contains(&ms)) {
         errors.add("/timeout_ms", format!("is 1 to {max} ms"));
+    }
+}
+
+pub(super) fn check_order_wait(api: &Api, order_wait_ms: Option<u64>, errors: &mut Errors) {
+    let max = api.config.delivery.order_wait_max_ms;
+    if order_wait_ms.is_some_and(|ms| !(1..=max).contains(&ms)) {
+        errors.add("/order_wait_ms", format!("is 1 to {max} ms"));
+    }
+}
+
+pub(super) fn check_rate_limit(rate_limit: Option<RateLimit>, errors: &mut Errors) {
+    let Some(RateLimit { requests, per_ms }) = rate_limit else { return };
+    if requests.get() > RATE_REQUESTS_MAX {
+        errors.add("/rate_limit/requests", format!("is 1 to {RATE_REQUESTS_MAX}"));
+    }
+    if per_ms.get() > RATE_PER_MAX_MS {
+        errors.add("/rate_limit/per_ms", format!("is 1 to {RATE_PER_MAX_MS} ms"));
+    }
+}
+
+pub(super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
+    match api.filters.check(&source) {
+        Ok(()) => Some(Arc::new(Filter::new(source))),
+        Err(error) => {
+            errors.add("/filter", error.to_string());
+            None
+        }
     }
 }
 

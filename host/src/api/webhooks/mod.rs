@@ -1,5 +1,6 @@
-//! `/webhooks`: registered, changed, tested, deleted.
+//! `/webhooks`: registered, changed, tested, explained, deleted.
 
+mod explain;
 mod form;
 mod patch;
 mod test;
@@ -22,6 +23,7 @@ use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
+pub(super) use explain::explain;
 pub(super) use test::test;
 
 /// Registers a webhook. The signing secret is shown in this answer only.
@@ -29,7 +31,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): J
     caller.needs(Permission::WebhooksWrite)?;
     let webhook = form::create(&api, &caller, body).await?;
     api.store.insert_webhook(&webhook, &api.entropy).await?;
-    let body = view::WebhookBody::new(&webhook).with_signing_secret(&webhook);
+    let body = view::WebhookBody::new(&webhook, &api.store.subscriptions()).with_signing_secret(&webhook);
     Ok((StatusCode::CREATED, etag(&webhook), axum::Json(body)).into_response())
 }
 
@@ -41,7 +43,8 @@ pub(super) async fn list(
 ) -> Answer<axum::Json<Page<view::WebhookBody>>> {
     caller.needs(Permission::WebhooksRead)?;
     let webhooks = api.store.webhooks(caller.project(), paging.page()?).await?;
-    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook))))
+    let subscriptions = api.store.subscriptions();
+    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook, &subscriptions))))
 }
 
 async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
@@ -53,7 +56,7 @@ async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<Response> {
     caller.needs(Permission::WebhooksRead)?;
     let webhook = find(&api, &caller, id).await?;
-    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook))).into_response())
+    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook, &api.store.subscriptions()))).into_response())
 }
 
 /// Changes what the body names (RFC 7396); `If-Match` refuses a change of what has changed meanwhile.
@@ -86,7 +89,7 @@ pub(super) async fn patch(
     if open_work == OpenWork::Resume {
         api.ingest.wake();
     }
-    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed))).into_response())
+    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed, &api.store.subscriptions()))).into_response())
 }
 
 /// Deletes a webhook: its open work is cancelled, its history stays.

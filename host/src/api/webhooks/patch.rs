@@ -3,6 +3,7 @@
 #![expect(clippy::option_option, reason = "a field of a merge patch is absent, null, or a value")]
 
 use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -13,12 +14,14 @@ use url::Url;
 use super::super::Api;
 use super::super::problem::Answer;
 use super::form::{
-    Errors, PluginForm, check_bearer, check_headers, check_needed_secrets, check_patterns, check_plugin, check_texts,
-    check_timeout, check_url, state,
+    Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order_wait,
+    check_patterns, check_plugin, check_rate_limit, check_texts, check_timeout, check_url, state,
 };
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
-use crate::domain::webhook::{Configuration, ContentType, Envelope, OnUncertain, PluginUse, Secrets, Webhook};
+use crate::domain::webhook::{
+    Configuration, ContentType, Envelope, OnUncertain, Order, PluginUse, RateLimit, Secrets, Webhook,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +40,8 @@ pub(in super::super) struct Patch {
     #[serde(deserialize_with = "given")]
     events: Option<Option<Vec<String>>>,
     #[serde(deserialize_with = "given")]
+    filter: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
     enabled: Option<Option<bool>>,
     #[serde(deserialize_with = "given")]
     content_type: Option<Option<ContentType>>,
@@ -54,6 +59,21 @@ pub(in super::super) struct Patch {
     timeout_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
     on_uncertain: Option<Option<OnUncertain>>,
+    #[serde(deserialize_with = "given")]
+    order: Option<Option<Order>>,
+    #[serde(deserialize_with = "given")]
+    order_wait_ms: Option<Option<u64>>,
+    #[serde(deserialize_with = "given")]
+    rate_limit: Option<Option<RateLimitPatch>>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RateLimitPatch {
+    #[serde(deserialize_with = "given")]
+    requests: Option<Option<NonZeroU32>>,
+    #[serde(deserialize_with = "given")]
+    per_ms: Option<Option<NonZeroU64>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -72,7 +92,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 /// The webhook as it is after the change, checked.
-pub(super) async fn apply(api: &Api, current: &Webhook, patch: Patch) -> Answer<Webhook> {
+pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Answer<Webhook> {
     let mut errors = Errors::default();
     let mut next = current.clone();
     for (pointer, is_null) in
@@ -82,6 +102,7 @@ pub(super) async fn apply(api: &Api, current: &Webhook, patch: Patch) -> Answer<
             errors.add(pointer, "cannot be taken away");
         }
     }
+    change_sending(api, &mut next, &mut patch, &mut errors);
     if let Some(name) = patch.name {
         next.name = name.unwrap_or_default();
     }
@@ -107,21 +128,14 @@ pub(super) async fn apply(api: &Api, current: &Webhook, patch: Patch) -> Answer<
     if let Some(Some(events)) = &patch.events {
         next.events = check_patterns(events, &mut errors);
     }
+    if let Some(source) = patch.filter {
+        next.filter = source.and_then(|source| check_filter(api, source, &mut errors));
+    }
     if let Some(enabled) = patch.enabled {
         let enabled = enabled.unwrap_or(true);
         if enabled != next.state.is_enabled() {
             next.state = state(enabled);
         }
-    }
-    if let Some(retry) = patch.retry {
-        next.retry = retry;
-    }
-    if let Some(timeout_ms) = patch.timeout_ms {
-        next.timeout_ms = timeout_ms;
-        check_timeout(api, timeout_ms, &mut errors);
-    }
-    if let Some(on_uncertain) = patch.on_uncertain {
-        next.on_uncertain = on_uncertain.unwrap_or_default();
     }
     if let Some(Some(url)) = &patch.url
         && let Some(url) = check_url(api, url, &mut errors).await
@@ -169,6 +183,31 @@ pub(super) async fn apply(api: &Api, current: &Webhook, patch: Patch) -> Answer<
     Ok(next)
 }
 
+/// When and how fast requests are sent.
+fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut Errors) {
+    if let Some(retry) = patch.retry.take() {
+        next.retry = retry;
+    }
+    if let Some(timeout_ms) = patch.timeout_ms {
+        next.timeout_ms = timeout_ms;
+        check_timeout(api, timeout_ms, errors);
+    }
+    if let Some(on_uncertain) = patch.on_uncertain {
+        next.on_uncertain = on_uncertain.unwrap_or_default();
+    }
+    if let Some(order) = patch.order {
+        next.order = order.unwrap_or_default();
+    }
+    if let Some(order_wait_ms) = patch.order_wait_ms {
+        next.order_wait_ms = order_wait_ms;
+        check_order_wait(api, order_wait_ms, errors);
+    }
+    if let Some(rate_limit) = patch.rate_limit.take() {
+        next.rate_limit = rate_limit.and_then(|change| change_rate_limit(next.rate_limit, &change, errors));
+        check_rate_limit(next.rate_limit, errors);
+    }
+}
+
 /// Another origin gets none of the secrets that were entrusted to the old one. Signing keys stay: a signature does not
 /// reveal its key.
 fn move_to(secrets: &mut Secrets, url: Url) {
@@ -188,6 +227,18 @@ fn change_headers(
     headers.retain(|(name, _)| !changes.keys().any(|changed| changed.eq_ignore_ascii_case(name)));
     let set = changes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     headers.extend(check_headers(&set, errors));
+}
+
+/// What the change does not name stays.
+fn change_rate_limit(current: Option<RateLimit>, change: &RateLimitPatch, errors: &mut Errors) -> Option<RateLimit> {
+    let requests = change.requests.unwrap_or(current.map(|current| current.requests));
+    let per_ms = change.per_ms.unwrap_or(current.map(|current| current.per_ms));
+    for (field, is_missing) in [("requests", requests.is_none()), ("per_ms", per_ms.is_none())] {
+        if is_missing {
+            errors.add(format!("/rate_limit/{field}"), "is needed; `\"rate_limit\": null` takes the limit away");
+        }
+    }
+    Some(RateLimit { requests: requests?, per_ms: per_ms? })
 }
 
 /// A plugin that stays must still have its secrets: a new origin erased them.

@@ -6,10 +6,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::domain::clock::Millis;
+use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::retry::Schedule;
-use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, State, Webhook};
+use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, Order, RateLimit, State, Webhook};
+use crate::store::Snapshot;
 
 #[derive(Debug, Serialize)]
 pub(in super::super) struct WebhookBody {
@@ -21,6 +23,9 @@ pub(in super::super) struct WebhookBody {
     labels: BTreeMap<String, String>,
     url: String,
     events: Vec<Pattern>,
+    filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter_stats: Option<FilterStatsBody>,
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled_reason: Option<String>,
@@ -32,6 +37,9 @@ pub(in super::super) struct WebhookBody {
     retry: Option<Schedule>,
     timeout_ms: Option<u64>,
     on_uncertain: OnUncertain,
+    order: Order,
+    order_wait_ms: Option<u64>,
+    rate_limit: Option<RateLimit>,
     created_at: Millis,
     updated_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,14 +54,38 @@ struct PluginBody {
     secrets: BTreeMap<String, &'static str>,
 }
 
+/// Events of this node since it started or the filter was changed.
+#[derive(Debug, Serialize)]
+struct FilterStatsBody {
+    evaluated: u64,
+    matched: u64,
+    not_matched: u64,
+    errors: u64,
+    last_error: Option<LastError>,
+}
+
+impl FilterStatsBody {
+    fn new(filter: &Filter) -> Self {
+        let stats = filter.stats();
+        let (matched, not_matched, errors) = (stats.matched(), stats.not_matched(), stats.errors());
+        let evaluated = matched + not_matched + errors;
+        Self { evaluated, matched, not_matched, errors, last_error: stats.last_error() }
+    }
+}
+
 impl WebhookBody {
-    pub(super) fn new(webhook: &Webhook) -> Self {
+    /// The webhook as it is stored; the filter's counts are those of the one in use.
+    pub(super) fn new(webhook: &Webhook, subscriptions: &Snapshot) -> Self {
         let configuration = &webhook.configuration;
         let plugin = configuration.plugin.as_ref().map(|plugin| PluginBody {
             name: plugin.name.clone(),
             version: plugin.version.clone(),
             config: RawValue::from_string(plugin.config.clone()).expect("a stored configuration is JSON"),
             secrets: webhook.secrets.plugin.keys().map(|name| (name.clone(), MASK)).collect(),
+        });
+        let filter_stats = webhook.filter.as_ref().map(|filter| {
+            let in_use = subscriptions.webhook(webhook.id).and_then(|in_use| in_use.filter.as_ref());
+            FilterStatsBody::new(in_use.filter(|in_use| in_use.source() == filter.source()).unwrap_or(filter))
         });
         Self {
             id: webhook.id,
@@ -64,6 +96,8 @@ impl WebhookBody {
             labels: webhook.labels.clone(),
             url: webhook.masked_url(),
             events: webhook.events.clone(),
+            filter: webhook.filter.as_ref().map(|filter| filter.source().to_owned()),
+            filter_stats,
             enabled: webhook.state.is_enabled(),
             disabled_reason: match &webhook.state {
                 State::Enabled => None,
@@ -77,6 +111,9 @@ impl WebhookBody {
             retry: webhook.retry.clone(),
             timeout_ms: webhook.timeout_ms,
             on_uncertain: webhook.on_uncertain,
+            order: webhook.order,
+            order_wait_ms: webhook.order_wait_ms,
+            rate_limit: webhook.rate_limit,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             signing_secret: None,

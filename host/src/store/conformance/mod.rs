@@ -2,14 +2,18 @@
 
 mod stage;
 
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
+
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, RequestStatus};
 use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
+use crate::domain::filter::{Filter, Verdict};
 use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId, TokenId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
 use crate::domain::plugin::{Digest, Manifest, PluginVersion};
 use crate::domain::token::{Permission, PlainToken, Token};
-use crate::domain::webhook::{State, Webhook};
+use crate::domain::webhook::{Order, RateLimit, State, Webhook};
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, LoadedRequest, OpenWork, Postpone, RequestEnd, Settle,
     StoreError, Stored, WorkKind,
@@ -48,6 +52,8 @@ on_both!(
     a_record_that_breaks_a_constraint_is_set_aside,
     a_reason_to_disable_holds_open_work,
     webhooks_come_back_as_they_were_stored,
+    what_a_webhook_wants_comes_back_as_it_was_stored,
+    a_filter_stays_in_use_until_its_text_changes,
     a_change_of_what_has_changed_meanwhile_is_refused,
     deleting_a_webhook_cancels_open_work_and_keeps_history,
     lists_page_through_everything_once,
@@ -296,6 +302,68 @@ async fn webhooks_come_back_as_they_were_stored(stage: Stage) {
     assert_eq!((&read.name, &read.labels, &read.events), (&webhook.name, &webhook.labels, &webhook.events));
     assert_eq!((read.configuration, read.timeout_ms), (webhook.configuration.clone(), Some(5000)));
     assert!(stage.store.subscriptions().webhook(webhook.id).is_some());
+}
+
+async fn what_a_webhook_wants_comes_back_as_it_was_stored(stage: Stage) {
+    type Wants = (Option<String>, Order, Option<u64>, Option<RateLimit>);
+    let wants = |webhook: &Webhook| -> Wants {
+        let filter = webhook.filter.as_ref().map(|filter| filter.source().to_owned());
+        (filter, webhook.order, webhook.order_wait_ms, webhook.rate_limit)
+    };
+    let rate = |requests, per_ms| RateLimit {
+        requests: NonZeroU32::new(requests).unwrap(),
+        per_ms: NonZeroU64::new(per_ms).unwrap(),
+    };
+    let filter = |source: &str| Some(Arc::new(Filter::new(source.to_owned())));
+    let mut webhook = Webhook {
+        filter: filter("subject == \"Grüße, 世界\""),
+        order: Order::Subject,
+        order_wait_ms: Some(1),
+        rate_limit: Some(rate(u32::MAX, 1)),
+        ..stage.webhook()
+    };
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    for next in [
+        Webhook { filter: filter("not a filter ("), order: Order::Strict, order_wait_ms: None, ..webhook.clone() },
+        Webhook {
+            filter: None,
+            order: Order::None,
+            order_wait_ms: Some(86_400_000),
+            rate_limit: None,
+            ..webhook.clone()
+        },
+        Webhook { rate_limit: Some(rate(1, 86_400_000)), ..webhook.clone() },
+    ] {
+        for read in [
+            stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap(),
+            Webhook::clone(stage.store.subscriptions().webhook(webhook.id).unwrap()),
+        ] {
+            assert_eq!(wants(&read), wants(&webhook));
+        }
+        let version = webhook.version;
+        webhook = Webhook { version: version + 1, ..next };
+        assert!(stage.store.update_webhook(&webhook, version, OpenWork::Keep, &stage.entropy).await.unwrap());
+    }
+    assert_eq!(
+        wants(&stage.reopen().await.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap()),
+        wants(&webhook)
+    );
+}
+
+async fn a_filter_stays_in_use_until_its_text_changes(stage: Stage) {
+    let filter = |source: &str| Some(Arc::new(Filter::new(source.to_owned())));
+    let webhook = Webhook { filter: filter("true"), ..stage.webhook() };
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    let in_use = || stage.store.subscriptions().webhook(webhook.id).unwrap().filter.clone().unwrap();
+    let first = in_use();
+    first.stats().count(&Verdict::Match, stage.event().id, NOW);
+    let renamed = Webhook { name: "renamed".to_owned(), version: 2, ..webhook.clone() };
+    assert!(stage.store.update_webhook(&renamed, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    assert_eq!(stage.store.subscriptions().webhook(webhook.id).unwrap().name, "renamed");
+    assert!(Arc::ptr_eq(&first, &in_use()), "neither compiled nor counted anew");
+    let other = Webhook { filter: filter("false"), version: 3, ..renamed };
+    assert!(stage.store.update_webhook(&other, 2, OpenWork::Keep, &stage.entropy).await.unwrap());
+    assert_eq!((in_use().source(), in_use().stats().matched()), ("false", 0));
 }
 
 async fn a_change_of_what_has_changed_meanwhile_is_refused(stage: Stage) {

@@ -16,7 +16,9 @@ use crate::domain::pattern::{EventType, Pattern};
 use crate::domain::redact::Redactor;
 use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
 use crate::domain::signature::SigningSecret;
-use crate::domain::webhook::{Configuration, ContentType, Envelope, OnUncertain, Secrets, SigningKey, State, Webhook};
+use crate::domain::webhook::{
+    Configuration, ContentType, Envelope, OnUncertain, Order, Secrets, SigningKey, State, Webhook,
+};
 use crate::store::{
     Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, NewEvent,
     RequestEnd, Store, StoreError, WorkKind, WriterSettings,
@@ -101,6 +103,7 @@ impl Stage {
             description: Some("a test".to_owned()),
             labels: [("a".to_owned(), "b".to_owned())].into(),
             events: vec![Pattern::All],
+            filter: None,
             state: State::Enabled,
             configuration: Arc::new(Configuration {
                 revision: 1,
@@ -111,6 +114,9 @@ impl Stage {
             retry: None,
             timeout_ms: Some(5000),
             on_uncertain: OnUncertain::Retry,
+            order: Order::None,
+            order_wait_ms: None,
+            rate_limit: None,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             secrets,
             version: 1,
