@@ -90,7 +90,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         plugins: config.plugins.clone(),
     });
     let filters = Arc::new(Filters::new(config.filters));
-    let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), clock.clone(), entropy.clone());
+    let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone());
     let address = config.server.listen.clone();
     let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
     let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;

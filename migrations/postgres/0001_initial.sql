@@ -178,10 +178,22 @@ CREATE TABLE open_work (
     webhook_id  UUID    NOT NULL,
     due_at      BIGINT NOT NULL,
     lease_token BIGINT,
-    attempts    BIGINT NOT NULL
+    attempts    BIGINT NOT NULL,
+    order_key   UUID   ,
+    sequence    BIGINT ,
+    is_blocked  BOOLEAN NOT NULL DEFAULT FALSE
 );
 
 CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
+
+-- Work with an order waits (`is_blocked`) until all with the same key and a smaller sequence is gone, or until it is due.
+CREATE INDEX open_work_order ON open_work (webhook_id, order_key, sequence) WHERE order_key IS NOT NULL;
+
+-- The next place in the order of a webhook's deliveries.
+CREATE TABLE webhook_sequences (
+    webhook_id UUID    NOT NULL PRIMARY KEY,
+    next       BIGINT  NOT NULL
+);
 
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE TABLE webhook_deliveries_default PARTITION OF webhook_deliveries DEFAULT;

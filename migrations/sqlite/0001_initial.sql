@@ -177,7 +177,19 @@ CREATE TABLE open_work (
     webhook_id  BLOB    NOT NULL,
     due_at      INTEGER NOT NULL,
     lease_token INTEGER,
-    attempts    INTEGER NOT NULL
+    attempts    INTEGER NOT NULL,
+    order_key   BLOB   ,
+    sequence    INTEGER,
+    is_blocked  INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
+
+-- Work with an order waits (`is_blocked`) until all with the same key and a smaller sequence is gone, or until it is due.
+CREATE INDEX open_work_order ON open_work (webhook_id, order_key, sequence) WHERE order_key IS NOT NULL;
+
+-- The next place in the order of a webhook's deliveries.
+CREATE TABLE webhook_sequences (
+    webhook_id BLOB    NOT NULL PRIMARY KEY,
+    next       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

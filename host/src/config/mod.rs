@@ -166,6 +166,8 @@ pub struct DeliveryConfig {
     pub in_hand_max: usize,
     /// Deliveries of one webhook in hand at once.
     pub in_hand_per_webhook: usize,
+    /// Deliveries in hand at once of all webhooks that share a target: a host and the credentials that it knows us by.
+    pub in_hand_per_target: usize,
     /// Time for one attempt over headers and body, in milliseconds, when a webhook says nothing.
     pub timeout_ms: u64,
     /// Longest time that a webhook may ask for, in milliseconds.
@@ -184,6 +186,12 @@ pub struct DeliveryConfig {
     pub order_wait_ms: u64,
     /// Longest such wait that a webhook may ask for, in milliseconds; at most 7 days.
     pub order_wait_max_ms: u64,
+    /// Failed attempts in a row after which a webhook's requests pause; 0: never.
+    pub breaker_failures: u32,
+    /// First such pause, in milliseconds; then one request tries, and each failure doubles the pause.
+    pub breaker_pause_ms: u64,
+    /// Longest such pause, in milliseconds.
+    pub breaker_pause_max_ms: u64,
 }
 
 impl Default for DeliveryConfig {
@@ -191,6 +199,7 @@ impl Default for DeliveryConfig {
         Self {
             in_hand_max: 1024,
             in_hand_per_webhook: 256,
+            in_hand_per_target: 512,
             timeout_ms: 20_000,
             timeout_max_ms: 60_000,
             connect_timeout_ms: 10_000,
@@ -200,6 +209,9 @@ impl Default for DeliveryConfig {
             response_headers_kept_bytes: 16 * 1024,
             order_wait_ms: 10 * 60 * 1000,
             order_wait_max_ms: 24 * 60 * 60 * 1000,
+            breaker_failures: 20,
+            breaker_pause_ms: 10_000,
+            breaker_pause_max_ms: 5 * 60 * 1000,
         }
     }
 }
@@ -307,6 +319,10 @@ impl Config {
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
         within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
         within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
+        within("delivery.in_hand_per_target", self.delivery.in_hand_per_target as u64, 1, 1_000_000)?;
+        within("delivery.breaker_failures", u64::from(self.delivery.breaker_failures), 0, 1_000_000)?;
+        within("delivery.breaker_pause_max_ms", self.delivery.breaker_pause_max_ms, 1, 24 * 60 * 60 * 1000)?;
+        within("delivery.breaker_pause_ms", self.delivery.breaker_pause_ms, 1, self.delivery.breaker_pause_max_ms)?;
         within("delivery.order_wait_max_ms", self.delivery.order_wait_max_ms, 1, ORDER_WAIT_MAX_MS)?;
         within("delivery.order_wait_ms", self.delivery.order_wait_ms, 1, self.delivery.order_wait_max_ms)?;
         within("filters.source_max_bytes", self.filters.source_max_bytes as u64, 1, FILTER_BYTES_MAX as u64)?;

@@ -8,7 +8,7 @@ use super::client::{EDGE_BYTES, Exchange};
 use super::dispatcher::Dispatcher;
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
-use crate::domain::delivery::{AttemptOutcome, ErrorClass};
+use crate::domain::delivery::{AttemptOutcome, ErrorClass, Trigger};
 use crate::domain::event::{Field, FieldRef, fields_json};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
@@ -22,8 +22,11 @@ impl Dispatcher {
     /// Sends a request once and records the result; false when it was not sent or not recorded.
     pub(super) async fn attempt(self: &Arc<Self>, mut work: ClaimedSend) -> bool {
         let Some(webhook) = self.ready(&work.head, work.lease, work.held()).await else { return false };
+        if !self.paced(&webhook, &mut work).await {
+            return false;
+        }
         let timeout_ms = webhook.timeout_ms.unwrap_or(self.parts.delivery.timeout_ms);
-        let now = self.parts.clock.now();
+        let now = self.now();
         // A lease that could end during the attempt would let somebody else send the same request.
         if work.lease.until < now.plus(timeout_ms) {
             let postpone =
@@ -42,6 +45,7 @@ impl Dispatcher {
             },
         };
         fail::fail_point!("after-send", |_| std::process::abort());
+        self.pace.note(&webhook, is_receivers_failure(&exchange.ending), self.now());
         let step =
             self.decide(&work, &webhook, built.as_ref().is_ok_and(|message| message.to_own_url), &exchange.ending);
         let mut finish = self.result(&work, &webhook, built.ok(), now, exchange, step);
@@ -54,6 +58,32 @@ impl Dispatcher {
         }
         fail::fail_point!("after-record", |_| std::process::abort());
         recorded
+    }
+
+    /// Waits for the request's turn; false when it must wait so long that it was given back. No attempt is counted.
+    async fn paced(&self, webhook: &Webhook, work: &mut ClaimedSend) -> bool {
+        let passes_breaker = work.head.trigger == Trigger::Test;
+        let due = match self.pace.admit(webhook, passes_breaker, self.now()) {
+            Ok(0) => return true,
+            Ok(wait_ms) => {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                return true;
+            }
+            Err(due) => due,
+        };
+        if let Some(mut freeze) = work.freeze.take() {
+            // What the plugin made is kept, so that it need not run again.
+            freeze.leases.fill(None);
+            freeze.due = due;
+            match self.parts.store.freeze(*freeze).await {
+                Ok(_) => self.due_at(due),
+                Err(error) => tracing::error!(%error, "requests cannot be stored; the lease will end"),
+            }
+        } else {
+            let (work, lease) = (work.request.uuid(), work.lease);
+            self.postpone(Postpone { work, lease, due, reason: None, counts: false, run: None }).await;
+        }
+        false
     }
 
     fn decide(&self, work: &ClaimedSend, webhook: &Webhook, to_own_url: bool, ending: &Ending) -> NextStep {
@@ -78,7 +108,7 @@ impl Dispatcher {
         exchange: Exchange,
         step: NextStep,
     ) -> Finish {
-        let now = self.parts.clock.now();
+        let now = self.now();
         let redactor = &webhook.redactor;
         let (outcome, error_class) = match (&step, &exchange.ending) {
             (NextStep::Succeeded, _) => (AttemptOutcome::Succeeded, None),
@@ -132,6 +162,7 @@ impl Dispatcher {
             attempt,
             end,
             only_request: work.only_request,
+            is_ordered: work.head.is_ordered,
             disable: disabled,
             now,
         }
@@ -158,7 +189,7 @@ impl Dispatcher {
         loop {
             match self.parts.store.finish(finish.clone()).await {
                 Ok(finished) => return Some(finished),
-                Err(StoreError::Unavailable(_)) if self.parts.clock.now() < finish.lease.until => {
+                Err(StoreError::Unavailable(_)) if self.now() < finish.lease.until => {
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
                 Err(error) => {
@@ -167,6 +198,14 @@ impl Dispatcher {
                 }
             }
         }
+    }
+}
+
+/// Whether an attempt says that the receiver is not well, rather than that it does not like the request.
+const fn is_receivers_failure(ending: &Ending) -> bool {
+    match ending {
+        Ending::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
+        Ending::Broken { class, .. } => !matches!(class, ErrorClass::InvalidRequest),
     }
 }
 

@@ -9,15 +9,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::Sender;
-use super::lanes::{Lanes, Slot};
+use super::lanes::{Bounds, Lanes, Slot};
+use super::pace::Pace;
+use super::plan::plan;
 use super::watchers::Watchers;
 use crate::config::{DeliveryConfig, PluginConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::entropy::Entropy;
-use crate::domain::id::{DeliveryId, WebhookId};
+use crate::domain::id::DeliveryId;
+use crate::domain::webhook::Webhook;
 use crate::sandbox::Sandbox;
-use crate::store::{Claim, ClaimedWork, Lease, Store};
+use crate::store::{Claim, ClaimedWork, Lease, Outlook, Store, StoreError};
 
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -49,6 +52,7 @@ pub struct Dispatcher {
     /// One compilation at a time: it takes a whole processor.
     pub(super) compiling: Semaphore,
     lanes: Arc<Lanes>,
+    pub(super) pace: Pace,
     wake: Arc<Notify>,
     /// When the loop wakes by itself.
     alarm: Mutex<Millis>,
@@ -59,12 +63,19 @@ impl Dispatcher {
     /// A dispatcher that does nothing until [`Dispatcher::run`].
     pub fn new(parts: Parts) -> Arc<Self> {
         let wake = Arc::new(Notify::new());
-        let lanes = Lanes::new(parts.delivery.in_hand_max, parts.delivery.in_hand_per_webhook, wake.clone());
+        let bounds = Bounds {
+            total: parts.delivery.in_hand_max,
+            per_webhook: parts.delivery.in_hand_per_webhook,
+            per_target: parts.delivery.in_hand_per_target,
+        };
+        let lanes = Lanes::new(bounds, wake.clone());
+        let pace = Pace::new(&parts.delivery);
         Arc::new(Self {
             parts,
             watchers: Watchers::default(),
             compiling: Semaphore::new(1),
             lanes,
+            pace,
             wake,
             alarm: Mutex::new(Millis::NEVER),
             tasks: TaskTracker::new(),
@@ -72,14 +83,25 @@ impl Dispatcher {
     }
 
     /// A place for work of this webhook that is about to be stored; none when it must wait in the store.
-    pub fn reserve(&self, webhook: WebhookId) -> Option<Slot> {
-        self.lanes.take(webhook)
+    pub fn reserve(&self, webhook: &Webhook) -> Option<Slot> {
+        self.pace.room(webhook, self.now()).ok()?;
+        self.lanes.take(webhook.id, webhook.target)
+    }
+
+    /// The time by which leases and due work are told: the database's, which all nodes share.
+    pub fn now(&self) -> Millis {
+        self.parts.store.time(self.parts.clock.now())
     }
 
     /// A lease for work that is about to be stored and started at once.
     pub fn lease(&self) -> Lease {
-        let until = self.parts.clock.now().plus(self.parts.delivery.lease_ms());
+        let until = self.now().plus(self.parts.delivery.lease_ms());
         Lease { token: self.parts.entropy.token(), until }
+    }
+
+    /// How long a delivery of a webhook with an order waits for earlier ones.
+    pub fn order_wait_ms(&self, webhook: &Webhook) -> u64 {
+        webhook.order_wait_ms.unwrap_or(self.parts.delivery.order_wait_ms)
     }
 
     /// Starts work that was stored under a lease.
@@ -126,6 +148,7 @@ impl Dispatcher {
             }
             tokio::select! {
                 () = woken => {}
+                () = self.parts.store.released() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
             }
@@ -137,15 +160,9 @@ impl Dispatcher {
     /// Claims once; says how long nothing is due.
     async fn claim(self: &Arc<Self>) -> Duration {
         let sweep = Duration::from_millis(self.parts.delivery.sweep_ms);
-        let (room, per_webhook, in_hand) = self.lanes.room();
         // Set before the store is asked: room that becomes free meanwhile must not go unnoticed.
         self.lanes.set_backlog(true);
-        if room == 0 {
-            return sweep;
-        }
-        let now = self.parts.clock.now();
-        let claim = Claim { now, lease: self.lease(), total: room, per_webhook, in_hand };
-        let (work, outlook) = match self.parts.store.claim(claim).await {
+        let (work, outlook) = match self.claim_due().await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, "due work cannot be claimed");
@@ -153,12 +170,7 @@ impl Dispatcher {
             }
         };
         let claimed = work.len();
-        for work in work {
-            let webhook = match &work {
-                ClaimedWork::Transform(work) => work.head.webhook_id,
-                ClaimedWork::Send(work) => work.head.webhook_id,
-            };
-            let slot = self.lanes.take_claimed(webhook);
+        for (work, slot) in work {
             self.start(work, slot);
         }
         self.lanes.set_backlog(outlook.left);
@@ -166,9 +178,29 @@ impl Dispatcher {
             return Duration::ZERO;
         }
         let due = outlook.next_due.unwrap_or(Millis::NEVER);
-        let now = self.parts.clock.now();
         *self.alarm.lock() = due;
-        Duration::from_millis(due.since(now)).clamp(Duration::from_millis(1), sweep)
+        Duration::from_millis(due.since(self.now())).clamp(Duration::from_millis(1), sweep)
+    }
+
+    async fn claim_due(&self) -> Result<(Vec<(ClaimedWork, Slot)>, Outlook), StoreError> {
+        let heads = self.parts.store.work_heads(self.parts.clock.now()).await?;
+        let now = self.now();
+        self.pace.forget(now);
+        let webhooks = self.parts.store.subscriptions();
+        let (in_hand, bounds) = self.lanes.in_hand();
+        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.pace.room(webhook, now)));
+        let (wanted, mut outlook) = plan(&heads, known, in_hand, bounds, now);
+        if wanted.is_empty() {
+            return Ok((Vec::new(), outlook));
+        }
+        let (work, of_claimed) = self.parts.store.claim(Claim { now, lease: self.lease(), wanted }).await?;
+        outlook.left |= of_claimed.left;
+        of_claimed.next_due.into_iter().for_each(|due| outlook.note(due));
+        let with_slot = work.into_iter().filter_map(|work| {
+            let webhook = webhooks.webhook(work.head().webhook_id)?;
+            Some((work, self.lanes.take_claimed(webhook.id, webhook.target)))
+        });
+        Ok((with_slot.collect(), outlook))
     }
 
     async fn work(self: &Arc<Self>, work: ClaimedWork) {

@@ -1,7 +1,8 @@
-//! How much is in hand: bounded in all and for each webhook, so that memory is bounded whatever the backlog and one slow
-//! webhook cannot take all the room.
+//! How much is in hand: bounded in all, for each webhook and for each target, so that memory is bounded whatever the backlog
+//! and one slow receiver cannot take all the room.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,57 +10,93 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::domain::id::WebhookId;
+use crate::domain::webhook::Target;
 
-#[derive(Debug, Default)]
-struct InHand {
+/// Most that may be in hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) total: usize,
+    pub(super) per_webhook: usize,
+    pub(super) per_target: usize,
+}
+
+/// What is in hand.
+#[derive(Debug, Default, Clone)]
+pub(super) struct InHand {
     total: usize,
     by_webhook: HashMap<WebhookId, usize>,
+    by_target: HashMap<Target, usize>,
+}
+
+impl InHand {
+    /// How much more of a webhook there is room for.
+    pub(super) fn room(&self, webhook: WebhookId, target: Target, bounds: Bounds) -> usize {
+        let own = self.by_webhook.get(&webhook).copied().unwrap_or(0);
+        let shared = self.by_target.get(&target).copied().unwrap_or(0);
+        let left = bounds.total.saturating_sub(self.total);
+        left.min(bounds.per_webhook.saturating_sub(own)).min(bounds.per_target.saturating_sub(shared))
+    }
+
+    /// How much of a webhook is in hand.
+    pub(super) fn of_webhook(&self, webhook: WebhookId) -> usize {
+        self.by_webhook.get(&webhook).copied().unwrap_or(0)
+    }
+
+    pub(super) fn add(&mut self, webhook: WebhookId, target: Target, count: usize) {
+        self.total += count;
+        *self.by_webhook.entry(webhook).or_insert(0) += count;
+        *self.by_target.entry(target).or_insert(0) += count;
+    }
+
+    fn remove(&mut self, webhook: WebhookId, target: Target) {
+        fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+            if let Some(count) = counts.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(key);
+                }
+            }
+        }
+        self.total -= 1;
+        less(&mut self.by_webhook, &webhook);
+        less(&mut self.by_target, &target);
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Lanes {
     in_hand: Mutex<InHand>,
-    max: usize,
-    per_webhook: usize,
+    bounds: Bounds,
     /// Due work was left in the store for want of room.
     backlog: AtomicBool,
     wake: Arc<Notify>,
 }
 
 impl Lanes {
-    pub(super) fn new(max: usize, per_webhook: usize, wake: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { in_hand: Mutex::default(), max, per_webhook, backlog: AtomicBool::new(false), wake })
+    pub(super) fn new(bounds: Bounds, wake: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self { in_hand: Mutex::default(), bounds, backlog: AtomicBool::new(false), wake })
     }
 
     /// A place for work of this webhook, if there is one.
-    pub(super) fn take(self: &Arc<Self>, webhook: WebhookId) -> Option<Slot> {
+    pub(super) fn take(self: &Arc<Self>, webhook: WebhookId, target: Target) -> Option<Slot> {
         let mut in_hand = self.in_hand.lock();
-        if in_hand.total >= self.max {
+        if in_hand.room(webhook, target, self.bounds) == 0 {
             return None;
         }
-        let own = in_hand.by_webhook.entry(webhook).or_insert(0);
-        if *own >= self.per_webhook {
-            return None;
-        }
-        *own += 1;
-        in_hand.total += 1;
+        in_hand.add(webhook, target, 1);
         drop(in_hand);
-        Some(Slot { lanes: self.clone(), webhook })
+        Some(Slot { lanes: self.clone(), webhook, target })
     }
 
-    /// A place for work that was claimed within what [`Lanes::room`] said.
-    pub(super) fn take_claimed(self: &Arc<Self>, webhook: WebhookId) -> Slot {
-        let mut in_hand = self.in_hand.lock();
-        *in_hand.by_webhook.entry(webhook).or_insert(0) += 1;
-        in_hand.total += 1;
-        drop(in_hand);
-        Slot { lanes: self.clone(), webhook }
+    /// A place for work that was claimed while there was room.
+    pub(super) fn take_claimed(self: &Arc<Self>, webhook: WebhookId, target: Target) -> Slot {
+        self.in_hand.lock().add(webhook, target, 1);
+        Slot { lanes: self.clone(), webhook, target }
     }
 
-    /// How much more may be claimed, how much for each webhook, and what each has in hand.
-    pub(super) fn room(&self) -> (usize, usize, HashMap<WebhookId, usize>) {
-        let in_hand = self.in_hand.lock();
-        (self.max.saturating_sub(in_hand.total), self.per_webhook, in_hand.by_webhook.clone())
+    /// What is in hand now, to plan with, and the bounds.
+    pub(super) fn in_hand(&self) -> (InHand, Bounds) {
+        (self.in_hand.lock().clone(), self.bounds)
     }
 
     /// Whether room that becomes free must wake the dispatcher.
@@ -73,19 +110,12 @@ impl Lanes {
 pub struct Slot {
     lanes: Arc<Lanes>,
     webhook: WebhookId,
+    target: Target,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut in_hand = self.lanes.in_hand.lock();
-        in_hand.total -= 1;
-        if let Some(own) = in_hand.by_webhook.get_mut(&self.webhook) {
-            *own -= 1;
-            if *own == 0 {
-                in_hand.by_webhook.remove(&self.webhook);
-            }
-        }
-        drop(in_hand);
+        self.lanes.in_hand.lock().remove(self.webhook, self.target);
         if self.lanes.backlog.swap(false, Ordering::SeqCst) {
             self.lanes.wake.notify_one();
         }
@@ -97,16 +127,34 @@ mod tests {
     use super::*;
     use crate::domain::clock::Millis;
 
+    fn lanes(total: usize, per_webhook: usize, per_target: usize) -> Arc<Lanes> {
+        Lanes::new(Bounds { total, per_webhook, per_target }, Arc::default())
+    }
+
     #[test]
     fn a_webhook_gets_no_more_than_its_share_and_gives_it_back() {
-        let lanes = Lanes::new(3, 2, Arc::default());
+        let lanes = lanes(3, 2, 9);
         let (a, b) = (WebhookId::new(Millis(1), 1), WebhookId::new(Millis(1), 2));
-        let first = lanes.take(a).unwrap();
-        let _second = lanes.take(a).unwrap();
-        assert!(lanes.take(a).is_none());
-        let _other = lanes.take(b).unwrap();
-        assert!(lanes.take(b).is_none(), "the total is bounded too");
+        let (here, there) = (Target::from(1), Target::from(2));
+        let first = lanes.take(a, here).unwrap();
+        let _second = lanes.take(a, here).unwrap();
+        assert!(lanes.take(a, here).is_none());
+        let _other = lanes.take(b, there).unwrap();
+        assert!(lanes.take(b, there).is_none(), "the total is bounded too");
         drop(first);
-        assert!(lanes.take(b).is_some());
+        assert!(lanes.take(b, there).is_some());
+    }
+
+    #[test]
+    fn webhooks_of_one_target_share_its_places() {
+        let lanes = lanes(9, 9, 2);
+        let webhooks = [1, 2, 3].map(|number| WebhookId::new(Millis(1), number));
+        let (shared, other) = (Target::from(1), Target::from(2));
+        let first = lanes.take(webhooks[0], shared).unwrap();
+        let _second = lanes.take(webhooks[1], shared).unwrap();
+        assert!(lanes.take(webhooks[2], shared).is_none());
+        assert!(lanes.take(webhooks[2], other).is_some());
+        drop(first);
+        assert!(lanes.take(webhooks[2], shared).is_some());
     }
 }

@@ -7,6 +7,8 @@ mod guard;
 mod lanes;
 mod message;
 mod names;
+mod pace;
+mod plan;
 mod transform;
 mod watchers;
 

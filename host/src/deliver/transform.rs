@@ -62,7 +62,7 @@ impl Dispatcher {
             End::Requests(requests) => self.send_frozen(head, lease, requests, run.unwrap_or_default()).await,
             End::Settled(status, reason) => self.settle(&head, lease, status, reason, run).await,
             End::Later { wait_ms, counts, reason } => {
-                let due = self.parts.clock.now().plus(wait_ms);
+                let due = self.now().plus(wait_ms);
                 let work = head.id.uuid();
                 self.postpone(Postpone { work, lease, due, reason: Some(reason), counts, run }).await;
             }
@@ -186,7 +186,8 @@ impl Dispatcher {
             lease,
             requests: requests.clone(),
             leases: leases.iter().copied().map(Some).collect(),
-            due: self.parts.clock.now(),
+            due: self.now(),
+            is_ordered: head.is_ordered,
             run,
         }));
         // In their order, one after the other: what the plugin put first arrives first.
@@ -218,8 +219,13 @@ impl Dispatcher {
         reason: String,
         run: Option<String>,
     ) {
-        let now = self.parts.clock.now();
-        match self.parts.store.settle(Settle { delivery: head.id, lease, status, reason, run, now }).await {
+        let now = self.now();
+        match self
+            .parts
+            .store
+            .settle(Settle { delivery: head.id, lease, is_ordered: head.is_ordered, status, reason, run, now })
+            .await
+        {
             Ok(_) => self.settled(head.id, status),
             Err(error) => {
                 tracing::error!(%error, delivery = %head.id, "a delivery cannot be settled; the lease will end");

@@ -10,6 +10,7 @@ pub mod event;
 pub mod explanation;
 pub mod filter;
 pub mod id;
+pub mod pace;
 pub mod page;
 pub mod pattern;
 pub mod plugin;

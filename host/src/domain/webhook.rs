@@ -8,6 +8,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use uuid::Uuid;
 
 use super::clock::Millis;
 use super::event::Field;
@@ -62,6 +63,21 @@ pub enum Order {
     Subject,
     /// All.
     Strict,
+}
+
+impl Order {
+    /// What deliveries of an event must have in common to wait for each other; none when this one waits for nothing.
+    pub fn key(self, subject: Option<&str>) -> Option<Uuid> {
+        use sha2::{Digest as _, Sha256};
+        match self {
+            Self::None => None,
+            Self::Strict => Some(Uuid::nil()),
+            Self::Subject => subject.map(|subject| {
+                let hash: [u8; 32] = Sha256::digest(subject).into();
+                uuid::Builder::from_custom_bytes(hash[..16].try_into().expect("a hash has 32 bytes")).into_uuid()
+            }),
+        }
+    }
 }
 
 /// Most requests that a rate limit can allow in one period.
@@ -185,6 +201,36 @@ impl Secrets {
     }
 }
 
+/// Who answers a webhook's requests: a host that knows the sender by its credentials. Several webhooks may share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target(u64);
+
+#[cfg(test)]
+impl From<u64> for Target {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl Target {
+    /// The target of these secrets.
+    pub fn of(secrets: &Secrets) -> Self {
+        use sha2::{Digest as _, Sha256};
+        let mut hash = Sha256::new().chain_update(secrets.url.origin().ascii_serialization());
+        let headers = secrets.headers.iter().map(|(name, value)| (name.as_str(), value));
+        let token = secrets.bearer_token.iter().map(|token| ("authorization", token));
+        let plugin = secrets.plugin.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in headers.chain(token).chain(plugin) {
+            hash.update([0]);
+            hash.update(name);
+            hash.update([0]);
+            hash.update(value.expose_secret());
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        Self(u64::from_be_bytes(hash[..8].try_into().expect("a hash has 32 bytes")))
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets").finish_non_exhaustive()
@@ -230,6 +276,8 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Finds those in what receivers answer.
     pub redactor: Arc<Redactor>,
+    /// Who answers.
+    pub target: Target,
     /// Grows with each change.
     pub version: i64,
     /// When it was made.

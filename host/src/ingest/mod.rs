@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::deliver::{Dispatcher, Slot};
-use crate::domain::clock::Clock;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
@@ -11,8 +12,8 @@ use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, NewDelivery,
-    NewEvent, Snapshot, Store, StoreError, WorkKind,
+    Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, InOrder, LoadedRequest,
+    NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
 };
 
 /// An event is matched again so often when webhooks change while it is stored.
@@ -69,7 +70,6 @@ pub struct Ingest {
     store: Store,
     dispatcher: Arc<Dispatcher>,
     filters: Arc<Filters>,
-    clock: Clock,
     entropy: Entropy,
 }
 
@@ -97,14 +97,8 @@ struct Candidates {
 
 impl Ingest {
     /// Takes events for this store and dispatcher.
-    pub fn new(
-        store: Store,
-        dispatcher: Arc<Dispatcher>,
-        filters: Arc<Filters>,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Self {
-        Self { store, dispatcher, filters, clock, entropy }
+    pub fn new(store: Store, dispatcher: Arc<Dispatcher>, filters: Arc<Filters>, entropy: Entropy) -> Self {
+        Self { store, dispatcher, filters, entropy }
     }
 
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
@@ -150,7 +144,7 @@ impl Ingest {
                     continue;
                 }
             }
-            let (new, place) = self.plan(webhook, Trigger::Event, None);
+            let (new, place) = self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()));
             deliveries.push(new);
             plan.places.push(place);
         }
@@ -165,7 +159,7 @@ impl Ingest {
         trigger: Trigger,
         actor: String,
     ) -> Result<(Made, tokio::sync::oneshot::Receiver<()>), StoreError> {
-        let (new, place) = self.plan(webhook, trigger, Some(actor));
+        let (new, place) = self.plan(webhook, trigger, Some(actor), None);
         let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
         let event = NewEvent { event: Arc::new(event), idempotency: None, deliveries: vec![new] };
@@ -174,15 +168,24 @@ impl Ingest {
         Ok((made, settled))
     }
 
-    fn plan(&self, webhook: &Arc<Webhook>, trigger: Trigger, actor: Option<String>) -> (NewDelivery, Place) {
-        let now = self.clock.now();
+    fn plan(
+        &self,
+        webhook: &Arc<Webhook>,
+        trigger: Trigger,
+        actor: Option<String>,
+        order_key: Option<Uuid>,
+    ) -> (NewDelivery, Place) {
+        let now = self.dispatcher.now();
         let mut slot = None;
+        let mut order = None;
         let beginning = match &webhook.state {
             State::Disabled { reason } if trigger != Trigger::Test => {
                 Beginning::Skipped { reason: format!("the webhook is disabled: {reason}") }
             }
             _ => {
-                slot = self.dispatcher.reserve(webhook.id);
+                // A test does not wait for others. What waits is not begun at once, though its turn may have come.
+                order = order_key.map(|key| InOrder { key, until: now.plus(self.dispatcher.order_wait_ms(webhook)) });
+                slot = if order.is_none() { self.dispatcher.reserve(webhook) } else { None };
                 let kind = if webhook.configuration.plugin.is_some() { WorkKind::Transform } else { WorkKind::Send };
                 Beginning::Open { kind, due: now, lease: slot.as_ref().map(|_| self.dispatcher.lease()) }
             }
@@ -194,6 +197,7 @@ impl Ingest {
             trigger,
             actor,
             beginning,
+            order,
         };
         (new, Place { webhook: webhook.clone(), slot })
     }
@@ -255,6 +259,7 @@ impl Ingest {
                     id: new.id,
                     project: event.project,
                     webhook_id: new.webhook_id,
+                    is_ordered: false,
                     trigger: new.trigger,
                     event: event.clone(),
                     configuration: webhook.configuration.clone(),

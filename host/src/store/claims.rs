@@ -1,12 +1,12 @@
 //! Open work: claimed under a lease, by webhook, so that no webhook's backlog stands in another's way.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::db::{Tx, reading};
+use super::db::{Db, Tx, reading};
 use super::events::EventRow;
 use super::record::{Freeze, Lease, WorkKind};
 use super::value::values;
@@ -18,6 +18,15 @@ use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, RequestId, Webho
 use crate::domain::request::FrozenRequest;
 use crate::domain::webhook::{Configuration, ContentType, Envelope, PluginUse};
 
+/// Where a webhook's open work begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkHead {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// When the first of its work is due; [`Millis::NEVER`] when it all waits for a person.
+    pub due: Millis,
+}
+
 /// What a claim asks for.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -25,21 +34,29 @@ pub struct Claim {
     pub now: Millis,
     /// The lease to be given.
     pub lease: Lease,
-    /// Most work in all.
-    pub total: usize,
-    /// Most work of one webhook, counting what is in hand.
-    pub per_webhook: usize,
-    /// How much of each webhook is in hand already.
-    pub in_hand: HashMap<WebhookId, usize>,
+    /// Of which webhooks, and at most how much of each.
+    pub wanted: Vec<(WebhookId, usize)>,
 }
 
 /// When it makes sense to claim again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outlook {
-    /// The earliest time at which more is due; none when nothing is open.
+    /// The earliest time at which more is due of what was asked for; none when nothing is.
     pub next_due: Option<Millis>,
-    /// Whether work that is due was left for want of room.
+    /// Whether work that is due was left.
     pub left: bool,
+}
+
+impl Outlook {
+    /// Nothing is due, and nothing will be.
+    pub const NOTHING: Self = Self { next_due: None, left: false };
+
+    /// Takes note of when something is due. Work that waits for a person is never due.
+    pub fn note(&mut self, due: Millis) {
+        if due < Millis::NEVER {
+            self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +64,7 @@ pub(super) struct ClaimedRow {
     id: Uuid,
     kind: i64,
     attempts: i64,
+    is_ordered: bool,
 }
 
 #[derive(Debug)]
@@ -64,6 +82,8 @@ pub struct DeliveryHead {
     pub project: ProjectId,
     /// Its webhook.
     pub webhook_id: WebhookId,
+    /// Whether later deliveries wait for it to settle.
+    pub is_ordered: bool,
     /// Why it was made.
     pub trigger: Trigger,
     /// The event.
@@ -127,43 +147,16 @@ pub enum ClaimedWork {
     Send(ClaimedSend),
 }
 
-/// Walks the heads of the webhooks that have open work (never all that is due), and claims from each.
+/// Claims from the heads of webhooks, never from all that is due.
 pub(super) async fn claim(tx: &mut Tx, claim: &Claim) -> Result<Claimed, StoreError> {
-    const HEADS: &str = "WITH RECURSIVE heads (webhook_id) AS (
-             SELECT (SELECT w.webhook_id FROM open_work w ORDER BY w.webhook_id LIMIT 1)
-             UNION ALL
-             SELECT (SELECT w.webhook_id FROM open_work w WHERE w.webhook_id > heads.webhook_id ORDER BY w.webhook_id LIMIT 1)
-             FROM heads WHERE heads.webhook_id IS NOT NULL
-         )
-         SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
-         FROM heads h WHERE h.webhook_id IS NOT NULL";
-    let heads: Vec<(Uuid, Option<i64>)> = tx.fetch(HEADS, &[]).await?;
     let mut rows: Vec<ClaimedRow> = Vec::new();
-    let mut outlook = Outlook { next_due: None, left: false };
-    // The webhooks with the least in hand come first, so that a busy one does not take all the room.
-    let mut due = Vec::new();
-    for (webhook, due_at) in heads {
-        let Some(due_at) = due_at else { continue };
-        if due_at > claim.now.0 {
-            note_due(&mut outlook, due_at);
-            continue;
-        }
-        let in_hand = claim.in_hand.get(&WebhookId::from_uuid(webhook)).copied().unwrap_or(0);
-        due.push((in_hand, due_at, webhook));
-    }
-    due.sort_unstable();
-    let share = claim.total.div_ceil(due.len().max(1));
-    for (in_hand, _, webhook) in due {
-        let room = claim.per_webhook.saturating_sub(in_hand).min(share).min(claim.total - rows.len());
-        if room == 0 {
+    let mut outlook = Outlook::NOTHING;
+    for (webhook, room) in &claim.wanted {
+        let claimed = claim_of_webhook(tx, claim, webhook.uuid(), *room).await?;
+        if claimed.len() == *room {
             outlook.left = true;
-            continue;
-        }
-        let claimed = claim_of_webhook(tx, claim, webhook, room).await?;
-        if claimed.len() == room {
-            outlook.left = true;
-        } else if let Some(next) = next_due(tx, webhook).await? {
-            note_due(&mut outlook, next);
+        } else if let Some(next) = next_due(tx, webhook.uuid()).await? {
+            outlook.note(Millis(next));
         }
         rows.extend(claimed);
     }
@@ -182,23 +175,15 @@ async fn claim_of_webhook(
         Tx::Postgres(_) => postgres::CLAIM_OF_WEBHOOK,
     };
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let rows: Vec<(Uuid, i64, i64)> =
+    let rows: Vec<(Uuid, i64, i64, bool)> =
         tx.fetch(sql, &values![claim.lease.token, claim.lease.until.0, webhook, claim.now.0, limit]).await?;
-    Ok(rows.into_iter().map(|(id, kind, attempts)| ClaimedRow { id, kind, attempts }).collect())
+    Ok(rows.into_iter().map(|(id, kind, attempts, is_ordered)| ClaimedRow { id, kind, attempts, is_ordered }).collect())
 }
 
 async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError> {
     const SELECT: &str = "SELECT min(due_at) FROM open_work WHERE webhook_id = $1";
     let rows: Vec<(Option<i64>,)> = tx.fetch(SELECT, &values![webhook]).await?;
     Ok(rows.first().and_then(|(due,)| *due))
-}
-
-/// Work that waits for a person is never due.
-fn note_due(outlook: &mut Outlook, due_at: i64) {
-    let due = Millis(due_at);
-    if due < Millis::NEVER {
-        outlook.next_due = Some(outlook.next_due.map_or(due, |next| next.min(due)));
-    }
 }
 
 #[derive(Debug, FromRow)]
@@ -218,7 +203,7 @@ struct HeadRow {
 }
 
 impl HeadRow {
-    fn into_head(self, id: DeliveryId) -> Result<DeliveryHead, StoreError> {
+    fn into_head(self, id: DeliveryId, is_ordered: bool) -> Result<DeliveryHead, StoreError> {
         let corrupt = |table, column| StoreError::Corrupt { table, column, id: id.to_string() };
         let configuration = configuration(
             self.revision,
@@ -232,6 +217,7 @@ impl HeadRow {
             id,
             project: event.project,
             webhook_id: WebhookId::from_uuid(self.webhook_id),
+            is_ordered,
             trigger: Trigger::parse(&self.trigger_kind).ok_or_else(|| corrupt("webhook_deliveries", "trigger_kind"))?,
             event: Arc::new(event),
             configuration: Arc::new(configuration),
@@ -268,7 +254,51 @@ pub(super) fn configuration(
     Some(Configuration { revision, content_type, envelope, plugin })
 }
 
+impl ClaimedWork {
+    /// What it knows of its delivery.
+    pub const fn head(&self) -> &DeliveryHead {
+        match self {
+            Self::Transform(work) => &work.head,
+            Self::Send(work) => &work.head,
+        }
+    }
+}
+
 impl Store {
+    /// The time as the database tells it, which all nodes share; `here` is this machine's.
+    pub fn time(&self, here: Millis) -> Millis {
+        Millis(here.0.saturating_add(self.clock_offset_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Looks at the database's clock.
+    async fn read_clock(&self, here: Millis) -> Result<(), StoreError> {
+        const SELECT: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        if let Db::Postgres(pool) = &self.db {
+            let there: i64 = sqlx::query_scalar(SELECT).fetch_one(pool).await?;
+            self.clock_offset_ms.store(there.saturating_sub(here.0), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Where the open work of each webhook begins, however much of it there is; `here` is the time.
+    pub async fn work_heads(&self, here: Millis) -> Result<Vec<WorkHead>, StoreError> {
+        const SELECT: &str = "WITH RECURSIVE heads (webhook_id) AS (
+                 SELECT (SELECT w.webhook_id FROM open_work w ORDER BY w.webhook_id LIMIT 1)
+                 UNION ALL
+                 SELECT (SELECT w.webhook_id FROM open_work w WHERE w.webhook_id > heads.webhook_id
+                         ORDER BY w.webhook_id LIMIT 1)
+                 FROM heads WHERE heads.webhook_id IS NOT NULL
+             )
+             SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
+             FROM heads h WHERE h.webhook_id IS NOT NULL";
+        self.read_clock(here).await?;
+        let rows: Vec<(Uuid, Option<i64>)> = reading!(&self.db, pool => sqlx::query_as(SELECT).fetch_all(pool).await?);
+        let head = |(webhook, due): (Uuid, Option<i64>)| {
+            due.map(|due| WorkHead { webhook: WebhookId::from_uuid(webhook), due: Millis(due) })
+        };
+        Ok(rows.into_iter().filter_map(head).collect())
+    }
+
     /// Claims work that is due and reads all that is needed to do it.
     pub async fn claim(&self, claim: Claim) -> Result<(Vec<ClaimedWork>, Outlook), StoreError> {
         let lease = claim.lease;
@@ -309,7 +339,7 @@ impl Store {
         });
         let head = head.ok_or_else(|| corrupt("id"))?;
         let only_request = head.requests_total == 1;
-        let head = head.into_head(delivery)?;
+        let head = head.into_head(delivery, row.is_ordered)?;
         match kind {
             WorkKind::Transform => Ok(Some(ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }))),
             WorkKind::Send => {

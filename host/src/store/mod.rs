@@ -22,16 +22,17 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use db::reading;
 
-pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook};
+pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
 pub use keyring::{KeyRing, KeyRingError};
 pub use plugins::Stored;
 pub use record::{
-    Accept, Accepted, Attempt, Beginning, Finish, Finished, Freeze, Lease, NewDelivery, NewEvent, Postpone, RequestEnd,
-    Settle, WorkKind,
+    Accept, Accepted, Attempt, Beginning, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent, Postpone,
+    RequestEnd, Settle, WorkKind,
 };
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
@@ -139,6 +140,8 @@ pub struct Parts {
     writer: writer::Writer,
     keys: KeyRing,
     subscriptions: subscriptions::Subscriptions,
+    /// How far the database's clock is ahead of this machine's.
+    clock_offset_ms: AtomicI64,
 }
 
 impl std::ops::Deref for Store {
@@ -184,7 +187,7 @@ impl Store {
         }
         let writer = writer::Writer::start(&db, settings);
         let subscriptions = subscriptions::Subscriptions::default();
-        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions }));
+        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms: AtomicI64::new(0) }));
         store.sync_subscriptions().await?;
         Ok(store)
     }

@@ -23,10 +23,10 @@ const PARTITIONED: [&str; 4] = ["events", "webhook_deliveries", "requests", "att
 const MONTHS_AHEAD: u32 = 2;
 
 /// Claims the head of a webhook's open work; what another node is claiming is left to it.
-pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2
+pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE
     WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5
                  FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, attempts";
+    RETURNING id, kind, attempts, order_key IS NOT NULL";
 
 /// Connects, and brings the schema and the partitions up to date.
 pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db, StoreError> {

@@ -62,6 +62,15 @@ pub enum Beginning {
     },
 }
 
+/// A delivery's part in an order: it waits for earlier ones of its webhook with the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InOrder {
+    /// What they have in common.
+    pub key: uuid::Uuid,
+    /// When it waits no longer.
+    pub until: Millis,
+}
+
 /// A delivery to be made together with its event.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
@@ -77,6 +86,8 @@ pub struct NewDelivery {
     pub actor: Option<String>,
     /// How it begins.
     pub beginning: Beginning,
+    /// What it waits for; it must not be leased then.
+    pub order: Option<InOrder>,
 }
 
 /// An event and its deliveries.
@@ -129,6 +140,8 @@ pub struct Freeze {
     pub leases: Vec<Option<Lease>>,
     /// When those that nobody holds are due.
     pub due: Millis,
+    /// Whether later deliveries wait for its delivery to settle.
+    pub is_ordered: bool,
     /// How the plugin's run went: JSON.
     pub run: String,
 }
@@ -140,6 +153,8 @@ pub struct Settle {
     pub delivery: DeliveryId,
     /// The lease on its transformation.
     pub lease: Lease,
+    /// Whether later deliveries wait for it to settle.
+    pub is_ordered: bool,
     /// `skipped`, `parked`, `failed` or `cancelled`.
     pub status: DeliveryStatus,
     /// Why, for people.
@@ -236,6 +251,8 @@ pub struct Finish {
     pub end: RequestEnd,
     /// Whether it is its delivery's only request.
     pub only_request: bool,
+    /// Whether later deliveries wait for its delivery to settle.
+    pub is_ordered: bool,
     /// Why the webhook is disabled, when this attempt is the reason.
     pub disable: Option<String>,
     /// Now.

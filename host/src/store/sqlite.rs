@@ -236,9 +236,9 @@ pub(super) const FREE_LEASES: &str =
     "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
 
 /// Claims the head of a webhook's open work.
-pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2
+pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE
     WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)
-    RETURNING id, kind, attempts";
+    RETURNING id, kind, attempts, order_key IS NOT NULL";
 
 #[cfg(test)]
 mod tests {

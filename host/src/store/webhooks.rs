@@ -16,7 +16,7 @@ use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::redact::Redactor;
-use crate::domain::webhook::{ContentType, Envelope, OnUncertain, Order, State, Webhook, mask_url};
+use crate::domain::webhook::{ContentType, Envelope, OnUncertain, Order, State, Target, Webhook, mask_url};
 
 /// What is done to the open work of a webhook that is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,10 @@ pub enum OpenWork {
     /// It waits: the webhook was disabled.
     Hold,
     /// It goes on: the webhook was enabled.
-    Resume,
+    Resume {
+        /// How long what waits for earlier deliveries does so at most.
+        blocked_until: Millis,
+    },
 }
 
 #[derive(Debug, FromRow)]
@@ -112,6 +115,7 @@ impl Store {
                 .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("rate_limit")))
                 .transpose()?,
             redactor: Arc::new(Redactor::new(&secrets.named())),
+            target: Target::of(&secrets),
             secrets,
             version: row.version,
             created_at: Millis(row.created_at),
@@ -174,7 +178,8 @@ impl Store {
                 on_uncertain = $12, revision = $13, version = $14, updated_at = $15, filter = $16,
                 delivery_order = $17, order_wait_ms = $18, rate_limit = $19
              WHERE id = $20 AND project_id = $21 AND version = $22 AND deleted_at IS NULL";
-        const RESUME: &str = "UPDATE open_work SET due_at = $1 WHERE webhook_id = $2 AND due_at = $3";
+        const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
+             WHERE webhook_id = $2 AND due_at = $3";
         let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
         let webhook = webhook.clone();
         let update = async move |tx: &mut Tx| {
@@ -209,8 +214,8 @@ impl Store {
             match open_work {
                 OpenWork::Keep => {}
                 OpenWork::Hold => deliveries::hold_open(tx, webhook.id).await?,
-                OpenWork::Resume => {
-                    let values = values![webhook.updated_at.0, webhook.id.uuid(), Millis::NEVER.0];
+                OpenWork::Resume { blocked_until } => {
+                    let values = values![webhook.updated_at.0, webhook.id.uuid(), Millis::NEVER.0, blocked_until.0];
                     tx.execute(RESUME, &values).await?;
                 }
             }

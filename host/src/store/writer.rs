@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 use super::batch::{Batch, Done};
 use super::claims::{Claim, ClaimedRow, Outlook};
@@ -98,6 +98,7 @@ fn tell(commands: Vec<Command>, done: Done) {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     commands: mpsc::Sender<Command>,
+    released: Arc<Notify>,
     tasks: tokio_util::task::TaskTracker,
     stop: tokio_util::sync::CancellationToken,
 }
@@ -107,15 +108,16 @@ impl Writer {
         let (commands, inbox) = mpsc::channel(settings.queue);
         let inbox = Arc::new(Mutex::new(inbox));
         let (tasks, stop) = (tokio_util::task::TaskTracker::new(), tokio_util::sync::CancellationToken::new());
+        let released = Arc::new(Notify::new());
         let writers = match db {
             Db::Sqlite { .. } => 1,
             Db::Postgres(_) => settings.writers,
         };
         for _ in 0..writers {
-            tasks.spawn(run(db.clone(), inbox.clone(), settings.batch, stop.clone()));
+            tasks.spawn(run(db.clone(), inbox.clone(), settings.batch, released.clone(), stop.clone()));
         }
         tasks.close();
-        Self { commands, tasks, stop }
+        Self { commands, released, tasks, stop }
     }
 
     /// Commits what is waiting, and takes no more.
@@ -149,6 +151,7 @@ async fn run(
     db: Db,
     inbox: Arc<Mutex<mpsc::Receiver<Command>>>,
     most: usize,
+    released: Arc<Notify>,
     stop: tokio_util::sync::CancellationToken,
 ) {
     loop {
@@ -167,13 +170,13 @@ async fn run(
         if taken == 0 {
             return;
         }
-        commit(&db, commands).await;
+        commit(&db, commands, &released).await;
     }
 }
 
 /// Commits all commands together. If one of them cannot be written, each gets a transaction of its own, so that the
 /// one is set aside and the rest stored.
-async fn commit(db: &Db, commands: Vec<Command>) {
+async fn commit(db: &Db, commands: Vec<Command>, released: &Notify) {
     let commands = Arc::new(commands);
     let mut tries = 0;
     let result = loop {
@@ -186,11 +189,16 @@ async fn commit(db: &Db, commands: Vec<Command>) {
     // The transaction has let go of them.
     let Some(commands) = Arc::into_inner(commands) else { return };
     match result {
-        Ok(done) => tell(commands, done),
+        Ok(done) => {
+            if done.released > 0 {
+                released.notify_one();
+            }
+            tell(commands, done);
+        }
         Err(error @ StoreError::Constraint(_)) if commands.len() > 1 => {
             tracing::warn!(%error, "a record cannot be written; its group is written one by one");
             for command in commands {
-                Box::pin(commit(db, vec![command])).await;
+                Box::pin(commit(db, vec![command], released)).await;
             }
         }
         Err(error) => {
@@ -216,6 +224,11 @@ impl Store {
         then: impl FnOnce(Vec<NewEvent>, &[Accepted]) + Send + Sync + 'static,
     ) -> Result<Vec<Accepted>, StoreError> {
         self.writer.call_now(|reply| Command::Accept(accept, Box::new(then), reply)).await
+    }
+
+    /// Waits until something that waited for an earlier delivery may go on.
+    pub async fn released(&self) {
+        self.writer.released.notified().await;
     }
 
     /// Stores a plugin's requests, to be sent later; false when the lease has passed to somebody else.

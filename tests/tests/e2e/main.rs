@@ -6,6 +6,7 @@ mod filters;
 mod flow;
 mod ingest;
 mod nodes;
+mod pace;
 mod plugins;
 mod readme;
 mod receiver;

@@ -21,7 +21,7 @@ use crate::domain::retry::Schedule;
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
     Configuration, ContentType, Envelope, MASK, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX,
-    RateLimit, Secrets, SigningKey, State, Webhook, check_header, is_header_value,
+    RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
 };
 
 const NAME_MAX_CHARS: usize = 255;
@@ -160,6 +160,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,
         redactor: Arc::new(Redactor::new(&secrets.named())),
+        target: Target::of(&secrets),
         secrets,
         version: 1,
         created_at: now,

@@ -80,13 +80,16 @@ pub(super) async fn patch(
     let changed = patch::apply(&api, &current, body).await?;
     let open_work = match (current.state.is_enabled(), changed.state.is_enabled()) {
         (true, false) => OpenWork::Hold,
-        (false, true) => OpenWork::Resume,
+        (false, true) => {
+            let wait_ms = changed.order_wait_ms.unwrap_or(api.config.delivery.order_wait_ms);
+            OpenWork::Resume { blocked_until: api.clock.now().plus(wait_ms) }
+        }
         _ => OpenWork::Keep,
     };
     if !api.store.update_webhook(&changed, current.version, open_work, &api.entropy).await? {
         return Err(changed_meanwhile().into());
     }
-    if open_work == OpenWork::Resume {
+    if matches!(open_work, OpenWork::Resume { .. }) {
         api.ingest.wake();
     }
     Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed, &api.store.subscriptions()))).into_response())

@@ -20,7 +20,7 @@ use super::form::{
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, OnUncertain, Order, PluginUse, RateLimit, Secrets, Webhook,
+    Configuration, ContentType, Envelope, OnUncertain, Order, PluginUse, RateLimit, Secrets, Target, Webhook,
 };
 
 #[derive(Debug, Deserialize)]
@@ -178,6 +178,7 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
         next.configuration = Arc::new(configuration);
     }
     next.redactor = Arc::new(Redactor::new(&next.secrets.named()));
+    next.target = Target::of(&next.secrets);
     next.version += 1;
     next.updated_at = api.clock.now();
     Ok(next)

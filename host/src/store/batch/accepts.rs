@@ -10,6 +10,7 @@ use super::super::db::Tx;
 use super::super::record::{Accept, Accepted, Beginning, NewDelivery, NewEvent, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
+use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
@@ -170,8 +171,11 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
         ]
     });
     tx.execute_rows(&rows).await?;
-    let work: Vec<NewWork> = deliveries.iter().filter_map(|(event, delivery)| first_work(event, delivery)).collect();
-    work::insert(tx, &work).await
+    let ordered: Vec<NewInOrder> = deliveries.iter().filter_map(|(_, delivery)| in_order(delivery)).collect();
+    let places = order::places(tx, &ordered).await?;
+    let work = deliveries.iter().filter_map(|(event, delivery)| first_work(event, delivery, &places));
+    work::insert(tx, &work.collect::<Vec<_>>()).await?;
+    order::block(tx, &ordered).await
 }
 
 fn attributes(fields: &[Field]) -> Cow<'static, str> {
@@ -201,11 +205,22 @@ const fn first_requests(delivery: &NewDelivery) -> i64 {
     }
 }
 
-fn first_work(event: &Event, delivery: &NewDelivery) -> Option<NewWork> {
+/// The delivery's first work; none when it begins as settled.
+fn first_id(delivery: &NewDelivery) -> Option<Uuid> {
+    match delivery.beginning {
+        Beginning::Open { kind: WorkKind::Transform, .. } => Some(delivery.id.uuid()),
+        Beginning::Open { kind: WorkKind::Send, .. } => Some(delivery.id.request(0).uuid()),
+        Beginning::Skipped { .. } => None,
+    }
+}
+
+fn in_order(delivery: &NewDelivery) -> Option<NewInOrder> {
+    Some(NewInOrder { work: first_id(delivery)?, webhook: delivery.webhook_id.uuid(), order: delivery.order? })
+}
+
+fn first_work(event: &Event, delivery: &NewDelivery, places: &Places) -> Option<NewWork> {
     let Beginning::Open { kind, due, lease } = delivery.beginning else { return None };
-    let id = match kind {
-        WorkKind::Transform => delivery.id.uuid(),
-        WorkKind::Send => delivery.id.request(0).uuid(),
-    };
-    Some(NewWork { id, kind, project: event.project, webhook: delivery.webhook_id, due, lease })
+    let id = first_id(delivery)?;
+    let place = places.get(&id).copied();
+    Some(NewWork { id, kind, project: event.project, webhook: delivery.webhook_id, due, lease, place })
 }

@@ -11,6 +11,7 @@ use super::super::record::{Finish, Finished, RequestEnd};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::super::webhooks::note_change;
+use super::order::Places;
 use super::transforms;
 use super::work::{self, Later};
 use super::{Held, holds};
@@ -25,14 +26,19 @@ struct Moved {
     now: Millis,
 }
 
-pub(super) async fn write(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Result<Vec<Finished>, StoreError> {
+pub(super) async fn write(
+    tx: &mut Tx,
+    finishes: &[&Finish],
+    held: &Held,
+    places: &Places,
+) -> Result<Vec<Finished>, StoreError> {
     if finishes.is_empty() {
         return Ok(Vec::new());
     }
     let is_held = |finish: &Finish| holds(held, finish.held(), finish.lease);
     let mut current: Vec<&Finish> = finishes.iter().copied().filter(|finish| is_held(finish)).collect();
     let frozen = current.iter().filter_map(|finish| finish.freeze.as_deref().map(|freeze| (freeze, Some(*finish))));
-    transforms::fix(tx, &frozen.collect::<Vec<_>>()).await?;
+    transforms::fix(tx, &frozen.collect::<Vec<_>>(), places).await?;
     let late: Vec<&Finish> = finishes.iter().copied().filter(|finish| !is_held(finish)).collect();
     // A late success still closes its request when nobody else is sending it.
     current.extend(unclaimed_successes(tx, &late).await?);

@@ -2,17 +2,21 @@
 
 mod accepts;
 mod finishes;
+mod order;
 mod transforms;
 mod work;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
+
+use order::Places;
 
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};
 use super::db::Tx;
 use super::record::{Accept, Accepted, Finish, Finished, Freeze, Lease, Postpone, Settle};
+use crate::domain::clock::Millis;
 
 /// Records that share a commit.
 #[derive(Debug, Default)]
@@ -36,6 +40,8 @@ pub(super) struct Done {
     pub(super) postpones: Vec<bool>,
     pub(super) finishes: Vec<Finished>,
     pub(super) claims: Vec<Claimed>,
+    /// How many deliveries waited for those that are settled now.
+    pub(super) released: u64,
 }
 
 impl Batch<'_> {
@@ -43,15 +49,52 @@ impl Batch<'_> {
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<Done, StoreError> {
         let held = work::held(tx, &self.leases()).await?;
         let accepts = accepts::write(tx, &self.accepts).await?;
-        let freezes = transforms::freeze(tx, &self.freezes, &held).await?;
+        let places = order::held(tx, &self.ordered()).await?;
+        let freezes = transforms::freeze(tx, &self.freezes, &held, &places).await?;
         let settles = transforms::settle(tx, &self.settles, &held).await?;
         let postpones = transforms::postpone(tx, &self.postpones, &held).await?;
-        let finishes = finishes::write(tx, &self.finishes, &held).await?;
+        let finishes = finishes::write(tx, &self.finishes, &held, &places).await?;
+        let released = self.release(tx, &places, &settles, &finishes).await?;
         let mut claimed = Vec::with_capacity(self.claims.len());
         for claim in &self.claims {
             claimed.push(claims::claim(tx, claim).await?);
         }
-        Ok(Done { accepts, freezes, settles, postpones, finishes, claims: claimed })
+        Ok(Done { accepts, freezes, settles, postpones, finishes, claims: claimed, released })
+    }
+
+    /// The work among it that others may wait for.
+    fn ordered(&self) -> BTreeSet<Uuid> {
+        let freezes = self.freezes.iter().filter(|freeze| freeze.is_ordered).map(|freeze| freeze.delivery.uuid());
+        let settles = self.settles.iter().filter(|settle| settle.is_ordered).map(|settle| settle.delivery.uuid());
+        let finishes = self.finishes.iter().filter(|finish| finish.is_ordered).map(|finish| finish.held());
+        freezes.chain(settles).chain(finishes).collect()
+    }
+
+    /// Lets what waited for deliveries that are settled now go on.
+    async fn release(
+        &self,
+        tx: &mut Tx,
+        places: &Places,
+        settled: &[bool],
+        finished: &[Finished],
+    ) -> Result<u64, StoreError> {
+        let mut free = Vec::new();
+        let mut now = Millis(0);
+        for (settle, settled) in self.settles.iter().zip(settled) {
+            if *settled && let Some(place) = places.get(&settle.delivery.uuid()) {
+                free.push(*place);
+                now = now.max(settle.now);
+            }
+        }
+        for (finish, finished) in self.finishes.iter().zip(finished) {
+            if !finished.delivery.is_open()
+                && let Some(place) = places.get(&finish.held())
+            {
+                free.push(*place);
+                now = now.max(finish.now);
+            }
+        }
+        order::release(tx, &free, now).await
     }
 
     /// The work that records are about, with the leases they were done under.

@@ -10,6 +10,7 @@ use super::super::record::{Finish, Freeze, Postpone, Settle, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::finishes::closes;
+use super::order::Places;
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
@@ -24,15 +25,24 @@ struct NewRequest<'a> {
     frozen: &'a FrozenRequest,
 }
 
-pub(super) async fn freeze(tx: &mut Tx, freezes: &[&Freeze], held: &Held) -> Result<Vec<bool>, StoreError> {
+pub(super) async fn freeze(
+    tx: &mut Tx,
+    freezes: &[&Freeze],
+    held: &Held,
+    places: &Places,
+) -> Result<Vec<bool>, StoreError> {
     let is_held = |freeze: &Freeze| holds(held, freeze.delivery.uuid(), freeze.lease);
     let current = freezes.iter().copied().filter(|freeze| is_held(freeze)).map(|freeze| (freeze, None));
-    fix(tx, &current.collect::<Vec<_>>()).await?;
+    fix(tx, &current.collect::<Vec<_>>(), places).await?;
     Ok(freezes.iter().map(|freeze| is_held(freeze)).collect())
 }
 
 /// Fixes the requests of deliveries whose transformation is known to be held, some together with the first one's result.
-pub(super) async fn fix(tx: &mut Tx, current: &[(&Freeze, Option<&Finish>)]) -> Result<(), StoreError> {
+pub(super) async fn fix(
+    tx: &mut Tx,
+    current: &[(&Freeze, Option<&Finish>)],
+    places: &Places,
+) -> Result<(), StoreError> {
     const INSERT_REQUESTS: &str = "INSERT INTO requests (id, project_id, status, spec, body) {values}";
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
         SET requests_total = {2}, requests_open = {2}, run = {3}, reason = NULL {from} WHERE id = {1}";
@@ -54,6 +64,7 @@ pub(super) async fn fix(tx: &mut Tx, current: &[(&Freeze, Option<&Finish>)]) -> 
                 due: freeze.due,
                 // What has a result already is held by nobody any more.
                 lease: freeze.leases.get(usize::from(position)).copied().flatten().filter(|_| finish.is_none()),
+                place: places.get(&freeze.delivery.uuid()).copied(),
             });
         }
     }

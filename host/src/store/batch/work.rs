@@ -8,6 +8,7 @@ use super::super::record::{Lease, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::Held;
+use super::order::Place;
 use crate::domain::clock::Millis;
 use crate::domain::id::{ProjectId, WebhookId};
 
@@ -20,6 +21,7 @@ pub(super) struct NewWork {
     pub(super) webhook: WebhookId,
     pub(super) due: Millis,
     pub(super) lease: Option<Lease>,
+    pub(super) place: Option<Place>,
 }
 
 /// Open work that goes on later.
@@ -42,8 +44,7 @@ pub(super) async fn held(tx: &mut Tx, leases: &[(Uuid, Lease)]) -> Result<Held, 
 }
 
 pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreError> {
-    const INSERT: &str =
-        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, lease_token, attempts) {values}";
+    const INSERT: &str = "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, lease_token, attempts, order_key, sequence) {values}";
     let rows = Rows::of(INSERT, work, |work| {
         values![
             work.id,
@@ -53,6 +54,8 @@ pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreErr
             work.lease.map_or(work.due.0, |lease| lease.until.0),
             work.lease.map(|lease| lease.token),
             0_i64,
+            work.place.map(|place| place.key),
+            work.place.map(|place| place.sequence),
         ]
     });
     tx.execute_rows(&rows).await?;

@@ -1,5 +1,6 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
+mod order;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};
@@ -36,6 +37,8 @@ macro_rules! on_both {
         }
     };
 }
+
+use on_both;
 
 on_both!(
     what_is_accepted_is_claimed_once,
@@ -96,14 +99,13 @@ async fn a_claim_shares_among_webhooks_and_says_what_it_left(stage: Stage) {
         stage.accepted(&busy, WorkKind::Send, None).await;
     }
     stage.accepted(&quiet, WorkKind::Send, None).await;
-    let (work, outlook) = stage.store.claim(stage.claim_of(NOW, 4, 100)).await.unwrap();
-    let of_quiet =
-        work.iter().filter(|work| matches!(work, ClaimedWork::Send(work) if work.head.webhook_id == quiet.id));
-    assert_eq!((of_quiet.count(), outlook.left), (1, true), "{work:?}");
-    let mut claim = stage.claim_of(NOW, 100, 3);
-    claim.in_hand.insert(busy.id, 2);
-    let (work, outlook) = stage.store.claim(claim).await.unwrap();
-    assert_eq!((work.len(), outlook.left), (1, true), "what is in hand counts");
+    let heads = stage.store.work_heads(NOW).await.unwrap();
+    assert_eq!(heads.iter().filter(|head| head.due == NOW).count(), 2, "one for each webhook, however much it has");
+    let (work, outlook) = stage.claim(NOW, 3).await;
+    let of_quiet = work.iter().filter(|work| work.head().webhook_id == quiet.id);
+    assert_eq!((of_quiet.count(), work.len(), outlook.left), (1, 4, true), "{work:?}");
+    let (work, outlook) = stage.claim(NOW, 4).await;
+    assert_eq!((work.len(), outlook.left), (3, false), "{work:?}");
 }
 
 async fn frozen_requests_are_claimed_as_they_were(stage: Stage) {
@@ -137,6 +139,7 @@ async fn only_the_holder_of_the_lease_moves_work_on(stage: Stage) {
     let settle = |lease| Settle {
         delivery,
         lease,
+        is_ordered: false,
         status: DeliveryStatus::Skipped,
         reason: "nothing to say".to_owned(),
         run: None,
@@ -178,7 +181,7 @@ async fn a_retry_is_due_again_and_counts(stage: Stage) {
     finish.only_request = true;
     let finished = stage.store.finish(finish).await.unwrap();
     assert_eq!((finished.delivery, finished.late), (DeliveryStatus::Retrying, false));
-    let (work, outlook) = stage.store.claim(stage.claim_of(NOW, 10, 10)).await.unwrap();
+    let (work, outlook) = stage.claim(NOW, 10).await;
     assert!(work.is_empty());
     assert_eq!(outlook.next_due, Some(due));
     let claimed = stage.claimed(due).await;
@@ -247,6 +250,7 @@ async fn settled_deliveries_say_why(stage: Stage) {
     let settle = Settle {
         delivery,
         lease,
+        is_ordered: false,
         status: DeliveryStatus::Parked,
         reason: "it trapped".to_owned(),
         run: Some("{\"cpu_us\":1}".to_owned()),
@@ -291,7 +295,13 @@ async fn a_reason_to_disable_holds_open_work(stage: Stage) {
     let mut enabled = (*stored).clone();
     enabled.state = State::Enabled;
     enabled.version += 1;
-    assert!(stage.store.update_webhook(&enabled, stored.version, OpenWork::Resume, &stage.entropy).await.unwrap());
+    assert!(
+        stage
+            .store
+            .update_webhook(&enabled, stored.version, OpenWork::Resume { blocked_until: NOW }, &stage.entropy)
+            .await
+            .unwrap()
+    );
     assert_eq!(stage.claimed(NOW).await.len(), 1);
 }
 
@@ -597,7 +607,9 @@ async fn work_given_back_to_a_webhook_that_was_enabled_meanwhile_is_due(stage: S
     assert!(stage.store.postpone(hold(first, early)).await.unwrap());
     assert!(stage.claimed(Millis(early.until.0 - 1)).await.is_empty(), "it waits while the webhook is disabled");
     let enabled = Webhook { state: State::Enabled, version: 3, ..disabled };
-    assert!(stage.store.update_webhook(&enabled, 2, OpenWork::Resume, &stage.entropy).await.unwrap());
+    assert!(
+        stage.store.update_webhook(&enabled, 2, OpenWork::Resume { blocked_until: NOW }, &stage.entropy).await.unwrap()
+    );
     // Whoever had the second in hand saw the webhook disabled and gives it back only now.
     assert!(stage.store.postpone(hold(second, late)).await.unwrap());
     assert_eq!(stage.claimed(NOW).await.len(), 2);

@@ -17,11 +17,11 @@ use crate::domain::redact::Redactor;
 use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, OnUncertain, Order, Secrets, SigningKey, State, Webhook,
+    Configuration, ContentType, Envelope, OnUncertain, Order, Secrets, SigningKey, State, Target, Webhook,
 };
 use crate::store::{
     Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, NewEvent,
-    RequestEnd, Store, StoreError, WorkKind, WriterSettings,
+    Outlook, RequestEnd, Store, StoreError, WorkKind, WriterSettings,
 };
 
 /// The time of every test.
@@ -118,6 +118,7 @@ impl Stage {
             order_wait_ms: None,
             rate_limit: None,
             redactor: Arc::new(Redactor::new(&secrets.named())),
+            target: Target::of(&secrets),
             secrets,
             version: 1,
             created_at: NOW,
@@ -158,6 +159,7 @@ impl Stage {
             trigger: Trigger::Event,
             actor: None,
             beginning: Beginning::Open { kind, due: NOW, lease },
+            order: None,
         }
     }
 
@@ -174,13 +176,16 @@ impl Stage {
         id
     }
 
-    pub(super) fn claim_of(&self, now: Millis, total: usize, per_webhook: usize) -> Claim {
+    /// Claims what is due, at most `most` of each webhook.
+    pub(super) async fn claim(&self, now: Millis, most: usize) -> (Vec<ClaimedWork>, Outlook) {
+        let heads = self.store.work_heads(now).await.unwrap();
+        let wanted = heads.into_iter().map(|head| (head.webhook, most)).collect();
         let lease = Lease { token: self.entropy.token(), until: now.plus(LEASE_MS) };
-        Claim { now, lease, total, per_webhook, in_hand: std::collections::HashMap::new() }
+        self.store.claim(Claim { now, lease, wanted }).await.unwrap()
     }
 
     pub(super) async fn claimed(&self, now: Millis) -> Vec<ClaimedWork> {
-        self.store.claim(self.claim_of(now, 100, 100)).await.unwrap().0
+        self.claim(now, 100).await.0
     }
 
     pub(super) fn freeze(webhook: &Webhook, delivery: DeliveryId, lease: Lease, requests: usize) -> Freeze {
@@ -192,6 +197,7 @@ impl Stage {
             requests: (0..requests).map(request).map(Arc::new).collect(),
             leases: (0..requests).map(|_| Some(lease)).collect(),
             due: NOW,
+            is_ordered: false,
             run: "{}".to_owned(),
         }
     }
@@ -220,6 +226,7 @@ impl Stage {
             },
             end,
             only_request: false,
+            is_ordered: false,
             disable: None,
             now: NOW,
         }

@@ -1,0 +1,110 @@
+//! Rate limits and breakers of the webhooks that this node sends to.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::config::DeliveryConfig;
+use crate::domain::clock::Millis;
+use crate::domain::id::WebhookId;
+use crate::domain::pace::{Breaker, BreakerPolicy, Bucket};
+use crate::domain::webhook::Webhook;
+
+/// A request waits so long in memory for its place; longer waits are spent in the store.
+const WAIT_IN_MEMORY_MS: u64 = 1000;
+/// Work of a webhook with a rate limit is claimed so long before its place comes.
+const CLAIM_AHEAD_MS: u64 = 250;
+/// A webhook that was not sent to for so long is forgotten.
+const FORGET_MS: u64 = 3_600_000;
+
+#[derive(Debug, Default)]
+struct State {
+    bucket: Bucket,
+    breaker: Breaker,
+    used_at: Millis,
+}
+
+#[derive(Debug)]
+pub(super) struct Pace {
+    states: Mutex<HashMap<WebhookId, State>>,
+    /// How many states there are: mostly none, and this is asked for every request.
+    count: AtomicUsize,
+    policy: BreakerPolicy,
+    probe_ms: u64,
+}
+
+impl Pace {
+    pub(super) fn new(config: &DeliveryConfig) -> Self {
+        let policy = BreakerPolicy {
+            failures: config.breaker_failures,
+            pause_ms: config.breaker_pause_ms,
+            pause_max_ms: config.breaker_pause_max_ms,
+        };
+        Self { states: Mutex::default(), count: AtomicUsize::new(0), policy, probe_ms: config.lease_ms() }
+    }
+
+    /// How long a request must wait in memory before it is sent; an error says when to try again, from the store.
+    pub(super) fn admit(&self, webhook: &Webhook, passes_breaker: bool, now: Millis) -> Result<u64, Millis> {
+        if webhook.rate_limit.is_none() && self.count.load(Ordering::Relaxed) == 0 {
+            return Ok(0);
+        }
+        let mut states = self.states.lock();
+        let Some(limit) = webhook.rate_limit else {
+            let Some(state) = states.get_mut(&webhook.id).filter(|_| !passes_breaker) else { return Ok(0) };
+            return state.breaker.admit(now, self.probe_ms).map(|()| 0);
+        };
+        let state = states.entry(webhook.id).or_default();
+        state.used_at = now;
+        if !passes_breaker {
+            state.breaker.room(now)?;
+        }
+        let wait_ms = state.bucket.take(limit, now, WAIT_IN_MEMORY_MS).map_err(|wait_ms| now.plus(wait_ms))?;
+        if !passes_breaker {
+            state.breaker.admit(now, self.probe_ms)?;
+        }
+        self.count.store(states.len(), Ordering::Relaxed);
+        Ok(wait_ms)
+    }
+
+    /// How much work of a webhook may be claimed now; an error says when to look again.
+    pub(super) fn room(&self, webhook: &Webhook, now: Millis) -> Result<usize, Millis> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return Ok(usize::MAX);
+        }
+        let states = self.states.lock();
+        let Some(state) = states.get(&webhook.id) else { return Ok(usize::MAX) };
+        let room = state.breaker.room(now)?;
+        let Some(limit) = webhook.rate_limit else { return Ok(room) };
+        match state.bucket.room(limit, now, CLAIM_AHEAD_MS) {
+            (0, wait_ms) => Err(now.plus(wait_ms)),
+            (places, _) => Ok(room.min(places)),
+        }
+    }
+
+    /// Learns from a result.
+    pub(super) fn note(&self, webhook: &Webhook, failed: bool, now: Millis) {
+        if !failed && self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut states = self.states.lock();
+        if failed {
+            let state = states.entry(webhook.id).or_default();
+            state.used_at = now;
+            state.breaker = state.breaker.after(true, now, self.policy);
+        } else if let Some(state) = states.get_mut(&webhook.id) {
+            state.breaker = state.breaker.after(false, now, self.policy);
+            if webhook.rate_limit.is_none() {
+                states.remove(&webhook.id);
+            }
+        }
+        self.count.store(states.len(), Ordering::Relaxed);
+    }
+
+    /// Forgets webhooks that nothing was sent to for long, so that memory stays bounded.
+    pub(super) fn forget(&self, now: Millis) {
+        let mut states = self.states.lock();
+        states.retain(|_, state| now.since(state.used_at) < FORGET_MS);
+        self.count.store(states.len(), Ordering::Relaxed);
+    }
+}
