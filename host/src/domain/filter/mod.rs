@@ -211,6 +211,9 @@ impl Filters {
             EvalAltResult::ErrorDotExpr(..) | EvalAltResult::ErrorIndexingType(..) => {
                 "only an object has fields and only an array has elements".to_owned()
             }
+            EvalAltResult::ErrorStringBounds(..) | EvalAltResult::ErrorArrayBounds(..) => {
+                "there is nothing at this index".to_owned()
+            }
             _ => "cannot be evaluated for this event".to_owned(),
         };
         FilterError::new(message, error.position())

@@ -137,6 +137,8 @@ fn what_is_no_answer_is_an_error() {
         ("payload.lead.name.x == 1", "only an object has fields and only an array has elements (line 1, column 19)"),
         ("payload.lead[0] == 1", "only an object has fields and only an array has elements (line 1, column 13)"),
         ("payload.lead.name.contains(3)", "`contains` does not take a text and a number (line 1, column 19)"),
+        ("payload.secret[900] == 1", "there is nothing at this index (line 1, column 16)"),
+        ("payload.lead.id[900] == 1", "cannot be evaluated for this event (line 1, column 17)"),
         ("3 in payload.lead", "`contains` does not take an object and a number (line 1, column 3)"),
     ] {
         let Verdict::Error(error) = verdict(filter, &event) else { panic!("{filter}") };
@@ -253,6 +255,7 @@ fn an_evaluation_costs_no_more_than_allowed() {
         r#""bug" in payload.ticket.labels.each("name")"#,
         "payload.lead == payload.lead && payload.ticket == payload.ticket",
         r#"payload.ticket.priority == "high" || payload.none.x"#,
+        r#""sport" in payload.lead.programs && payload.lead.urgent && subject.len() == 6"#,
     ] {
         let free = evaluation(FilterLimits::default(), filter, &event);
         let with =
@@ -336,6 +339,11 @@ fn harmless(filters: &Filters, filter: &str, facts: &mut Facts) {
     if let Verdict::Error(error) = evaluation.verdict {
         assert_ne!(error, broken(), "{filter}");
     }
+}
+
+#[test]
+fn a_mistake_of_the_engine_ends_nothing_else() {
+    assert_eq!(guarded(|| ["nothing"][std::hint::black_box(1)]), Err(()));
 }
 
 #[test]
