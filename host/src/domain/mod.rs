@@ -13,6 +13,7 @@ pub mod id;
 pub mod page;
 pub mod pattern;
 pub mod plugin;
+pub mod port;
 pub mod problem;
 pub mod redact;
 pub mod request;
