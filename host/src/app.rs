@@ -77,9 +77,10 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let store = open_store(&config, &clock, &entropy).await?;
     first_token(&store, &config.store.admin_token_file()?, &clock, &entropy).await?;
     let sandbox = Sandbox::start(&config.plugins)?;
-    let policy = AddressPolicy { allowed: config.network.allow.clone() };
-    let guard = Guard::new(policy, config.network.allow_http, Names::System);
-    let sender = Sender::new(guard.clone(), &config.delivery)?;
+    let policy = AddressPolicy::new(config.network.allow.iter().copied());
+    let names = Names::system(Duration::from_millis(config.network.lookup_timeout_ms));
+    let guard = Guard::new(policy, config.network.allow_http, names);
+    let sender = Sender::new(guard.clone(), &config.network, &config.delivery)?;
     let dispatcher = Dispatcher::new(Parts {
         store: store.clone(),
         sandbox: sandbox.clone(),

@@ -88,6 +88,20 @@ impl Installation {
         self
     }
 
+    /// Opens one more network.
+    pub fn allow(mut self, network: &str) -> Self {
+        self.networks.push(network.to_owned());
+        self
+    }
+
+    /// Writes a file into the folder and names it in an environment variable for the next starts.
+    pub fn env_file(self, name: &str, file: &str, content: &str) -> Self {
+        let path = self.folder().join(file);
+        std::fs::write(&path, content).expect("the file is written");
+        let path = path.to_str().expect("a path of UTF-8").to_owned();
+        self.env(name, &path)
+    }
+
     /// An environment variable for the next starts.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -107,6 +121,17 @@ impl Installation {
     /// What the server wrote to stdout and stderr so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&self.log.lock()).into_owned()
+    }
+
+    /// Starts the server, which must end at once; gives what it says.
+    pub async fn fails_to_start(self) -> String {
+        let mut child = self.command().spawn().expect("the server starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let drained = drain(stderr, Arc::clone(&self.log));
+        let status = timeout(START, child.wait()).await.expect("it ends by itself").expect("the exit status");
+        timeout(END, drained).await.expect("stderr ends with it").expect("no panic");
+        assert!(!status.success(), "it started\n{}", self.log());
+        self.log()
     }
 
     /// Starts the server and waits until it listens.
@@ -190,6 +215,14 @@ impl Server {
     /// What the server wrote to stdout and stderr so far.
     pub fn log(&self) -> String {
         self.installation().log()
+    }
+
+    /// The memory that it holds now, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let id = self.child.id().expect("the server still runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("what the kernel counts");
+        let kb = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the resident memory");
+        kb.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     /// Another node beside it: the same database, the same keys, the same first token.

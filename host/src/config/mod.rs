@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::domain::filter::FilterLimits;
 use crate::domain::rules::RequestLimits;
@@ -33,7 +34,7 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where things are stored.
     pub store: StoreConfig,
-    /// Which addresses may be called.
+    /// Which addresses may be called, and how connections are made.
     pub network: NetworkConfig,
     /// How deliveries are made.
     pub delivery: DeliveryConfig,
@@ -148,14 +149,68 @@ impl StoreConfig {
     }
 }
 
-/// Which addresses may be called.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Which addresses may be called, and how connections are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
     /// Networks that may be called although they are not public, like `10.1.0.0/16`.
     pub allow: Vec<IpNet>,
     /// Whether http may be used for public addresses too.
     pub allow_http: bool,
+    /// Certificates (PEM) of authorities that are trusted besides the operating system's.
+    pub ca_file: Option<PathBuf>,
+    /// `http://` or `https://[user:password@]host[:port]` of a proxy that opens tunnels (CONNECT) to public addresses; networks
+    /// that are allowed are called directly. Proxies that the environment names are not used.
+    pub proxy: Option<String>,
+    /// Whether the proxy looks names up. Then it has to refuse names that lead to addresses inside.
+    pub proxy_resolves: bool,
+    /// Longest wait for the addresses of a name, in milliseconds.
+    pub lookup_timeout_ms: u64,
+    /// Time to connect (addresses, connection, TLS), in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long an unused connection is kept, in milliseconds. Shorter than what receivers usually keep them (a minute), so
+    /// that a request rarely meets a connection that is being closed.
+    pub idle_timeout_ms: u64,
+    /// Unused connections that are kept for one host.
+    pub idle_per_host: usize,
+    /// Most bytes of an answer's headers; 8 KiB to 1 MiB. An answer has at most 100 headers over HTTP/1.1.
+    pub response_headers_bytes: u32,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            allow_http: false,
+            ca_file: None,
+            proxy: None,
+            proxy_resolves: false,
+            lookup_timeout_ms: 5000,
+            connect_timeout_ms: 10_000,
+            idle_timeout_ms: 50_000,
+            idle_per_host: 256,
+            response_headers_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl NetworkConfig {
+    /// What `proxy` says.
+    pub fn proxy(&self) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = &self.proxy else { return Ok(None) };
+        let is_proxy = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.port() != Some(0)
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+        };
+        let proxy = Url::parse(text).ok().filter(is_proxy);
+        // The text may hold a password, so it is not repeated.
+        let wrong = || ConfigError::Invalid("`network.proxy` is http(s)://[user:password@]host[:port]".to_owned());
+        proxy.map(Some).ok_or_else(wrong)
+    }
 }
 
 /// How deliveries are made.
@@ -172,8 +227,6 @@ pub struct DeliveryConfig {
     pub timeout_ms: u64,
     /// Longest time that a webhook may ask for, in milliseconds.
     pub timeout_max_ms: u64,
-    /// Time to connect, in milliseconds.
-    pub connect_timeout_ms: u64,
     /// How much of an answer is kept, in bytes.
     pub response_kept_bytes: usize,
     /// How much longer than the longest attempt a lease lasts, in milliseconds.
@@ -202,7 +255,6 @@ impl Default for DeliveryConfig {
             in_hand_per_target: 512,
             timeout_ms: 20_000,
             timeout_max_ms: 60_000,
-            connect_timeout_ms: 10_000,
             response_kept_bytes: 16 * 1024,
             lease_margin_ms: 30_000,
             sweep_ms: 5000,
@@ -328,6 +380,13 @@ impl Config {
         within("filters.source_max_bytes", self.filters.source_max_bytes as u64, 1, FILTER_BYTES_MAX as u64)?;
         within("filters.depth_max", self.filters.depth_max as u64, 1, FILTER_DEPTH_MAX as u64)?;
         within("filters.operations_max", self.filters.operations_max, 1, FILTER_OPERATIONS_MAX)?;
+        self.network.proxy()?;
+        within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
+        within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
+        within("network.idle_timeout_ms", self.network.idle_timeout_ms, 1, 3_600_000)?;
+        within("network.idle_per_host", self.network.idle_per_host as u64, 0, 1_000_000)?;
+        let headers = u64::from(self.network.response_headers_bytes);
+        within("network.response_headers_bytes", headers, 8 * 1024, 1024 * 1024)?;
         within("store.connections", u64::from(self.store.connections), 4, 1000)?;
         within("store.writers", self.store.writers as u64, 1, 64)?;
         within("store.write_batch", self.store.write_batch as u64, 1, 100_000)?;
@@ -399,6 +458,46 @@ mod tests {
             let error = load(most + 1).unwrap_err().to_string();
             assert!(error.contains(&format!("`{section}.{name}`")), "{error}");
             assert!(load(0).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_origin_and_its_password_is_not_repeated() {
+        for proxy in ["http://proxy.example:3128", "https://user:pw@proxy.example", "http://[2001:db8::1]:8080/"] {
+            let config = load(&format!("[network]\nproxy = {proxy:?}\n"), &[]).unwrap();
+            assert!(config.network.proxy().unwrap().is_some(), "{proxy}");
+        }
+        for proxy in [
+            "proxy.example:3128",
+            "socks5://u:s3cret@proxy.example",
+            "http://u:s3cret@proxy.example/path",
+            "http://proxy.example/?u=s3cret",
+            "http://proxy.example/#s3cret",
+            "http://u:s3cret@proxy.example:0",
+            "http://u:s3cret@",
+            "",
+        ] {
+            let error = load("", &[("HOOKWRIGHT_NETWORK_PROXY", proxy)]).unwrap_err().to_string();
+            assert!(error.contains("`network.proxy`") && !error.contains("s3cret"), "{proxy}: {error}");
+        }
+        assert!(Config::default().network.proxy().unwrap().is_none());
+    }
+
+    #[test]
+    fn limits_of_connections_are_within_bounds() {
+        for (name, least, most) in [
+            ("lookup_timeout_ms", 1, 60_000),
+            ("connect_timeout_ms", 1, 60_000),
+            ("idle_timeout_ms", 1, 3_600_000),
+            ("response_headers_bytes", 8192, 1_048_576),
+        ] {
+            for (value, fits) in [(least, true), (most, true), (least - 1, false), (most + 1, false)] {
+                let loaded = load(&format!("[network]\n{name} = {value}\n"), &[]);
+                assert_eq!(loaded.is_ok(), fits, "{name} = {value}");
+                if let Err(error) = loaded {
+                    assert!(error.to_string().contains(&format!("network.{name}")), "{error}");
+                }
+            }
         }
     }
 

@@ -1,14 +1,22 @@
-//! The HTTP client: pooled connections, no redirects, no proxy from the environment, guarded addresses, a time for the whole
-//! exchange, and answers read only up to a cap. Nothing is decompressed, so a compression bomb stays small.
+//! The HTTP client: one pool of connections, no redirects, no proxy from the environment, guarded addresses, a time for the
+//! whole exchange, and answers read only up to a cap. Nothing is decompressed, so a compression bomb stays small.
 
-use std::error::Error as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reqwest::redirect::Policy;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
+use hyper::{Request, Uri};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout_at;
 
+use super::connector::{Connector, Unreachable, causes, innermost};
 use super::guard::{Guard, UrlRefused};
 use super::message::Message;
-use crate::config::DeliveryConfig;
+use super::outgoing::{Outgoing, Taken};
+use crate::config::{ConfigError, DeliveryConfig, NetworkConfig};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::ErrorClass;
 use crate::domain::event::Field;
@@ -17,20 +25,47 @@ use crate::domain::retry::{Ending, retry_after_ms};
 /// More than what is kept is read, so that a secret at the edge is read whole and found: it has at most 8 KiB, three times as
 /// many when percent-encoded.
 pub(super) const EDGE_BYTES: usize = 24 * 1024;
-/// How long an unused connection is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How much of its answers a receiver may send ahead over HTTP/2, for one request and for a connection, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// A connection that many requests share must not be waited on when it is dead: how often it is asked, and how long it may
+/// take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a request is sent again at once because the receiver said that it did not look at it (HTTP/2: a stream that
+/// was refused or came after the connection's end, RFC 9113 §8.7).
+const UNPROCESSED_MAX: usize = 2;
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be made: {0}")]
-pub struct SenderError(String);
+pub enum SenderError {
+    /// The administrator's own certificates.
+    #[error("`network.ca_file` {path} cannot be used: {reason}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// TLS itself.
+    #[error("connections cannot be secured: {0}")]
+    Tls(String),
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl SenderError {
+    pub(super) fn ca_file(path: &Path, reason: String) -> Self {
+        Self::CaFile { path: path.to_owned(), reason }
+    }
+}
 
 /// Sends requests.
 #[derive(Debug, Clone)]
 pub struct Sender {
     guard: Guard,
-    https: reqwest::Client,
-    http: reqwest::Client,
+    client: Client<Connector, Outgoing>,
     kept_bytes: usize,
     headers_kept_bytes: usize,
 }
@@ -63,26 +98,25 @@ pub struct Response {
 
 impl Sender {
     /// A client that calls only what the guard allows.
-    pub fn new(guard: Guard, config: &DeliveryConfig) -> Result<Self, SenderError> {
-        let client = |plain_http: bool| {
-            reqwest::Client::builder()
-                .redirect(Policy::none())
-                .no_proxy()
-                .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
-                .pool_idle_timeout(IDLE_TIMEOUT)
-                .pool_max_idle_per_host(config.in_hand_per_webhook)
-                .tcp_nodelay(true)
-                .referer(false)
-                .dns_resolver(guard.resolver(plain_http))
-                .build()
-                .map_err(|error| SenderError(error.to_string()))
-        };
+    pub fn new(guard: Guard, network: &NetworkConfig, delivery: &DeliveryConfig) -> Result<Self, SenderError> {
+        let headers_max = network.response_headers_bytes;
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_millis(network.idle_timeout_ms))
+            .pool_max_idle_per_host(network.idle_per_host)
+            .http1_max_buf_size(usize::try_from(headers_max).unwrap_or(usize::MAX))
+            .http2_max_header_list_size(headers_max)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .build(Connector::new(guard.clone(), network)?);
         Ok(Self {
-            https: client(false)?,
-            http: client(true)?,
             guard,
-            kept_bytes: config.response_kept_bytes,
-            headers_kept_bytes: config.response_headers_kept_bytes,
+            client,
+            kept_bytes: delivery.response_kept_bytes,
+            headers_kept_bytes: delivery.response_headers_kept_bytes,
         })
     }
 
@@ -93,60 +127,63 @@ impl Sender {
 
     pub(super) async fn send(&self, message: &Message, timeout: Duration, now: Millis) -> Exchange {
         let started = Instant::now();
-        let (ending, error, response) =
-            match tokio::time::timeout(timeout, self.exchange(message, started, timeout)).await {
-                Ok(Ok(response)) => {
-                    let asked = response.headers.iter().find(|field| field.name == "retry-after");
-                    let retry_after_ms = asked.and_then(|field| retry_after_ms(&field.value, now));
-                    (Ending::Answered { status: response.status, retry_after_ms }, None, Some(response))
-                }
-                Ok(Err(broken)) => {
-                    (Ending::Broken { class: broken.class, body_sent: broken.body_sent }, Some(broken.message), None)
-                }
-                Err(_) => {
-                    let message = format!("no answer within {} ms", timeout.as_millis());
-                    (Ending::Broken { class: ErrorClass::Timeout, body_sent: true }, Some(message), None)
-                }
-            };
+        let taken = Taken::default();
+        let mut answer = None;
+        let exchange = self.exchange(message, &taken, &mut answer);
+        let result = timeout_at((started + timeout).into(), exchange).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Exchange { ending, error, duration_ms, response }
+        // The status says whether it arrived; a body that breaks off or never ends does not change that.
+        if let Some(response) = answer {
+            let asked = response.headers.iter().find(|field| field.name == "retry-after");
+            let retry_after_ms = asked.and_then(|field| retry_after_ms(&field.value, now));
+            let ending = Ending::Answered { status: response.status, retry_after_ms };
+            return Exchange { ending, error: None, duration_ms, response: Some(response) };
+        }
+        let broken = match result {
+            Ok(Err(broken)) => broken,
+            Ok(Ok(())) | Err(_) => Broken::timeout(timeout, taken.is_set()),
+        };
+        let ending = Ending::Broken { class: broken.class, body_sent: broken.body_sent };
+        Exchange { ending, error: Some(broken.message), duration_ms, response: None }
     }
 
-    async fn exchange(&self, message: &Message, started: Instant, timeout: Duration) -> Result<Response, Broken> {
+    /// Puts what came into `answer` as it comes, so that it is there when the time is over.
+    async fn exchange(&self, message: &Message, taken: &Taken, answer: &mut Option<Response>) -> Result<(), Broken> {
         self.guard.check_form(&message.url).map_err(|refused| Broken::refused(&refused))?;
-        let client = if message.url.scheme() == "http" { &self.http } else { &self.https };
-        let mut request = reqwest::Request::new(message.method.clone(), message.url.clone());
-        *request.headers_mut() = message.headers.clone();
-        *request.body_mut() = Some(message.body.clone().into());
-        let sent = client.execute(request).await;
-        let mut response = sent.map_err(|error| Broken::from_client(&error))?;
-        let status = response.status().as_u16();
-        let headers = self.kept_headers(response.headers());
-        // The status says whether it arrived; a body that breaks off or never ends does not change that.
-        let mut body = Vec::new();
-        let mut truncated = false;
-        loop {
-            let left = timeout.saturating_sub(started.elapsed()).saturating_sub(Duration::from_millis(1));
-            match tokio::time::timeout(left, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
-                    let room = self.kept_bytes + EDGE_BYTES - body.len();
-                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                    if chunk.len() > room {
-                        truncated = true;
-                        break;
-                    }
-                }
-                Ok(Ok(None)) => break,
-                Ok(Err(_)) | Err(_) => {
-                    truncated = true;
-                    break;
-                }
+        let response = self.answered(message, taken).await?;
+        let (head, mut body) = response.into_parts();
+        let headers = self.kept_headers(&head.headers);
+        let answer =
+            answer.insert(Response { status: head.status.as_u16(), headers, body: Vec::new(), truncated: true });
+        let max = self.kept_bytes + EDGE_BYTES;
+        while let Some(frame) = body.frame().await {
+            // It broke off.
+            let Ok(frame) = frame else { return Ok(()) };
+            let Some(chunk) = frame.data_ref() else { continue };
+            let room = max - answer.body.len();
+            answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                return Ok(());
             }
         }
-        Ok(Response { status, headers, body, truncated })
+        answer.truncated = false;
+        Ok(())
     }
 
-    fn kept_headers(&self, headers: &reqwest::header::HeaderMap) -> Vec<Field> {
+    async fn answered(&self, message: &Message, taken: &Taken) -> Result<hyper::Response<Incoming>, Broken> {
+        let mut again = 0..UNPROCESSED_MAX;
+        loop {
+            let error = match self.client.request(request(message, taken)?).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if !is_unprocessed(&error) || again.next().is_none() {
+                return Err(Broken::from_client(&error, taken.is_set()));
+            }
+        }
+    }
+
+    fn kept_headers(&self, headers: &HeaderMap) -> Vec<Field> {
         let mut kept = Vec::new();
         let mut bytes = 0;
         for (name, value) in headers {
@@ -160,6 +197,22 @@ impl Sender {
     }
 }
 
+fn request(message: &Message, taken: &Taken) -> Result<Request<Outgoing>, Broken> {
+    let mut request = Request::new(Outgoing::new(message.body.clone(), taken.clone()));
+    *request.method_mut() = message.method.clone();
+    *request.uri_mut() = Uri::try_from(message.url.as_str()).map_err(|_| Broken::unbuildable())?;
+    *request.headers_mut() = message.headers.clone();
+    request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    Ok(request)
+}
+
+/// Whether the receiver said that it did not look at the request.
+fn is_unprocessed(error: &Error) -> bool {
+    causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()).is_some_and(|error| {
+        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
+}
+
 struct Broken {
     class: ErrorClass,
     body_sent: bool,
@@ -167,44 +220,58 @@ struct Broken {
 }
 
 impl Broken {
+    fn unsent(class: ErrorClass, message: String) -> Self {
+        Self { class, body_sent: false, message }
+    }
+
     fn refused(refused: &UrlRefused) -> Self {
         let class = if matches!(refused, UrlRefused::Dns(_)) { ErrorClass::Dns } else { ErrorClass::AddressRefused };
-        Self { class, body_sent: false, message: refused.to_string() }
+        Self::unsent(class, refused.to_string())
+    }
+
+    fn unbuildable() -> Self {
+        Self::unsent(ErrorClass::InvalidRequest, "the request cannot be built".to_owned())
+    }
+
+    fn timeout(timeout: Duration, body_sent: bool) -> Self {
+        let missing = if body_sent { "answer" } else { "connection" };
+        let message = format!("no {missing} within {} ms", timeout.as_millis());
+        Self { class: ErrorClass::Timeout, body_sent, message }
+    }
+
+    fn unreachable(unreachable: &Unreachable) -> Self {
+        let class = match unreachable {
+            Unreachable::Refused(refused) => return Self::refused(refused),
+            Unreachable::Connect(_) | Unreachable::Tunnel(_) | Unreachable::ProxyName(_) => ErrorClass::Connect,
+            Unreachable::Timeout(_) => ErrorClass::Timeout,
+            Unreachable::Tls(_) => ErrorClass::Tls,
+        };
+        Self::unsent(class, unreachable.to_string())
     }
 
     /// Says what happened without the URL, which may hold secrets.
-    fn from_client(error: &reqwest::Error) -> Self {
-        let mut source = error.source();
-        let mut last = None;
-        while let Some(cause) = source {
-            if let Some(refused) = cause.downcast_ref::<UrlRefused>() {
-                return Self::refused(refused);
+    fn from_client(error: &Error, taken: bool) -> Self {
+        let body_sent = taken && !is_unprocessed(error);
+        for cause in causes(error) {
+            if let Some(unreachable) = cause.downcast_ref::<Unreachable>() {
+                return Self::unreachable(unreachable);
             }
-            if let Some(io) = cause.downcast_ref::<std::io::Error>()
-                && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return Self {
-                    class: ErrorClass::Tls,
-                    body_sent: false,
-                    message: format!("the connection cannot be secured: {tls}"),
-                };
+            let no_http = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+                || cause.downcast_ref::<h2::Error>().is_some_and(h2::Error::is_library);
+            if no_http {
+                let message = format!("the answer is no HTTP: {}", innermost(error));
+                return Self { class: ErrorClass::InvalidResponse, body_sent, message };
             }
-            last = Some(cause);
-            source = cause.source();
+            let io = cause.downcast_ref::<std::io::Error>();
+            if let Some(tls) = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>()) {
+                let message = format!("the connection cannot be secured: {tls}");
+                return Self { class: ErrorClass::Tls, body_sent, message };
+            }
         }
-        let cause = last.map_or_else(|| "the connection broke".to_owned(), ToString::to_string);
-        if error.is_connect() {
-            let class = if error.is_timeout() { ErrorClass::Timeout } else { ErrorClass::Connect };
-            return Self { class, body_sent: false, message: format!("no connection: {cause}") };
-        }
-        if error.is_builder() {
-            return Self {
-                class: ErrorClass::InvalidRequest,
-                body_sent: false,
-                message: "the request cannot be built".to_owned(),
-            };
-        }
-        let class = if error.is_timeout() { ErrorClass::Timeout } else { ErrorClass::ConnectionLost };
-        Self { class, body_sent: true, message: format!("the connection was lost before an answer came: {cause}") }
+        let message = format!("the connection was lost before an answer came: {}", innermost(error));
+        Self { class: ErrorClass::ConnectionLost, body_sent, message }
     }
 }
+
+#[cfg(test)]
+mod tests;

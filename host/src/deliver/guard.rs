@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use super::names::Names;
+use super::names::{Names, Unresolved};
 use crate::domain::address::{AddressPolicy, ForbiddenAddress};
+use crate::domain::port::is_of_another_protocol;
 
 /// Longest URL in bytes.
 pub const URL_MAX_BYTES: usize = 4096;
@@ -21,6 +21,9 @@ pub enum UrlRefused {
     /// Plain http to somewhere else.
     #[error("plain http is allowed only to networks that the administrator opened; use https")]
     PlainHttp,
+    /// A port that other protocols use.
+    #[error("port {0} belongs to another protocol; it may be called only in networks that the administrator opened")]
+    Port(u16),
     /// A user or password in it.
     #[error("a URL must not hold a user or password; use a header or a bearer token")]
     UserInfo,
@@ -38,7 +41,21 @@ pub enum UrlRefused {
     Address(#[from] ForbiddenAddress),
     /// The name has no address.
     #[error("the name does not resolve: {0}")]
-    Dns(String),
+    Dns(#[from] Unresolved),
+}
+
+/// What is called at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Service {
+    /// Without TLS.
+    pub(super) plain_http: bool,
+    pub(super) port: u16,
+}
+
+impl Service {
+    fn of(url: &Url) -> Self {
+        Self { plain_http: url.scheme() == "http", port: url.port_or_known_default().unwrap_or(0) }
+    }
 }
 
 /// Decides which URLs and addresses may be called.
@@ -50,7 +67,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard with this policy.
+    /// A guard with this policy; `allow_http` lets plain http go to public addresses too.
     pub fn new(policy: AddressPolicy, allow_http: bool, names: Names) -> Self {
         Self { policy: Arc::new(policy), allow_http, names }
     }
@@ -71,145 +88,63 @@ impl Guard {
             return Err(UrlRefused::Fragment);
         }
         match url.host().ok_or(UrlRefused::NoHost)? {
-            Host::Ipv4(address) => self.check_address(address.into(), url.scheme() == "http"),
-            Host::Ipv6(address) => self.check_address(address.into(), url.scheme() == "http"),
+            Host::Ipv4(address) => self.check_address(address.into(), Service::of(url)),
+            Host::Ipv6(address) => self.check_address(address.into(), Service::of(url)),
             Host::Domain(_) => Ok(()),
         }
     }
 
-    fn check_address(&self, address: IpAddr, plain_http: bool) -> Result<(), UrlRefused> {
+    fn check_address(&self, address: IpAddr, service: Service) -> Result<(), UrlRefused> {
+        if self.is_opened(address) {
+            return Ok(());
+        }
         self.policy.check(address)?;
-        if plain_http && !self.allow_http && !self.policy.is_opened(address) {
+        self.check_public(service)
+    }
+
+    /// The rules for everywhere but the networks that were opened.
+    pub(super) fn check_public(&self, service: Service) -> Result<(), UrlRefused> {
+        if service.plain_http && !self.allow_http {
             return Err(UrlRefused::PlainHttp);
+        }
+        if is_of_another_protocol(service.port) {
+            return Err(UrlRefused::Port(service.port));
         }
         Ok(())
     }
 
+    /// Whether an administrator opened this address.
+    pub(super) fn is_opened(&self, address: IpAddr) -> bool {
+        self.policy.is_opened(address)
+    }
+
     /// The whole verdict when a webhook is saved. A name that does not resolve now is let through: it may be made
-    /// later, and every attempt checks again.
+    /// later, and every connection is checked again.
     pub async fn check_saved(&self, url: &Url) -> Result<(), UrlRefused> {
         self.check_form(url)?;
         let Some(Host::Domain(host)) = url.host() else { return Ok(()) };
-        match self.resolve(host, url.scheme() == "http").await {
-            Err(UrlRefused::Dns(_)) if url.scheme() == "http" && !self.allow_http => Err(UrlRefused::PlainHttp),
-            Ok(_) | Err(UrlRefused::Dns(_)) => Ok(()),
-            Err(refused) => Err(refused),
+        let service = Service::of(url);
+        match self.addresses(host, service).await {
+            Err(UrlRefused::Dns(_)) => self.check_public(service),
+            verdict => verdict.map(drop),
         }
     }
 
-    /// Addresses of a name, refused if any of them may not be called: which one is dialled is not ours to choose.
-    async fn resolve(&self, host: &str, plain_http: bool) -> Result<Vec<IpAddr>, UrlRefused> {
-        let addresses = self.names.lookup(host).await.map_err(|error| UrlRefused::Dns(error.to_string()))?;
-        if addresses.is_empty() {
-            return Err(UrlRefused::Dns("it has no address".to_owned()));
-        }
+    /// What may be dialled for a host, name or address, with its port. Refused if any address of a name may not be called:
+    /// a name that has one of them is not meant well, or not ready.
+    pub(super) async fn addresses(&self, host: &str, service: Service) -> Result<Vec<SocketAddr>, UrlRefused> {
+        let addresses = self.names.lookup(host).await?;
         for address in &addresses {
-            self.check_address(*address, plain_http)?;
+            self.check_address(*address, service)?;
         }
-        Ok(addresses)
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, service.port)).collect())
     }
 
-    /// A resolver for the HTTP client: what it gives is what is dialled, so a name cannot change its address in between.
-    pub(super) fn resolver(&self, plain_http: bool) -> GuardedResolver {
-        GuardedResolver { guard: self.clone(), plain_http }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct GuardedResolver {
-    guard: Guard,
-    plain_http: bool,
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.clone();
-        Box::pin(async move {
-            let addresses = resolver.guard.resolve(name.as_str(), resolver.plain_http).await?;
-            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
-        })
+    /// Where names are looked up.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guard(allow: &[&str]) -> Guard {
-        let allowed = allow.iter().map(|network| network.parse().unwrap()).collect();
-        let names = Names::Fixed(Arc::default());
-        if let Names::Fixed(table) = &names {
-            let mut table = table.lock();
-            table.insert("public.example".to_owned(), vec![vec!["8.8.8.8".parse().unwrap()]]);
-            let mixed = vec!["8.8.8.8".parse().unwrap(), "10.0.0.1".parse().unwrap()];
-            table.insert("mixed.example".to_owned(), vec![mixed]);
-            table.insert("local.example".to_owned(), vec![vec!["127.0.0.1".parse().unwrap()]]);
-        }
-        Guard::new(AddressPolicy { allowed }, false, names)
-    }
-
-    async fn verdict(guard: &Guard, url: &str) -> Result<(), String> {
-        guard.check_saved(&Url::parse(url).unwrap()).await.map_err(|refused| refused.to_string())
-    }
-
-    #[tokio::test]
-    async fn odd_forms_of_forbidden_addresses_are_refused() {
-        let guard = guard(&[]);
-        for url in [
-            "https://127.0.0.1/",
-            "https://127.0.0.1./",
-            "https://0x7f.1/",
-            "https://2130706433/",
-            "https://017700000001/",
-            "https://[::ffff:10.0.0.1]/",
-            "https://[::1]/",
-            "https://169.254.169.254/latest",
-            "https://local.example/",
-            "https://mixed.example/",
-        ] {
-            let refused = verdict(&guard, url).await.unwrap_err();
-            assert!(refused.contains("may be called"), "{url}: {refused}");
-        }
-        assert_eq!(verdict(&guard, "https://public.example/").await, Ok(()));
-        assert_eq!(verdict(&guard, "https://not-made-yet.example/").await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn plain_http_needs_an_opened_network() {
-        let guard = guard(&["127.0.0.0/8"]);
-        assert_eq!(verdict(&guard, "http://127.0.0.1:9/").await, Ok(()));
-        assert_eq!(verdict(&guard, "http://local.example/").await, Ok(()));
-        for url in ["http://8.8.8.8/", "http://public.example/", "http://not-made-yet.example/"] {
-            assert!(verdict(&guard, url).await.unwrap_err().contains("plain http"), "{url}");
-        }
-    }
-
-    #[tokio::test]
-    async fn user_info_fragments_and_other_schemes_are_refused() {
-        let guard = guard(&[]);
-        for url in [
-            "https://user@public.example/",
-            "https://:pw@public.example/",
-            "https://public.example/#x",
-            "ftp://public.example/",
-            "file:///etc/passwd",
-        ] {
-            assert!(verdict(&guard, url).await.is_err(), "{url}");
-        }
-        let long = format!("https://public.example/{}", "x".repeat(URL_MAX_BYTES));
-        assert!(verdict(&guard, &long).await.unwrap_err().contains("4096"));
-    }
-
-    #[tokio::test]
-    async fn a_name_that_changes_its_address_is_refused_when_dialled() {
-        let guard = guard(&[]);
-        if let Names::Fixed(table) = &guard.names {
-            let answers = vec![vec!["8.8.8.8".parse().unwrap()], vec!["127.0.0.1".parse().unwrap()]];
-            table.lock().insert("rebind.example".to_owned(), answers);
-        }
-        assert_eq!(verdict(&guard, "https://rebind.example/").await, Ok(()));
-        let dialled = guard.resolver(false).resolve("rebind.example".parse().unwrap()).await;
-        assert!(dialled.err().unwrap().downcast_ref::<UrlRefused>().is_some());
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! The exact bytes of one attempt: URL, headers and body with credentials filled in, and last of all the signature.
 
 use bytes::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -49,7 +49,7 @@ pub(super) enum Unsendable {
 /// One attempt's request.
 #[derive(Debug)]
 pub(super) struct Message {
-    pub(super) method: reqwest::Method,
+    pub(super) method: hyper::Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,

@@ -2,13 +2,19 @@
 
 mod attempt;
 mod client;
+mod connector;
 mod dispatcher;
 mod guard;
 mod lanes;
 mod message;
 mod names;
+mod outgoing;
 mod pace;
 mod plan;
+mod proxy;
+#[cfg(test)]
+mod stage;
+mod tls;
 mod transform;
 mod watchers;
 
@@ -16,4 +22,4 @@ pub use client::{Exchange, Sender, SenderError};
 pub use dispatcher::{Dispatcher, Parts};
 pub use guard::{Guard, URL_MAX_BYTES, UrlRefused};
 pub use lanes::Slot;
-pub use names::{FixedNames, Names};
+pub use names::{FixedNames, Lookups, Names, Unresolved};

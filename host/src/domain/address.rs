@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Why an address is not an ordinary public one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,9 @@ pub enum AddressClass {
     Documentation,
     /// `fc00::/7` (RFC 4193).
     UniqueLocal,
-    /// Set aside by IANA: protocol assignments, benchmarking, future use.
+    /// `168.63.129.16`: public by its number, but Azure answers it on the virtual machine's own host, with its secrets.
+    Platform,
+    /// Set aside by IANA or not assigned: protocols, benchmarking, discard, site-local, future use.
     Reserved,
 }
 
@@ -42,6 +44,7 @@ impl fmt::Display for AddressClass {
             Self::Broadcast => "broadcast",
             Self::Documentation => "documentation",
             Self::UniqueLocal => "unique-local",
+            Self::Platform => "cloud platform",
             Self::Reserved => "reserved",
         })
     }
@@ -49,7 +52,7 @@ impl fmt::Display for AddressClass {
 
 /// An address that may not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{address} is a {class} address")]
+#[error("{address} is no public address ({class})")]
 pub struct ForbiddenAddress {
     /// The address.
     pub address: IpAddr,
@@ -60,15 +63,20 @@ pub struct ForbiddenAddress {
 /// Which addresses may be called: public ones, and the networks that an administrator opened.
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
-    /// Networks that may be called whatever they are.
-    pub allowed: Vec<IpNet>,
+    opened: Vec<IpNet>,
 }
 
 impl AddressPolicy {
-    /// Whether an administrator opened this address.
+    /// Opens these networks, whatever they are. An IPv4 network may be written in its mapped form.
+    pub fn new(opened: impl IntoIterator<Item = IpNet>) -> Self {
+        Self { opened: opened.into_iter().map(unmapped).collect() }
+    }
+
+    /// Whether an administrator opened this address. Only itself and its mapped form count: what a translated or tunnelled
+    /// address (NAT64, 6to4) reaches is decided by somebody else's gateway.
     pub fn is_opened(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.allowed.iter().any(|network| network.contains(&address))
+        self.opened.iter().any(|network| network.contains(&address))
     }
 
     /// The verdict on one address.
@@ -78,6 +86,13 @@ impl AddressPolicy {
             _ => Ok(()),
         }
     }
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else { return network };
+    let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
 }
 
 /// What an address is, when it is not an ordinary public one. Addresses that carry an IPv4 address (mapped, NAT64,
@@ -101,6 +116,7 @@ fn class_of_v4(address: Ipv4Addr) -> Option<AddressClass> {
         (224..=239, ..) => C::Multicast,
         (255, 255, 255, 255) => C::Broadcast,
         (192, 0, 2, _) | (198, 51, 100, _) | (203, 0, 113, _) => C::Documentation,
+        (168, 63, 129, 16) => C::Platform,
         // IETF protocol assignments, the former 6to4 relay anycast, benchmarking, and class E.
         (192, 0, 0, _) | (192, 88, 99, _) | (198, 18..=19, ..) | (240..=255, ..) => C::Reserved,
         _ => return None,
@@ -172,6 +188,7 @@ mod tests {
                 &["255.255.255.255", "::ffff:255.255.255.255", "64:ff9b::ffff:ffff", "2002:ffff:ffff::1"],
             ),
             (Some(C::Unspecified), &["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"]),
+            (Some(C::Platform), &["168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:a83f:8110::1"]),
             (Some(C::Documentation), &["192.0.2.1", "198.51.100.7", "203.0.113.9", "2001:db8::1", "3fff::1"]),
             (Some(C::UniqueLocal), &["fc00::1", "fd00::1", "fdff:ffff::1", "fd12:3456:789a::1"]),
             (
@@ -216,12 +233,42 @@ mod tests {
 
     #[test]
     fn opened_networks_may_be_called_also_in_mapped_form() {
-        let policy = AddressPolicy { allowed: vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()] };
+        let policy = policy(&["127.0.0.0/8", "fd00::/8"]);
         for address in ["127.0.0.1", "::ffff:127.0.0.1", "fd00::1", "8.8.8.8"] {
             assert!(policy.check(address.parse().unwrap()).is_ok(), "{address}");
         }
-        for address in ["::1", "10.0.0.1", "fc00::1"] {
+        for address in ["::1", "10.0.0.1", "fc00::1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"] {
             assert!(policy.check(address.parse().unwrap()).is_err(), "{address}");
         }
+    }
+
+    #[test]
+    fn a_network_may_be_written_in_mapped_form() {
+        let policy = policy(&["::ffff:10.1.0.0/112"]);
+        for address in ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3"] {
+            assert!(policy.check(address.parse().unwrap()).is_ok(), "{address}");
+        }
+        for address in ["10.0.255.255", "10.2.0.0", "::ffff:10.2.0.0", "192.168.0.1"] {
+            assert!(policy.check(address.parse().unwrap()).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn all_of_ipv6_does_not_open_ipv4_and_the_other_way_round() {
+        let (v6, v4) = (policy(&["::/0"]), policy(&["0.0.0.0/0"]));
+        for (address, by_v6, by_v4) in [
+            ("::1", true, false),
+            ("fe80::1", true, false),
+            ("127.0.0.1", false, true),
+            ("::ffff:127.0.0.1", false, true),
+            ("255.255.255.255", false, true),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!((v6.check(address).is_ok(), v4.check(address).is_ok()), (by_v6, by_v4), "{address}");
+        }
+    }
+
+    fn policy(opened: &[&str]) -> AddressPolicy {
+        AddressPolicy::new(opened.iter().map(|network| network.parse().unwrap()))
     }
 }

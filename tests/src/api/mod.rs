@@ -124,6 +124,18 @@ impl Api {
         accepted.deliveries.remove(0)
     }
 
+    /// Makes a webhook for an event of its own, posts that event, and gives the delivery when it has come to rest. It is
+    /// tried once; `options` say what else is special about the webhook.
+    pub async fn deliver_once(&self, url: &str, options: Value) -> Delivery {
+        let kind = format!("only.n{:016x}", rand::random::<u64>());
+        let mut webhook = json!({ "url": url, "events": [kind], "retry": [0] });
+        let Value::Object(options) = options else { panic!("options are an object") };
+        webhook.as_object_mut().expect("an object").extend(options);
+        self.register(&webhook).await;
+        let delivery = self.publish_one(&kind, json!({ "n": 1 })).await;
+        self.settled(&delivery.id).await
+    }
+
     pub async fn delivery(&self, id: &str) -> Delivery {
         self.get(&format!("/deliveries/{id}")).await.expect("the delivery exists").read()
     }

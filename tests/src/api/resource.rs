@@ -95,6 +95,8 @@ pub struct Attempt {
     pub duration_ms: f64,
     pub outcome: String,
     pub error_class: Option<String>,
+    /// The same in words.
+    pub error: Option<String>,
     pub status_code: Option<u16>,
     pub request_headers: Headers,
     pub response_headers: Option<Headers>,
@@ -130,6 +132,12 @@ impl Headers {
 impl Delivery {
     pub fn is_settled(&self) -> bool {
         !matches!(self.status.as_str(), "pending" | "retrying")
+    }
+
+    /// The attempt of a delivery that was tried once.
+    pub fn attempt(&self) -> &Attempt {
+        assert_eq!(self.request().attempts.len(), 1, "{self:#?}");
+        &self.request().attempts[0]
     }
 
     /// The request of a delivery that has one.

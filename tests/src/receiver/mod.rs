@@ -3,24 +3,39 @@
 //! A test scripts it with [`Receiver::on`] or [`Receiver::when`] and then waits for requests, which
 //! wake it: nothing here is polled.
 
+mod certificate;
 mod connection;
 mod log;
+pub mod raw;
 mod recorded;
 mod reply;
 mod script;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use self::{log::Log, script::Script};
-pub use self::{recorded::Recorded, reply::Reply};
+pub use self::{
+    certificate::{Authority, Identity},
+    recorded::Recorded,
+    reply::Reply,
+};
+use self::{connection::Door, log::Log, script::Script};
 
 /// How long a test waits for a request that should come.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The running receiver. Its connections are closed when it is dropped.
 pub struct Receiver {
+    scheme: &'static str,
     address: SocketAddr,
     state: Arc<State>,
     accepting: JoinHandle<()>,
@@ -30,20 +45,39 @@ pub struct Receiver {
 struct State {
     script: Script,
     log: Log,
+    connections: AtomicUsize,
 }
 
 impl Receiver {
     pub async fn start() -> Self {
+        Self::behind("http", Door::Plain).await
+    }
+
+    /// A receiver over TLS. Of these protocols (`h2`, `http/1.1`) the client may choose.
+    pub async fn over_tls(identity: &Identity, protocols: &[&str]) -> Self {
+        Self::behind("https", Door::Tls(identity.acceptor(protocols))).await
+    }
+
+    async fn behind(scheme: &'static str, door: Door) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("the port");
         let state = Arc::<State>::default();
-        let accepting = tokio::spawn(connection::accept(listener, Arc::clone(&state)));
-        Self { address, state, accepting }
+        let accepting = tokio::spawn(connection::accept(listener, door, Arc::clone(&state)));
+        Self { scheme, address, state, accepting }
     }
 
     /// The URL of a path (with its leading `/`).
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
     }
 
     /// Answers requests for a path with these replies in turn; the last one stays. Without a script the

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, Version};
 use serde_json::Value;
 
 /// A request, its body byte for byte.
@@ -11,6 +11,7 @@ use serde_json::Value;
 pub struct Recorded {
     /// When the body was complete.
     pub at: Instant,
+    pub version: Version,
     pub method: Method,
     pub path: String,
     pub query: Option<String>,

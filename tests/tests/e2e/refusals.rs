@@ -60,6 +60,10 @@ async fn wrong_fields_are_named() {
         (webhook(json!({ "url": "ftp://127.0.0.1/hook" })), "/url"),
         (webhook(json!({ "url": "http://user:word@127.0.0.1/hook" })), "/url"),
         (webhook(json!({ "url": 7 })), "/url"),
+        (webhook(json!({ "url": "https://[fe80::1%25eth0]/hook" })), "/url"),
+        (webhook(json!({ "url": "https://127.0.0.1.1/hook" })), "/url"),
+        (webhook(json!({ "url": "http://8.8.8.8/hook" })), "/url"),
+        (webhook(json!({ "url": "https://8.8.8.8:25/hook" })), "/url"),
         (webhook(json!({ "events": ["ticket.**"] })), "/events/0"),
         (webhook(json!({ "events": ["ticket.*", "tic ket"] })), "/events/1"),
         (webhook(json!({ "events": ["*.created"] })), "/events/0"),
@@ -91,37 +95,54 @@ async fn wrong_fields_are_named() {
 async fn addresses_inside_are_refused_unless_allowed() {
     let closed = Installation::new().closed().start().await;
     let open = Installation::new().start().await;
-    for host in [
-        "10.0.0.1",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "[fe80::1]",
-        "[fc00::1]",
-        "[::ffff:10.0.0.1]",
-        "[64:ff9b::a00:1]",
-        "0x0a000001",
+    // A webhook that is there already goes nowhere else either.
+    let moved = open.api().register(&webhook(json!({}))).await;
+    for (host, class) in [
+        ("10.0.0.1", "private"),
+        ("172.16.0.1", "private"),
+        ("192.168.1.1", "private"),
+        ("169.254.169.254", "link-local"),
+        ("168.63.129.16", "cloud platform"),
+        ("100.64.0.1", "carrier-grade NAT"),
+        ("0.0.0.0", "unspecified"),
+        ("224.0.0.1", "multicast"),
+        ("255.255.255.255", "broadcast"),
+        ("198.18.0.1", "reserved"),
+        ("203.0.113.1", "documentation"),
+        ("[fe80::1]", "link-local"),
+        ("[fc00::1]", "unique-local"),
+        ("[::ffff:10.0.0.1]", "private"),
+        ("[64:ff9b::a00:1]", "private"),
+        ("[2002:a00:1::]", "private"),
+        ("[2001::1]", "reserved"),
+        ("0x0a000001", "private"),
+        ("10.1", "private"),
+        ("%31%30.0.0.1", "private"),
+        ("１０.０.０.１", "private"),
     ] {
         for scheme in ["http", "https"] {
+            let url = format!("{scheme}://{host}/hook");
             for server in [&closed, &open] {
-                address_refused(server, &format!("{scheme}://{host}/hook")).await;
+                address_refused(server, &url, class).await;
             }
+            let change = open.api().patch(&format!("/webhooks/{}", moved.id), &json!({ "url": url })).await;
+            names_class(&change.expect_err("refused").problem(), class);
         }
     }
-    for host in ["localhost", "127.0.0.1", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]"] {
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]"] {
         for scheme in ["http", "https"] {
-            address_refused(&closed, &format!("{scheme}://{host}/hook")).await;
+            address_refused(&closed, &format!("{scheme}://{host}/hook"), "loopback").await;
         }
     }
-    open.api().register(&webhook(json!({}))).await;
 }
 
-async fn address_refused(server: &Server, url: &str) {
-    let problem = refused(&server.api(), "/webhooks", webhook(json!({ "url": url }))).await;
-    assert_eq!((problem.status, problem.pointers()), (422, vec!["/url"]), "{url}: {problem:?}");
+async fn address_refused(server: &Server, url: &str, class: &str) {
+    names_class(&refused(&server.api(), "/webhooks", webhook(json!({ "url": url }))).await, class);
+}
+
+fn names_class(problem: &Problem, class: &str) {
+    assert_eq!((problem.status, problem.pointers()), (422, vec!["/url"]), "{problem:?}");
+    assert!(problem.errors[0].detail.contains(&format!("({class})")), "{problem:?}");
 }
 
 #[tokio::test]
