@@ -10,7 +10,7 @@ use crate::domain::request::FrozenRequest;
 use crate::domain::retry::WAIT_MAX_MS;
 use crate::domain::rules::freeze;
 use crate::domain::webhook::{PluginUse, Webhook};
-use crate::sandbox::{Input, Loaded, Ran, RunFailure, Transformed, Used};
+use crate::sandbox::{Input, Ran, Ready, RunFailure, Transformed, Used};
 use crate::store::{
     ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, StoreError,
 };
@@ -101,7 +101,7 @@ impl Dispatcher {
     }
 
     /// The plugin, compiled if it is not in memory.
-    async fn load(&self, plugin: &PluginUse) -> Result<(Arc<Loaded>, Arc<PluginVersion>), RunFailure> {
+    async fn load(&self, plugin: &PluginUse) -> Result<Ready, RunFailure> {
         let missing = || RunFailure {
             code: "plugin.missing".to_owned(),
             message: format!("the plugin {} {} is not there any more", plugin.name, plugin.version),

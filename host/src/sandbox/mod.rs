@@ -96,6 +96,9 @@ pub struct Loaded {
     plugin: v1::Prepared,
 }
 
+/// A component that is ready, and the version that it is.
+pub type Ready = (Arc<Loaded>, Arc<PluginVersion>);
+
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loaded").finish_non_exhaustive()
@@ -114,7 +117,7 @@ struct Inner {
     limits: RunLimits,
     component_bytes: usize,
     workers: workers::Workers,
-    loaded: Mutex<HashMap<PluginVersionId, (Arc<Loaded>, Arc<PluginVersion>)>>,
+    loaded: Mutex<HashMap<PluginVersionId, Ready>>,
 }
 
 impl Sandbox {
@@ -148,7 +151,7 @@ impl Sandbox {
     }
 
     /// The component kept under this id.
-    pub fn loaded(&self, id: PluginVersionId) -> Option<(Arc<Loaded>, Arc<PluginVersion>)> {
+    pub fn loaded(&self, id: PluginVersionId) -> Option<Ready> {
         self.inner.loaded.lock().get(&id).cloned()
     }
 
