@@ -1,17 +1,16 @@
 //! The event that is posted again and again: made once, only the mark differs.
 
-use bytes::Bytes;
 use serde_json::json;
 
-use super::mark::{LENGTH, Mark};
+use super::mark::LENGTH;
 
 const FILLER: &str = "The export stops half way when a project has no tickets; see the log. ";
 
 /// The bytes of a POST with a place for the mark.
 #[derive(Debug)]
 pub(super) struct Template {
-    bytes: Vec<u8>,
-    mark_at: usize,
+    pub(super) bytes: Vec<u8>,
+    pub(super) mark_at: usize,
 }
 
 impl Template {
@@ -23,13 +22,6 @@ impl Template {
         let bytes = Self::event(kind, &filler[..room.min(filler.len())]).to_string().into_bytes();
         let mark_at = bytes.windows(LENGTH).position(|place| place == [b'#'; LENGTH]).expect("the place of the mark");
         Self { bytes, mark_at }
-    }
-
-    /// The body with this mark.
-    pub(super) fn with(&self, mark: Mark) -> Bytes {
-        let mut bytes = self.bytes.clone();
-        mark.write(&mut bytes[self.mark_at..]);
-        Bytes::from(bytes)
     }
 
     fn event(kind: &str, description: &str) -> serde_json::Value {

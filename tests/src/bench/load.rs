@@ -11,12 +11,14 @@ use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 use super::{
     Failure,
     body::Template,
-    clock::now_ns,
+    clock::{cpu_ns, now_ns},
     histogram::{Histogram, Latency},
     publisher::Publisher,
     rate::due_ns,
 };
 
+/// Of the events that are measured.
+pub(super) const PAYLOAD_BYTES: usize = 1024;
 /// How long the last answers may take.
 const LAST_ANSWERS: Duration = Duration::from_mins(1);
 /// How exact the pace is: a thread that sleeps is cheaper than a timer for each POST.
@@ -34,9 +36,6 @@ pub struct Load {
     /// Bearer token
     #[arg(long)]
     token: Option<String>,
-    /// Post straight to the receiver: no token, the same bytes
-    #[arg(long, conflicts_with = "token")]
-    raw: bool,
     /// Connections, each with one POST at a time
     #[arg(long, default_value_t = 64)]
     publishers: usize,
@@ -53,7 +52,7 @@ pub struct Load {
     #[arg(long, default_value_t = 0)]
     first: u64,
     /// Size of a payload
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = PAYLOAD_BYTES)]
     payload_bytes: usize,
     /// Event type
     #[arg(long = "type", default_value = "ticket.created")]
@@ -69,6 +68,8 @@ pub struct Outcome {
     pub seconds: f64,
     pub started_ns: u64,
     pub ended_ns: u64,
+    /// What the load generator itself took.
+    pub cpu_ns: u64,
     /// Number after the last.
     pub end: u64,
     /// Which were not accepted.
@@ -82,7 +83,6 @@ pub struct Outcome {
 /// What all publishers share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) template: Template,
     started_ns: u64,
     /// Nothing is sent after this.
     deadline_ns: u64,
@@ -113,14 +113,14 @@ impl Load {
             (None, Some(rate)) => u64::try_from(u128::from(rate) * u128::from(length_ns) / 1_000_000_000)?,
             (None, None) => u64::MAX,
         };
+        let template = Template::new(&self.kind, self.payload_bytes);
         let mut publishers = Vec::with_capacity(self.publishers);
         for _ in 0..self.publishers {
-            publishers.push(Publisher::connect(&self.url, self.token.as_deref()).await?);
+            publishers.push(Publisher::connect(&self.url, self.token.as_deref(), &template).await?);
         }
         let started_ns = now_ns();
         let timed = self.events.is_none() && self.rate.is_none();
         let shared = Arc::new(Shared {
-            template: Template::new(&self.kind, self.payload_bytes),
             started_ns,
             deadline_ns: if timed { started_ns + length_ns } else { u64::MAX },
             first: self.first,
@@ -199,6 +199,7 @@ impl Shared {
             seconds: Duration::from_nanos(ended_ns - self.started_ns).as_secs_f64(),
             started_ns: self.started_ns,
             ended_ns,
+            cpu_ns: cpu_ns(),
             end: self.first + tally.sent,
             failed: tally.failed.clone(),
             first_error: tally.first_error.clone(),

@@ -4,23 +4,31 @@
 pub mod benchmark;
 mod body;
 mod clock;
+mod database;
+mod fill;
 mod histogram;
 mod ledger;
 pub mod load;
+mod log;
 mod mark;
 mod measure;
 mod median;
+mod message;
 mod process;
 mod publisher;
 mod rate;
+mod receiver;
 pub mod relay;
 mod report;
 mod row;
+mod setting;
 pub mod sink;
+mod stock;
 mod subject;
 mod trial;
+mod usage;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, net::SocketAddr, process::ExitCode};
 
 use tokio::{
     net::TcpListener,
@@ -30,9 +38,9 @@ use tokio::{
 /// What ends a program: told on stderr, exit code 1.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A free port on loopback, told on the first line of stdout as the server does.
-pub async fn listen() -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// Told on the first line of stdout, as the server does.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
     stdout.flush()?;

@@ -7,18 +7,21 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::timeout,
 };
 
-use super::Failure;
+use super::{
+    Failure,
+    usage::{Usage, usage},
+};
 
 const START: Duration = Duration::from_secs(30);
-/// /proc counts CPU time in hundredths of a second, whatever the kernel's own tick is.
-const MS_PER_TICK: u64 = 10;
-const BYTES_PER_KB: u64 = 1024;
+const END: Duration = Duration::from_mins(1);
 
 /// The programs next to this one.
 #[derive(Debug)]
@@ -34,14 +37,6 @@ pub(super) struct Process {
     child: Child,
 }
 
-/// What a process has used since its start.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    /// The most memory that it held at once.
-    pub(super) peak_bytes: u64,
-}
-
 impl Programs {
     pub(super) fn find() -> Result<Self, Failure> {
         let this = std::env::current_exe()?;
@@ -51,6 +46,13 @@ impl Programs {
     /// Where cargo puts what it builds.
     pub(super) fn target(&self) -> &Path {
         self.folder.parent().unwrap_or(&self.folder)
+    }
+
+    /// A folder for one server. Below the build folder, because the system's folder for temporary files may be in memory.
+    pub(super) fn working_folder(&self, prefix: &str) -> Result<TempDir, Failure> {
+        let parent = self.target().join("bench");
+        fs::create_dir_all(&parent)?;
+        Ok(tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?)
     }
 
     /// A command without the settings of the person who runs it.
@@ -91,14 +93,15 @@ impl Process {
     }
 
     pub(super) fn usage(&self) -> Result<Usage, Failure> {
-        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid));
-        let (stat, status) = (read("stat")?, read("status")?);
-        // Counted from behind the name, which may hold anything: user and system time are the 12th and 13th field.
-        let fields = stat.rsplit_once(") ").ok_or("an odd stat")?.1;
-        let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("an odd status")?;
-        let peak_kb: u64 = peak.trim().trim_end_matches(" kB").parse()?;
-        Ok(Usage { cpu: Duration::from_millis(ticks * MS_PER_TICK), peak_bytes: peak_kb * BYTES_PER_KB })
+        usage(self.pid)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or("an odd process id")?;
+        kill_process(pid, Signal::TERM)?;
+        let status = timeout(END, self.child.wait()).await??;
+        if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
     }
 
     /// Ends it as a crash would: the next row starts fresh.

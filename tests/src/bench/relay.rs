@@ -1,18 +1,7 @@
 //! The durable relay: the least that any webhook server must do, and so the limit that this one is measured by. It
 //! appends each event to a file, answers 202 once that is on disk, and forwards it.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::Path,
-    process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, thread, time::Duration};
 
 use axum::{
     Json, Router,
@@ -22,19 +11,21 @@ use axum::{
     serve::ListenerExt as _,
 };
 use bytes::Bytes;
-use reqwest::{Client, Url, header::CONTENT_TYPE};
+use reqwest::{
+    Client, Method, Request, Url,
+    header::{CONTENT_TYPE, HeaderValue},
+    redirect, retry,
+};
 use serde::{Deserialize, Serialize};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, mpsc, oneshot},
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{
+    Failure, listen,
+    log::{Batch, Log},
 };
 
-use super::Failure;
-
-/// Events that may wait for the disk, and that may wait to be forwarded.
-const QUEUE: usize = 65_536;
-/// Written batches that may wait for their answers.
-const BATCHES: usize = 64;
+/// Batches on disk that may wait to be forwarded.
+const BATCHES: usize = 4096;
 /// Requests on their way to receivers.
 const IN_FLIGHT: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,40 +34,26 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Stats {
     /// How often it waited for the disk.
-    pub commits: u32,
-}
-
-struct Record {
-    body: Bytes,
-    on_disk: oneshot::Sender<()>,
-}
-
-#[derive(Clone)]
-struct Relay {
-    records: mpsc::Sender<Record>,
-    commits: Arc<AtomicU32>,
+    pub commits: u64,
 }
 
 /// Serves until the process ends; each event goes to all targets.
-pub async fn serve(listener: TcpListener, file: &Path, targets: Vec<Url>) -> Result<ExitCode, Failure> {
-    let file = File::options().create(true).append(true).open(file)?;
-    let (records, waiting) = mpsc::channel(QUEUE);
+pub async fn serve(address: SocketAddr, file: &Path, targets: Vec<Url>) -> Result<ExitCode, Failure> {
+    let log = Arc::new(Log::create(file)?);
+    let listener = listen(address).await?;
     let (batches, written) = mpsc::channel(BATCHES);
-    let (forwards, accepted) = mpsc::channel(QUEUE);
-    let commits = Arc::<AtomicU32>::default();
-    let counter = Arc::clone(&commits);
-    // A failing disk ends the writer; then no event is accepted any more.
+    let (records, accepted) = mpsc::channel(BATCHES);
+    let writer = Arc::clone(&log);
+    // A failing disk ends the process; nobody is told that an event is kept.
     thread::spawn(move || {
-        if let Err(error) = write(file, waiting, &batches, &counter) {
+        if let Err(error) = writer.write(&batches) {
             eprintln!("the file cannot be written: {error}");
+            std::process::exit(1);
         }
     });
-    tokio::spawn(answer(written, forwards));
-    tokio::spawn(forward(accepted, targets));
-    let router = Router::new()
-        .route("/events", post(accept))
-        .route("/__stats", get(stats))
-        .with_state(Relay { records, commits });
+    tokio::spawn(answer(written, records));
+    tokio::spawn(forward(accepted, targets.into_iter().map(request).collect()));
+    let router = Router::new().route("/events", post(accept)).route("/__stats", get(stats)).with_state(log);
     let listener = listener.tap_io(|stream| {
         // Only slower if it fails.
         let _ = stream.set_nodelay(true);
@@ -85,80 +62,68 @@ pub async fn serve(listener: TcpListener, file: &Path, targets: Vec<Url>) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-async fn accept(State(relay): State<Relay>, body: Bytes) -> StatusCode {
-    let (on_disk, done) = oneshot::channel();
-    if relay.records.send(Record { body, on_disk }).await.is_ok() && done.await.is_ok() {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
+async fn accept(State(log): State<Arc<Log>>, body: Bytes) -> StatusCode {
+    let on_disk = log.append(&body);
+    // The connection can read into the same memory again.
+    drop(body);
+    if on_disk.await.is_ok() { StatusCode::ACCEPTED } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-async fn stats(State(relay): State<Relay>) -> Json<Stats> {
-    Json(Stats { commits: relay.commits.load(Ordering::Relaxed) })
+async fn stats(State(log): State<Arc<Log>>) -> Json<Stats> {
+    Json(Stats { commits: log.commits() })
 }
 
-/// Writes whatever waits, all of it with one wait for the disk.
-fn write(
-    mut file: File,
-    mut waiting: mpsc::Receiver<Record>,
-    batches: &mpsc::Sender<Vec<Record>>,
-    commits: &AtomicU32,
-) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    while let Some(record) = waiting.blocking_recv() {
-        let mut batch = vec![record];
-        while let Ok(record) = waiting.try_recv() {
-            batch.push(record);
-        }
-        bytes.clear();
-        for Record { body, .. } in &batch {
-            bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(body);
-        }
-        file.write_all(&bytes)?;
-        file.sync_data()?;
-        commits.fetch_add(1, Ordering::Relaxed);
-        // As a whole, because waking a task from another thread is dear.
-        if batches.blocking_send(batch).is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-async fn answer(mut written: mpsc::Receiver<Vec<Record>>, forwards: mpsc::Sender<Bytes>) {
+async fn answer(mut written: mpsc::Receiver<Batch>, records: mpsc::Sender<Vec<Bytes>>) {
     while let Some(batch) = written.recv().await {
-        for Record { body, on_disk } in batch {
-            // Whoever does not wait any more has gone away.
-            let _ = on_disk.send(());
-            if forwards.send(body).await.is_err() {
-                return;
+        if records.send(batch.tell()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Everything but the body, made once.
+fn request(target: Url) -> Request {
+    let mut request = Request::new(Method::POST, target);
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+}
+
+async fn forward(mut accepted: mpsc::Receiver<Vec<Bytes>>, requests: Vec<Request>) {
+    let client = client().expect("a client");
+    let free = Arc::new(Semaphore::new(IN_FLIGHT));
+    while let Some(records) = accepted.recv().await {
+        for record in records {
+            for request in &requests {
+                let permit = Arc::clone(&free).acquire_owned().await.expect("never closed");
+                let mut request = request.try_clone().expect("there is no body yet");
+                *request.body_mut() = Some(record.clone().into());
+                let sent = client.execute(request);
+                tokio::spawn(async move {
+                    if let Err(error) = finish(sent).await {
+                        eprintln!("not forwarded: {error}");
+                    }
+                    drop(permit);
+                });
             }
         }
     }
 }
 
-async fn forward(mut accepted: mpsc::Receiver<Bytes>, targets: Vec<Url>) {
-    let client = Client::builder().no_proxy().timeout(TIMEOUT).pool_max_idle_per_host(IN_FLIGHT).build();
-    let client = client.expect("a client");
-    let free = Arc::new(Semaphore::new(IN_FLIGHT));
-    while let Some(body) = accepted.recv().await {
-        for target in &targets {
-            let permit = Arc::clone(&free).acquire_owned().await.expect("never closed");
-            let request = client.post(target.clone()).header(CONTENT_TYPE, "application/json").body(body.clone());
-            tokio::spawn(async move {
-                if let Err(error) = send(request).await {
-                    eprintln!("not forwarded: {error}");
-                }
-                drop(permit);
-            });
-        }
-    }
+/// Without what it could do beyond sending.
+fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .http1_only()
+        .no_proxy()
+        .referer(false)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never().max_retries_per_request(0))
+        .timeout(TIMEOUT)
+        .pool_max_idle_per_host(IN_FLIGHT)
+        .build()
 }
 
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<()> {
-    let response = request.send().await?.error_for_status()?;
+async fn finish(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) -> reqwest::Result<()> {
+    let response = sent.await?.error_for_status()?;
     // Read to its end, so that the connection can be used again.
     response.bytes().await?;
     Ok(())

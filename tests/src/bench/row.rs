@@ -2,7 +2,22 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::Serialize;
+
+/// What a row is there for. All but the first are the second part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Part {
+    /// Limits, stores, plugins, fan-out
+    Table,
+    /// With 10 thousand and with 2 million deliveries stored
+    Stored,
+    /// One of ten receivers hangs
+    Hanging,
+    /// Another endpoint has a backlog of a million
+    Backlog,
+}
 
 /// What stands between publishers and receivers, and where it keeps events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,6 +57,8 @@ pub(super) struct Row {
 const PUBLISHERS: [u64; 3] = [16, 64, 256];
 const USUAL_PUBLISHERS: u64 = 64;
 const FANOUT: u64 = 10;
+/// Stored deliveries that are next to none.
+const FEW: u64 = 10_000;
 
 impl Row {
     const fn new(store: Store, plugin: Plugin, fanout: u64, publishers: u64) -> Self {
@@ -56,6 +73,12 @@ impl Row {
     /// Whether it is measured by the relay.
     pub(super) const fn is_server(&self) -> bool {
         !matches!(self.store, Store::Raw | Store::Relay)
+    }
+
+    /// The row that this one is compared with: the same without what makes it special.
+    pub(super) fn base(&self) -> Option<Self> {
+        let base = Self { stored: self.stored.min(FEW), hanging: 0, backlog: 0, ..self.clone() };
+        (base != *self).then_some(base)
     }
 
     /// Receivers that answer.
@@ -113,20 +136,20 @@ pub(super) fn quick() -> Vec<Row> {
 }
 
 /// The same with few and with many deliveries stored.
-pub(super) fn stored() -> Vec<Row> {
-    [10_000, 2_000_000].map(|stored| Row { stored, ..usual(1) }).to_vec()
+pub(super) fn stored(store: Store) -> Vec<Row> {
+    [FEW, 2_000_000].map(|stored| Row { stored, ..usual(store, 1) }).to_vec()
 }
 
 /// Ten receivers: all answer, and one does not.
-pub(super) fn hanging() -> Vec<Row> {
-    [0, 1].map(|hanging| Row { hanging, ..usual(FANOUT) }).to_vec()
+pub(super) fn hanging(store: Store) -> Vec<Row> {
+    [0, 1].map(|hanging| Row { hanging, ..usual(store, FANOUT) }).to_vec()
 }
 
 /// One receiver, without and with another's backlog.
-pub(super) fn backlog() -> Vec<Row> {
-    [0, 1_000_000].map(|backlog| Row { backlog, ..usual(1) }).to_vec()
+pub(super) fn backlog(store: Store) -> Vec<Row> {
+    [0, 1_000_000].map(|backlog| Row { backlog, ..usual(store, 1) }).to_vec()
 }
 
-const fn usual(fanout: u64) -> Row {
-    Row::new(Store::Sqlite, Plugin::None, fanout, USUAL_PUBLISHERS)
+const fn usual(store: Store, fanout: u64) -> Row {
+    Row::new(store, Plugin::None, fanout, USUAL_PUBLISHERS)
 }

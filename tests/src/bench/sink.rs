@@ -2,14 +2,13 @@
 
 use std::{collections::HashMap, convert::Infallible, future, process::ExitCode, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, Uri, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 use super::{
     Failure,
@@ -17,8 +16,12 @@ use super::{
     histogram::{Histogram, Latency},
     ledger::{Entry, Ledger},
     mark::Mark,
+    message::Message,
 };
 
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+const REQUEST_BYTES: usize = 8 << 10;
 /// More missing numbers than this say nothing new.
 const MISSING_MAX: usize = 100_000;
 
@@ -65,55 +68,54 @@ pub async fn serve(listener: TcpListener, hang: Vec<String>) -> Result<ExitCode,
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(connection(stream, Arc::clone(&sink)));
+        let sink = Arc::clone(&sink);
+        tokio::spawn(async move {
+            // Fails whenever a client goes away.
+            let _ = connection(stream, sink).await;
+        });
     }
 }
 
-async fn connection(stream: TcpStream, sink: Arc<Sink>) {
-    let service = service_fn(move |request| {
-        let sink = Arc::clone(&sink);
-        async move { sink.answer(request).await }
-    });
-    // Fails whenever a client goes away.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+/// Answers one request after the other until the client goes away or sends what is none.
+async fn connection(mut stream: TcpStream, sink: Arc<Sink>) -> Result<(), Failure> {
+    let mut bytes = Vec::with_capacity(REQUEST_BYTES);
+    while stream.read_buf(&mut bytes).await? > 0 {
+        while let Some(request) = Message::read(&bytes)? {
+            let length = request.length;
+            if request.subject.starts_with("/__") {
+                stream.write_all(&sink.control(request.subject)).await?;
+            } else if sink.hang.iter().any(|path| path == request.subject) {
+                sink.state.lock().stats.hanging += 1;
+                let never: Infallible = future::pending().await;
+                match never {}
+            } else {
+                sink.state.lock().receive(request.subject, request.body);
+                stream.write_all(OK).await?;
+            }
+            bytes.drain(..length);
+        }
+    }
+    Ok(())
 }
 
 impl Sink {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        let path = head.uri.path();
-        if path.starts_with("/__") {
-            return Ok(self.control(&head.uri));
-        }
-        if self.hang.iter().any(|hang| hang == path) {
-            self.state.lock().stats.hanging += 1;
-            let never: Infallible = future::pending().await;
-            match never {}
-        }
-        self.state.lock().receive(path, &body);
-        Ok(Response::default())
-    }
-
-    fn control(&self, uri: &Uri) -> Response<Full<Bytes>> {
+    /// The answer to a question about what came.
+    fn control(&self, target: &str) -> Vec<u8> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let argument = |name: &str| {
-            let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next_back().unwrap_or_default()
         };
         let number = |name: &str| argument(name).parse().unwrap_or_default();
         let mut state = self.state.lock();
-        match uri.path() {
+        match path {
             "/__stats" => json(&state.stats()),
             "/__missing" => json(&state.missing(argument("path"), number("end"))),
             "/__reset" => {
                 state.reset(number("first"));
-                Response::default()
+                OK.to_vec()
             }
-            _ => {
-                let mut response = Response::default();
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                response
-            }
+            _ => NOT_FOUND.to_vec(),
         }
     }
 }
@@ -157,6 +159,8 @@ impl State {
     }
 }
 
-fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
-    Response::new(Full::from(serde_json::to_vec(value).expect("plain data serialises")))
+fn json(value: &impl Serialize) -> Vec<u8> {
+    let body = serde_json::to_vec(value).expect("plain data serialises");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.into_bytes(), body].concat()
 }

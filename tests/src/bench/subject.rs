@@ -6,23 +6,25 @@ use std::{
 };
 
 use serde_json::json;
-use sqlx::Connection as _;
 
 use super::{
     Failure,
-    process::{Process, Programs, Usage},
+    database::Database,
+    process::{Process, Programs},
     relay,
     row::{Plugin, Row, Store},
+    stock::Stock,
+    usage::Usage,
 };
 use crate::{api::Api, example::example};
 
 /// The type of the events that are measured.
 pub(super) const MEASURED: &str = "ticket.created";
-/// The type of the events that are there before.
-pub(super) const EARLIER: &str = "ticket.updated";
-/// Where receivers of earlier events are: ten, as for fan-out, and the one that never answers.
-pub(super) const EARLIER_PATHS: [&str; 10] = ["/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h", "/i", "/j"];
-pub(super) const BACKLOG_PATH: &str = "/backlog";
+pub(super) const ADMIN_TOKEN: &str = "admin-token";
+pub(super) const KEYS: &str = "hookwright.keys";
+pub(super) const DATABASE_FILE: &str = "bench.db";
+/// The index of SQLite's log of what is not yet in the file.
+const DATABASE_INDEX: &str = "bench.db-shm";
 
 #[derive(Debug)]
 pub(super) struct Subject {
@@ -30,32 +32,33 @@ pub(super) struct Subject {
     /// Where events are posted.
     pub(super) events_url: String,
     pub(super) token: Option<String>,
-    commits: Commits,
+    store: Kept,
 }
 
-/// Where the number of commits stands.
+/// Where events are kept, and with them the number of commits.
 #[derive(Debug)]
-enum Commits {
+enum Kept {
     Nowhere,
+    /// In the relay's file; it tells the number here.
     Relay(String),
     Sqlite(PathBuf),
+    Postgres(Database),
 }
 
 impl Subject {
-    pub(super) async fn start(row: &Row, receiver: &str, programs: &Programs, folder: &Path) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        row: &Row,
+        stock: Option<&Stock>,
+        receiver: &str,
+        programs: &Programs,
+        folder: &Path,
+    ) -> Result<Self, Failure> {
         match row.store {
             Store::Raw => {
-                Ok(Self { process: None, events_url: format!("{receiver}/0"), token: None, commits: Commits::Nowhere })
+                Ok(Self { process: None, events_url: format!("{receiver}/0"), token: None, store: Kept::Nowhere })
             }
             Store::Relay => Self::relay(row, receiver, programs, folder).await,
-            Store::Sqlite => {
-                let commits = Commits::Sqlite(folder.join("bench.db-shm"));
-                Self::server(row, receiver, programs, folder, "sqlite:bench.db", commits).await
-            }
-            Store::Postgres => {
-                let database = fresh_database().await?;
-                Self::server(row, receiver, programs, folder, &database, Commits::Nowhere).await
-            }
+            Store::Sqlite | Store::Postgres => Self::server(row, stock, receiver, programs, folder).await,
         }
     }
 
@@ -67,27 +70,27 @@ impl Subject {
         }
         let process = Process::start(command, &log(folder)).await?;
         let events_url = format!("{}/events", process.url());
-        let commits = Commits::Relay(format!("{}/__stats", process.url()));
-        Ok(Self { process: Some(process), events_url, token: None, commits })
+        let store = Kept::Relay(format!("{}/__stats", process.url()));
+        Ok(Self { process: Some(process), events_url, token: None, store })
     }
 
     async fn server(
         row: &Row,
+        stock: Option<&Stock>,
         receiver: &str,
         programs: &Programs,
         folder: &Path,
-        database: &str,
-        commits: Commits,
     ) -> Result<Self, Failure> {
-        let mut command = programs.command("hookwright", folder)?;
-        command.args(["serve", "--listen", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"]).args([
-            "--database",
-            database,
-            "--admin-token-file",
-            "admin-token",
-        ]);
-        let process = Process::start(command, &log(folder)).await?;
-        let token = fs::read_to_string(folder.join("admin-token"))?.trim().to_owned();
+        if let Some(stock) = stock {
+            stock.copy_into(folder)?;
+        }
+        let store = match row.store {
+            Store::Postgres => Kept::Postgres(Database::create(stock.and_then(|stock| stock.database.as_ref())).await?),
+            _ => Kept::Sqlite(folder.join(DATABASE_INDEX)),
+        };
+        let database = if let Kept::Postgres(database) = &store { Some(database) } else { None };
+        let process = start_server(database, programs, folder).await?;
+        let token = fs::read_to_string(folder.join(ADMIN_TOKEN))?.trim().to_owned();
         let api = Api::new(process.url(), Some(&token));
         let plugin = match row.plugin {
             Plugin::None => None,
@@ -103,13 +106,8 @@ impl Subject {
             }
             api.register(&webhook).await;
         }
-        let earlier = if row.stored > 0 { &EARLIER_PATHS[..] } else { &[] };
-        let backlog = if row.backlog > 0 { &[BACKLOG_PATH][..] } else { &[] };
-        for path in earlier.iter().chain(backlog) {
-            api.register(&json!({ "url": format!("{receiver}{path}"), "events": [EARLIER] })).await;
-        }
         let events_url = format!("{}/api/v1/events", process.url());
-        Ok(Self { process: Some(process), events_url, token: Some(token), commits })
+        Ok(Self { process: Some(process), events_url, token: Some(token), store })
     }
 
     /// None when there is nothing to look at.
@@ -117,41 +115,62 @@ impl Subject {
         self.process.as_ref().map(Process::usage).transpose()
     }
 
-    /// How often it has waited for the disk since its start; modulo 2^32.
-    pub(super) async fn commits(&self) -> Result<Option<u32>, Failure> {
-        match &self.commits {
-            Commits::Nowhere => Ok(None),
-            Commits::Relay(url) => {
+    /// Of a database with processes of its own.
+    pub(super) fn database_usage(&self) -> Result<Option<Usage>, Failure> {
+        match &self.store {
+            Kept::Postgres(database) => database.usage().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// How often it has committed since some time before.
+    pub(super) async fn commits(&self) -> Result<Option<u64>, Failure> {
+        match &self.store {
+            Kept::Nowhere => Ok(None),
+            Kept::Relay(url) => {
                 let client = reqwest::Client::builder().no_proxy().build()?;
                 let stats: relay::Stats = client.get(url).send().await?.json().await?;
                 Ok(Some(stats.commits))
             }
-            Commits::Sqlite(index) => Ok(sqlite_commits(&fs::read(index)?)),
+            Kept::Sqlite(index) => Ok(sqlite_commits(&fs::read(index)?)),
+            Kept::Postgres(database) => database.commits().await.map(Some),
         }
     }
 
     pub(super) async fn end(self) -> Result<(), Failure> {
-        match self.process {
-            Some(process) => process.end().await,
-            None => Ok(()),
+        if let Some(process) = self.process {
+            process.end().await?;
+        }
+        match self.store {
+            Kept::Postgres(database) => database.remove().await,
+            _ => Ok(()),
         }
     }
 }
 
-/// A database of its own on the PostgreSQL that `make bench` starts.
-async fn fresh_database() -> Result<String, Failure> {
-    let server = crate::server::test_postgres();
-    let name = format!("bench_{:032x}", rand::random::<u128>());
-    let mut connection = sqlx::PgConnection::connect(&server).await?;
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
-    let (base, _) = server.rsplit_once('/').ok_or("HOOKWRIGHT_TEST_POSTGRES is no URL with a database")?;
-    Ok(format!("{base}/{name}"))
+/// The server on this database, or on a file in the folder.
+pub(super) async fn start_server(
+    database: Option<&Database>,
+    programs: &Programs,
+    folder: &Path,
+) -> Result<Process, Failure> {
+    let database = match database {
+        Some(database) => database.url()?,
+        None => format!("sqlite:{DATABASE_FILE}"),
+    };
+    let mut command = programs.command("hookwright", folder)?;
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"])
+        .args(["--database", &database])
+        .args(["--key-file", KEYS, "--admin-token-file", ADMIN_TOKEN]);
+    Process::start(command, &log(folder)).await
 }
 
-/// The counter of transactions in the header of SQLite's WAL index (`iChange` in its file format).
-fn sqlite_commits(index: &[u8]) -> Option<u32> {
+/// The counter of transactions in the header of SQLite's WAL index (`iChange` in its file format): 32 bits, which no row
+/// comes near.
+fn sqlite_commits(index: &[u8]) -> Option<u64> {
     let counter = index.get(8..12)?;
-    Some(u32::from_ne_bytes(counter.try_into().ok()?))
+    Some(u32::from_ne_bytes(counter.try_into().ok()?).into())
 }
 
 /// Where a subject writes its log.

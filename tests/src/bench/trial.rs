@@ -2,23 +2,25 @@
 
 use std::{
     collections::HashSet,
+    net::Ipv4Addr,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use reqwest::Client;
-use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::{
     Failure,
     load::Outcome,
-    process::{Process, Programs},
-    row::{Row, Store},
+    receiver::Receiver,
+    row::Row,
+    setting::Setting,
     sink::Stats,
-    subject::{BACKLOG_PATH, EARLIER, EARLIER_PATHS, MEASURED, Subject, log},
+    stock::{BACKLOG_PATH, Stock},
+    subject::{MEASURED, Subject, log},
+    usage::{Usage, machine_cpu, usage},
 };
 
 /// How often the receiver is asked whether all has come.
@@ -29,17 +31,15 @@ const DRAIN: Duration = Duration::from_mins(30);
 const LOAD: Duration = Duration::from_mins(30);
 /// Enough connections that a paced POST need not wait for a free one.
 const PACED_PUBLISHERS: u64 = 256;
-const PRELOAD_PUBLISHERS: u64 = 64;
 const LOG_LINES: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
-    pub(super) row: &'a Row,
-    programs: &'a Programs,
+    row: &'a Row,
+    setting: &'a Setting,
     folder: TempDir,
-    client: Client,
-    sink: Process,
-    pub(super) subject: Subject,
+    receiver: Receiver,
+    subject: Subject,
     /// Number of the next event.
     next: u64,
 }
@@ -51,8 +51,6 @@ pub(super) enum Pace {
     Full(f64),
     /// So many POSTs a second, for some seconds.
     Steady(u64, f64),
-    /// As fast as they are answered, so many events.
-    Count(u64),
 }
 
 /// What one phase gave.
@@ -61,88 +59,109 @@ pub(super) struct Phase {
     pub(super) load: Outcome,
     pub(super) received: Stats,
     pub(super) lost: u64,
+    pub(super) used: Used,
+}
+
+/// What everybody took in a phase, until all had come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    pub(super) elapsed: Duration,
+    pub(super) subject: Option<Usage>,
+    pub(super) database: Option<Usage>,
+    pub(super) receiver: Usage,
+    pub(super) commits: Option<u64>,
+    /// CPU time of whatever else runs on the machine.
+    pub(super) others: Duration,
+}
+
+/// The same before a phase.
+#[derive(Debug)]
+struct Before {
+    at: Instant,
+    subject: Option<Usage>,
+    database: Option<Usage>,
+    receiver: Usage,
+    commits: Option<u64>,
+    this: Usage,
+    machine: Duration,
 }
 
 impl<'a> Trial<'a> {
-    pub(super) async fn start(row: &'a Row, programs: &'a Programs) -> Result<Self, Failure> {
-        // Below the build folder, because the system's folder for temporary files may be in memory.
-        let parent = programs.target().join("bench");
-        std::fs::create_dir_all(&parent)?;
-        let folder = tempfile::Builder::new().prefix("row-").tempdir_in(parent)?;
-        let mut command = programs.command("hw-sink", folder.path())?;
-        command.args(["--hang", BACKLOG_PATH]);
-        for path in row.paths().take(usize::try_from(row.hanging)?) {
-            command.args(["--hang", &path]);
-        }
-        let sink = Process::start(command, &folder.path().join("sink.log")).await?;
-        let subject = Subject::start(row, sink.url(), programs, folder.path()).await?;
-        let client = Client::builder().no_proxy().build()?;
-        let mut trial = Self { row, programs, folder, client, sink, subject, next: 0 };
-        trial.preload().await?;
-        Ok(trial)
+    pub(super) async fn start(row: &'a Row, stock: Option<&Stock>, setting: &'a Setting) -> Result<Self, Failure> {
+        let folder = setting.programs.working_folder("row-")?;
+        let mut hang: Vec<String> = row.paths().take(usize::try_from(row.hanging)?).collect();
+        hang.push(BACKLOG_PATH.to_owned());
+        let address = if stock.is_some() { setting.receiver } else { (Ipv4Addr::LOCALHOST, 0).into() };
+        let receiver = Receiver::start(address, &hang, &setting.programs, folder.path()).await?;
+        let subject = Subject::start(row, stock, receiver.url(), &setting.programs, folder.path()).await?;
+        Ok(Self { row, setting, folder, receiver, subject, next: 0 })
     }
 
     /// Publishes at a pace and waits until all of it has come.
     pub(super) async fn phase(&mut self, pace: Pace) -> Result<Phase, Failure> {
         let publishers = if matches!(pace, Pace::Steady(..)) { PACED_PUBLISHERS } else { self.row.publishers };
         let paths: Vec<String> = self.row.paths().skip(usize::try_from(self.row.hanging)?).collect();
-        self.published(MEASURED, publishers, pace, &paths).await
+        self.receiver.reset(self.next).await?;
+        let before = self.before().await?;
+        let load = self.publish(publishers, pace).await?;
+        let (received, lost) = self.drained(&load, &paths).await?;
+        let used = self.used(before, &load).await?;
+        Ok(Phase { load, received, lost, used })
     }
 
     pub(super) async fn end(self) -> Result<(), Failure> {
         self.subject.end().await?;
-        self.sink.end().await
+        self.receiver.end().await
     }
 
-    async fn preload(&mut self) -> Result<(), Failure> {
-        if self.row.stored > 0 {
-            let paths = EARLIER_PATHS.map(str::to_owned);
-            let events = self.row.stored.div_ceil(paths.len() as u64);
-            let phase = self.published(EARLIER, PRELOAD_PUBLISHERS, Pace::Count(events), &paths).await?;
-            if phase.lost > 0 || phase.load.errors > 0 {
-                return Err("the deliveries to be stored were not made".into());
-            }
-        }
-        if self.row.backlog > 0 {
-            let load = self.publish(EARLIER, PRELOAD_PUBLISHERS, Pace::Count(self.row.backlog)).await?;
-            if load.errors > 0 {
-                return Err("the backlog was not accepted".into());
-            }
-        }
-        Ok(())
+    async fn before(&self) -> Result<Before, Failure> {
+        Ok(Before {
+            at: Instant::now(),
+            commits: self.subject.commits().await?,
+            subject: self.subject.usage()?,
+            database: self.subject.database_usage()?,
+            receiver: self.receiver.usage()?,
+            this: usage(std::process::id())?,
+            machine: machine_cpu()?,
+        })
     }
 
-    async fn published(&mut self, kind: &str, publishers: u64, pace: Pace, paths: &[String]) -> Result<Phase, Failure> {
-        self.client
-            .post(format!("{}/__reset?first={}", self.sink.url(), self.next))
-            .send()
-            .await?
-            .error_for_status()?;
-        let load = self.publish(kind, publishers, pace).await?;
-        let (received, lost) = self.drained(&load, paths).await?;
-        Ok(Phase { load, received, lost })
+    async fn used(&self, before: Before, load: &Outcome) -> Result<Used, Failure> {
+        let since = |(after, before): (Usage, Usage)| after.since(before);
+        let machine = machine_cpu()?.saturating_sub(before.machine);
+        let this = usage(std::process::id())?.since(before.this);
+        let subject = self.subject.usage()?.zip(before.subject).map(since);
+        let database = self.subject.database_usage()?.zip(before.database).map(since);
+        let receiver = self.receiver.usage()?.since(before.receiver);
+        let commits = self.subject.commits().await?.zip(before.commits);
+        let ours = [subject, database, Some(receiver), Some(this)].into_iter().flatten().map(|used| used.cpu);
+        let ours = ours.sum::<Duration>() + Duration::from_nanos(load.cpu_ns);
+        Ok(Used {
+            elapsed: before.at.elapsed(),
+            subject,
+            database,
+            receiver,
+            commits: commits.map(|(after, before)| after.saturating_sub(before)),
+            others: machine.saturating_sub(ours),
+        })
     }
 
-    async fn publish(&mut self, kind: &str, publishers: u64, pace: Pace) -> Result<Outcome, Failure> {
-        let mut command = self.programs.command("hw-load", self.folder.path())?;
+    async fn publish(&mut self, publishers: u64, pace: Pace) -> Result<Outcome, Failure> {
+        let mut command = self.setting.programs.command("hw-load", self.folder.path())?;
         command
             .args(["--url", &self.subject.events_url])
-            .args(["--type", kind])
+            .args(["--type", MEASURED])
             .args(["--publishers", &publishers.to_string()])
             .args(["--first", &self.next.to_string()])
             .stderr(Stdio::inherit());
         if let Some(token) = &self.subject.token {
             command.args(["--token", token]);
         }
-        if self.row.store == Store::Raw {
-            command.arg("--raw");
-        }
         match pace {
             Pace::Full(seconds) => command.args(["--seconds", &seconds.to_string()]),
             Pace::Steady(rate, seconds) => {
                 command.args(["--rate", &rate.to_string(), "--seconds", &seconds.to_string()])
             }
-            Pace::Count(events) => command.args(["--events", &events.to_string()]),
         };
         let output = timeout(LOAD, command.output()).await??;
         if !output.status.success() {
@@ -162,7 +181,7 @@ impl<'a> Trial<'a> {
         let end = Instant::now() + DRAIN;
         let mut seen = (0, Instant::now());
         loop {
-            let stats: Stats = self.ask("__stats").await?;
+            let stats = self.receiver.stats().await?;
             // An event whose POST failed may come all the same, so enough is not yet all.
             if stats.unique >= expected && self.lost(load, paths).await? == 0 {
                 return Ok((stats, 0));
@@ -183,14 +202,10 @@ impl<'a> Trial<'a> {
         let failed: HashSet<u64> = load.failed.iter().copied().collect();
         let mut lost = 0;
         for path in paths {
-            let missing: Vec<u64> = self.ask(&format!("__missing?path={path}&end={}", load.end)).await?;
+            let missing = self.receiver.missing(path, load.end).await?;
             lost += missing.iter().filter(|n| !failed.contains(n)).count() as u64;
         }
         Ok(lost)
-    }
-
-    async fn ask<T: DeserializeOwned>(&self, question: &str) -> Result<T, Failure> {
-        Ok(self.client.get(format!("{}/{question}", self.sink.url())).send().await?.json().await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole server from outside: one binary, one module for each topic.
 
 mod api;
+mod bench;
 mod durability;
 mod filters;
 mod flow;
