@@ -91,13 +91,15 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         plugins: config.plugins.clone(),
     });
     let filters = Arc::new(Filters::new(config.filters));
-    let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone());
+    let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
     let address = config.server.listen.clone();
     let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
     let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
     started(listener.local_addr().map_err(cannot_listen)?);
     let claiming = CancellationToken::new();
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
+    let sweep = Duration::from_millis(config.delivery.sweep_ms);
+    let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let api = Api::new(api::Parts {
@@ -116,6 +118,9 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
+    if let Err(error) = fanning_out.await {
+        tracing::error!(%error, "the making of a wide event's deliveries ended");
+    }
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }

@@ -195,6 +195,18 @@ CREATE TABLE webhook_sequences (
     next       BIGINT  NOT NULL
 );
 
+-- Deliveries of an event that are still to be made: a step for so many webhooks (their ids, one after the other), gone when
+-- it is done. A step that is leased is due again when its lease ends.
+CREATE TABLE fan_out_steps (
+    event_id    UUID    NOT NULL,
+    step        BIGINT  NOT NULL,
+    project_id  UUID    NOT NULL,
+    webhooks    BYTEA   NOT NULL,
+    due_at      BIGINT  NOT NULL,
+    lease_token BIGINT,
+    PRIMARY KEY (event_id, step)
+);
+
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE TABLE webhook_deliveries_default PARTITION OF webhook_deliveries DEFAULT;
 CREATE TABLE requests_default PARTITION OF requests DEFAULT;

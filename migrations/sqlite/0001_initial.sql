@@ -193,3 +193,15 @@ CREATE TABLE webhook_sequences (
     webhook_id BLOB    NOT NULL PRIMARY KEY,
     next       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Deliveries of an event that are still to be made: a step for so many webhooks (their ids, one after the other), gone when
+-- it is done. A step that is leased is due again when its lease ends.
+CREATE TABLE fan_out_steps (
+    event_id    BLOB    NOT NULL,
+    step        INTEGER NOT NULL,
+    project_id  BLOB    NOT NULL,
+    webhooks    BLOB    NOT NULL,
+    due_at      INTEGER NOT NULL,
+    lease_token INTEGER,
+    PRIMARY KEY (event_id, step)
+) STRICT;

@@ -38,6 +38,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// How deliveries are made.
     pub delivery: DeliveryConfig,
+    /// How posted events become deliveries.
+    pub ingest: IngestConfig,
     /// What filters of webhooks may cost.
     pub filters: FilterLimits,
     /// What plugins may use.
@@ -213,6 +215,22 @@ impl NetworkConfig {
     }
 }
 
+/// How posted events become deliveries.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngestConfig {
+    /// Deliveries that are made together with an event; when more webhooks want it, the others follow in steps of so many.
+    pub fan_out_step: usize,
+    /// Deliveries that are made together with all events of an array; what goes beyond follows in steps.
+    pub fan_out_commit: usize,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self { fan_out_step: 1000, fan_out_commit: 10_000 }
+    }
+}
+
 /// How deliveries are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -331,6 +349,7 @@ const FILTER_BYTES_MAX: usize = 16 * 1024;
 /// What fits the stack of a thread several times over.
 const FILTER_DEPTH_MAX: usize = 64;
 const FILTER_OPERATIONS_MAX: u64 = 1_000_000;
+const FAN_OUT_MAX: u64 = 100_000;
 const ORDER_WAIT_MAX_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 impl Config {
@@ -368,6 +387,8 @@ impl Config {
         within("plugins.component_bytes", self.plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
         within("plugins.result_bytes", self.plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
         within("plugins.requests.requests", self.plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
+        within("ingest.fan_out_step", self.ingest.fan_out_step as u64, 1, FAN_OUT_MAX)?;
+        within("ingest.fan_out_commit", self.ingest.fan_out_commit as u64, 1, FAN_OUT_MAX)?;
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
         within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
         within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
@@ -447,6 +468,8 @@ mod tests {
         assert!(error.to_string().contains("plugins.cpu_ms"), "{error}");
         assert!(load("[plugins]\nmemory_bytes = 268435457\n", &[]).is_err());
         for (section, name, most) in [
+            ("ingest", "fan_out_step", 100_000),
+            ("ingest", "fan_out_commit", 100_000),
             ("filters", "source_max_bytes", 16_384),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),

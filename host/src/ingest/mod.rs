@@ -1,9 +1,14 @@
 //! From a posted event to stored deliveries: match, commit, hand over.
 
+mod fan_out;
+
 use std::sync::Arc;
 
+use fan_out::split;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::config::IngestConfig;
 use crate::deliver::{Dispatcher, Slot};
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
@@ -12,8 +17,8 @@ use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, InOrder, LoadedRequest,
-    NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
+    Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, FanOut, InOrder,
+    LoadedRequest, NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
 };
 
 /// An event is matched again so often when webhooks change while it is stored.
@@ -55,8 +60,10 @@ pub enum Outcome {
         id: EventId,
         /// Whether it was posted before.
         duplicate: bool,
-        /// Its deliveries.
+        /// Its deliveries, as far as they are made.
         deliveries: Vec<Made>,
+        /// How many more will be made, one step after the other.
+        to_come: usize,
     },
     /// Its idempotency key was used for something else; nothing of its group is stored.
     KeyReused,
@@ -71,6 +78,9 @@ pub struct Ingest {
     dispatcher: Arc<Dispatcher>,
     filters: Arc<Filters>,
     entropy: Entropy,
+    config: IngestConfig,
+    /// Told when there are steps of wide events to be done.
+    wide: Arc<Notify>,
 }
 
 /// Where a delivery that is about to be stored goes, and the place that is kept for it.
@@ -95,10 +105,24 @@ struct Candidates {
     plans: Vec<Plan>,
 }
 
+/// How many of an event's deliveries are made later.
+fn to_come(new: &NewEvent) -> usize {
+    match &new.fan_out {
+        FanOut::Begin { later, .. } => later.iter().map(Vec::len).sum(),
+        FanOut::Step { .. } => 0,
+    }
+}
+
 impl Ingest {
     /// Takes events for this store and dispatcher.
-    pub fn new(store: Store, dispatcher: Arc<Dispatcher>, filters: Arc<Filters>, entropy: Entropy) -> Self {
-        Self { store, dispatcher, filters, entropy }
+    pub fn new(
+        store: Store,
+        dispatcher: Arc<Dispatcher>,
+        filters: Arc<Filters>,
+        entropy: Entropy,
+        config: IngestConfig,
+    ) -> Self {
+        Self { store, dispatcher, filters, entropy, config, wide: Arc::default() }
     }
 
     /// Stores events, each with a delivery for every webhook that wants it: all or none. When this answers, they are on
@@ -109,10 +133,18 @@ impl Ingest {
         for _ in 0..MATCHINGS_MAX {
             let snapshot = self.store.subscriptions();
             let mut candidates = Candidates::default();
+            let mut room = self.config.fan_out_commit;
             for (event, idempotency) in &posted {
-                let (deliveries, plan) = self.matched(&snapshot, event).await;
-                candidates.events.push(NewEvent { event: event.clone(), idempotency: *idempotency, deliveries });
-                candidates.plans.push(plan);
+                let (wanted, verdicts) = self.matched(&snapshot, event).await;
+                let at_once = room.min(self.config.fan_out_step);
+                let is_ordered = |webhook: &&Arc<Webhook>| webhook.order.key(event.subject.as_deref()).is_some();
+                let (first, later) = split(wanted, is_ordered, at_once, self.config.fan_out_step);
+                let later = later.iter().map(|step| step.iter().map(|webhook| webhook.id).collect()).collect();
+                room = room.saturating_sub(first.len());
+                let (deliveries, places) = first.iter().map(|webhook| self.plan_for(webhook, event)).unzip();
+                let fan_out = FanOut::Begin { idempotency: *idempotency, later };
+                candidates.events.push(NewEvent { event: event.clone(), fan_out, deliveries });
+                candidates.plans.push(Plan { places, verdicts });
             }
             if let Some(outcomes) = self.commit(candidates, Some(snapshot.revision())).await? {
                 return Ok(outcomes);
@@ -123,9 +155,13 @@ impl Ingest {
         Err(StoreError::Contended)
     }
 
-    /// A delivery of the event for every webhook that wants it. The payload is read only if one of them has a filter.
-    async fn matched(&self, snapshot: &Snapshot, event: &Arc<Event>) -> (Vec<NewDelivery>, Plan) {
-        let (mut deliveries, mut plan) = (Vec::new(), Plan::default());
+    /// The webhooks that want the event, and what their filters said. The payload is read only if one of them has a filter.
+    async fn matched<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        event: &Arc<Event>,
+    ) -> (Vec<&'a Arc<Webhook>>, Vec<(Arc<Filter>, Verdict)>) {
+        let (mut wanted, mut verdicts) = (Vec::new(), Vec::new());
         let (mut facts, mut stretch) = (None, 0);
         for webhook in snapshot.of_project(event.project) {
             if webhook.pattern_for(&event.event_type).is_none() {
@@ -134,7 +170,7 @@ impl Ingest {
             if let Some(filter) = &webhook.filter {
                 let evaluation = self.filters.evaluate(filter, facts.get_or_insert_with(|| Facts::of(event)));
                 let is_wanted = evaluation.verdict == Verdict::Match;
-                plan.verdicts.push((filter.clone(), evaluation.verdict));
+                verdicts.push((filter.clone(), evaluation.verdict));
                 stretch += evaluation.operations;
                 if stretch >= OPERATIONS_AT_A_STRETCH {
                     stretch = 0;
@@ -144,11 +180,14 @@ impl Ingest {
                     continue;
                 }
             }
-            let (new, place) = self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()));
-            deliveries.push(new);
-            plan.places.push(place);
+            wanted.push(webhook);
         }
-        (deliveries, plan)
+        (wanted, verdicts)
+    }
+
+    /// The delivery of an event to a webhook that wants it.
+    fn plan_for(&self, webhook: &Arc<Webhook>, event: &Event) -> (NewDelivery, Place) {
+        self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()))
     }
 
     /// Stores an event for one webhook only, whatever the webhook wants.
@@ -162,7 +201,8 @@ impl Ingest {
         let (new, place) = self.plan(webhook, trigger, Some(actor), None);
         let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
-        let event = NewEvent { event: Arc::new(event), idempotency: None, deliveries: vec![new] };
+        let fan_out = FanOut::Begin { idempotency: None, later: Vec::new() };
+        let event = NewEvent { event: Arc::new(event), fan_out, deliveries: vec![new] };
         let plan = Plan { places: vec![place], verdicts: Vec::new() };
         self.commit(Candidates { events: vec![event], plans: vec![plan] }, None).await?;
         Ok((made, settled))
@@ -219,23 +259,30 @@ impl Ingest {
             }
         };
         let made: Vec<Vec<Made>> = events.iter().map(|event| event.deliveries.iter().map(Made::of).collect()).collect();
-        let ids: Vec<EventId> = events.iter().map(|new| new.event.id).collect();
-        let accepted = self.store.accept_then(Accept { events, matched_at }, hand_over).await?;
+        let ids: Vec<(EventId, usize)> = events.iter().map(|new| (new.event.id, to_come(new))).collect();
+        let is_step = events.iter().any(|new| matches!(new.fan_out, FanOut::Step { .. }));
+        let accept = Accept { events, matched_at };
+        let accepted = if is_step {
+            self.store.fan_out_then(accept, hand_over).await?
+        } else {
+            self.store.accept_then(accept, hand_over).await?
+        };
         if accepted.contains(&Accepted::Stale) {
             return Ok(None);
         }
         let all_stored = !accepted.contains(&Accepted::Mismatch);
         let mut outcomes = Vec::with_capacity(accepted.len());
-        for ((id, deliveries), accepted) in ids.into_iter().zip(made).zip(accepted) {
+        for (((id, to_come), deliveries), accepted) in ids.into_iter().zip(made).zip(accepted) {
             outcomes.push(match accepted {
                 Accepted::Mismatch => Outcome::KeyReused,
-                Accepted::Stale => Outcome::NotStored,
+                Accepted::Stale | Accepted::Taken => Outcome::NotStored,
                 _ if !all_stored => Outcome::NotStored,
-                Accepted::New => Outcome::Stored { id, duplicate: false, deliveries },
+                Accepted::New => Outcome::Stored { id, duplicate: false, deliveries, to_come },
                 Accepted::Duplicate(id) => {
                     let earlier = self.store.deliveries_of_event(id).await?;
                     let made = |(id, webhook_id)| Made { id, webhook_id };
-                    Outcome::Stored { id, duplicate: true, deliveries: earlier.into_iter().map(made).collect() }
+                    let deliveries = earlier.into_iter().map(made).collect();
+                    Outcome::Stored { id, duplicate: true, deliveries, to_come: 0 }
                 }
             });
         }
@@ -244,8 +291,10 @@ impl Ingest {
 
     /// Starts the deliveries of events that are on disk.
     fn start(&self, stored: impl Iterator<Item = (NewEvent, Plan)>) {
-        let mut waiting = false;
-        for (NewEvent { event, deliveries, .. }, Plan { places, verdicts }) in stored {
+        let (mut waiting, mut wide) = (false, false);
+        for (new, Plan { places, verdicts }) in stored {
+            wide |= to_come(&new) > 0;
+            let NewEvent { event, deliveries, .. } = new;
             for (filter, verdict) in verdicts {
                 filter.stats().count(&verdict, event.id, event.received_at);
             }
@@ -281,6 +330,9 @@ impl Ingest {
         }
         if waiting {
             self.dispatcher.wake();
+        }
+        if wide {
+            self.wide.notify_one();
         }
     }
 

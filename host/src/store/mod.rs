@@ -7,6 +7,7 @@ mod conformance;
 mod db;
 mod deliveries;
 mod events;
+mod fan_out;
 mod keyring;
 mod plugins;
 mod postgres;
@@ -28,11 +29,12 @@ use db::reading;
 
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
 pub use plugins::Stored;
 pub use record::{
-    Accept, Accepted, Attempt, Beginning, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent, Postpone,
-    RequestEnd, Settle, WorkKind,
+    Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
+    Postpone, RequestEnd, Settle, WorkKind,
 };
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
@@ -183,7 +185,7 @@ impl Store {
         let sealed: i64 = reading!(&db, pool => sqlx::query_scalar(SEALED).fetch_one(pool).await?);
         let keys = KeyRing::open_or_create(key_file, sealed > 0, entropy)?;
         if let db::Db::Sqlite { writer, .. } = &db {
-            writer.transact(|tx| Box::pin(tx.execute(sqlite::FREE_LEASES, &[]))).await?;
+            writer.transact(|tx| Box::pin(sqlite::free_leases(tx))).await?;
         }
         let writer = writer::Writer::start(&db, settings);
         let subscriptions = subscriptions::Subscriptions::default();

@@ -90,15 +90,44 @@ pub struct NewDelivery {
     pub order: Option<InOrder>,
 }
 
+/// Whether an event is stored with its deliveries, and which of them.
+#[derive(Debug, Clone)]
+pub enum FanOut {
+    /// It is new, and its deliveries are the first ones; those to these webhooks are made later, in steps.
+    Begin {
+        /// What makes a repeated post the same event.
+        idempotency: Option<Idempotency>,
+        /// For each step its webhooks; mostly none.
+        later: Vec<Vec<WebhookId>>,
+    },
+    /// It is stored already, and its deliveries are those of a step.
+    Step {
+        /// Which.
+        step: i64,
+        /// The lease on the step.
+        lease: Lease,
+    },
+}
+
 /// An event and its deliveries.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     /// The event.
     pub event: Arc<Event>,
-    /// What makes a repeated post the same event.
-    pub idempotency: Option<Idempotency>,
+    /// Whether there are more deliveries to come.
+    pub fan_out: FanOut,
     /// Its deliveries.
     pub deliveries: Vec<NewDelivery>,
+}
+
+impl NewEvent {
+    /// What makes a repeated post the same event.
+    pub(super) const fn idempotency(&self) -> Option<Idempotency> {
+        match self.fan_out {
+            FanOut::Begin { idempotency, .. } => idempotency,
+            FanOut::Step { .. } => None,
+        }
+    }
 }
 
 /// Events that are stored together: all or none.
@@ -121,6 +150,8 @@ pub enum Accepted {
     Mismatch,
     /// A webhook has changed since it was matched: nothing was stored, and it must be matched again.
     Stale,
+    /// The lease on the step has passed to somebody else; nothing was stored.
+    Taken,
 }
 
 /// A plugin's requests, fixed from now on: alone, or together with the first one's result.

@@ -232,8 +232,13 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 /// Frees every lease: whoever held them is gone, since one process holds the file.
-pub(super) const FREE_LEASES: &str =
-    "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
+    const WORK: &str = "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+    const STEPS: &str = "UPDATE fan_out_steps SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+    tx.execute(WORK, &[]).await?;
+    tx.execute(STEPS, &[]).await?;
+    Ok(())
+}
 
 /// Claims the head of a webhook's open work.
 pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE

@@ -39,6 +39,14 @@ enum Command {
 }
 
 impl Command {
+    /// How many deliveries it makes.
+    fn deliveries(&self) -> usize {
+        match self {
+            Self::Accept(accept, ..) => accept.events.iter().map(|event| event.deliveries.len()).sum(),
+            _ => 0,
+        }
+    }
+
     fn refuse(self, error: StoreError) {
         // A caller that has gone away needs no answer.
         match self {
@@ -170,8 +178,31 @@ async fn run(
         if taken == 0 {
             return;
         }
-        commit(&db, commands, &released).await;
+        for group in groups(commands) {
+            commit(&db, group, &released).await;
+        }
     }
+}
+
+/// Deliveries that a group makes; only a record that makes more by itself is in a larger one.
+const DELIVERIES_MAX: usize = 10_000;
+
+/// Splits what came together where a commit would keep others waiting for too long.
+fn groups(commands: Vec<Command>) -> Vec<Vec<Command>> {
+    let mut groups = vec![Vec::with_capacity(commands.len())];
+    let mut deliveries = 0;
+    for command in commands {
+        let own = command.deliveries();
+        deliveries += own;
+        match groups.last_mut() {
+            Some(group) if deliveries <= DELIVERIES_MAX || group.is_empty() => group.push(command),
+            _ => {
+                deliveries = own;
+                groups.push(vec![command]);
+            }
+        }
+    }
+    groups
 }
 
 /// Commits all commands together. If one of them cannot be written, each gets a transaction of its own, so that the
@@ -224,6 +255,15 @@ impl Store {
         then: impl FnOnce(Vec<NewEvent>, &[Accepted]) + Send + Sync + 'static,
     ) -> Result<Vec<Accepted>, StoreError> {
         self.writer.call_now(|reply| Command::Accept(accept, Box::new(then), reply)).await
+    }
+
+    /// The same for a step of a wide event, which waits for its turn instead of being refused.
+    pub async fn fan_out_then(
+        &self,
+        accept: Accept,
+        then: impl FnOnce(Vec<NewEvent>, &[Accepted]) + Send + Sync + 'static,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        self.writer.call(|reply| Command::Accept(accept, Box::new(then), reply)).await
     }
 
     /// Waits until something that waited for an earlier delivery may go on.

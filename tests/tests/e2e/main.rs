@@ -3,6 +3,7 @@
 mod api;
 mod bench;
 mod durability;
+mod fan_out;
 mod filters;
 mod flow;
 mod ingest;

@@ -41,6 +41,14 @@ pub(super) struct Published {
     r#type: String,
     duplicate: bool,
     deliveries: Vec<Made>,
+    /// When more webhooks want it than are served at once.
+    #[serde(skip_serializing_if = "is_zero")]
+    deliveries_to_come: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -161,9 +169,10 @@ pub(super) async fn publish(api: &Api, posted: Vec<Posted>) -> Answer<Vec<Publis
         return Err(Problem::new(ProblemCode::KeyReused, detail).into());
     }
     let published = types.into_iter().zip(outcomes).filter_map(|(r#type, outcome)| match outcome {
-        Outcome::Stored { id, duplicate, deliveries } => {
+        Outcome::Stored { id, duplicate, deliveries, to_come } => {
             let deliveries = deliveries.into_iter().map(|made| Made { id: made.id, webhook_id: made.webhook_id });
-            Some(Published { id, r#type, duplicate, deliveries: deliveries.collect() })
+            let deliveries = deliveries.collect();
+            Some(Published { id, r#type, duplicate, deliveries, deliveries_to_come: to_come })
         }
         Outcome::KeyReused | Outcome::NotStored => None,
     });

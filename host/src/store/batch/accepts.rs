@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::super::StoreError;
 use super::super::db::Tx;
-use super::super::record::{Accept, Accepted, Beginning, NewDelivery, NewEvent, WorkKind};
+use super::super::record::{Accept, Accepted, Beginning, FanOut, NewDelivery, NewEvent, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
+use super::fan_out;
 use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
 use crate::domain::delivery::DeliveryStatus;
@@ -21,6 +22,7 @@ pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Ac
     let is_stale = stale(tx, accepts).await?;
     let current: Vec<&Accept> = accepts.iter().copied().filter(|accept| !is_stale(accept)).collect();
     let mut keys = claim_keys(tx, &current).await?;
+    let steps = fan_out::end(tx, current.iter().flat_map(|accept| &accept.events)).await?;
     let mut outcomes = Vec::with_capacity(accepts.len());
     let mut new = Vec::with_capacity(accepts.len());
     for accept in accepts {
@@ -28,7 +30,8 @@ pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Ac
             outcomes.push(vec![Accepted::Stale; accept.events.len()]);
             continue;
         }
-        let accepted: Vec<Accepted> = accept.events.iter().map(|event| keys.judge(event)).collect();
+        let judge = |event| if steps.is_taken(event) { Accepted::Taken } else { keys.judge(event) };
+        let accepted: Vec<Accepted> = accept.events.iter().map(judge).collect();
         // All or none: a key that was used for something else spoils its whole accept.
         if !accepted.contains(&Accepted::Mismatch) {
             let is_new = |(event, accepted): (_, &Accepted)| (*accepted == Accepted::New).then_some(event);
@@ -63,7 +66,7 @@ struct Keys {
 
 impl Keys {
     fn judge(&self, new: &NewEvent) -> Accepted {
-        let Some(key) = new.idempotency else { return Accepted::New };
+        let Some(key) = new.idempotency() else { return Accepted::New };
         if self.taken.get(&key.id) == Some(&new.event.id) {
             return Accepted::New;
         }
@@ -80,7 +83,7 @@ impl Keys {
             .iter()
             .zip(accepted)
             .filter(|(_, accepted)| **accepted == Accepted::New)
-            .filter_map(|(event, _)| event.idempotency.map(|key| key.id))
+            .filter_map(|(event, _)| event.idempotency().map(|key| key.id))
             .collect();
         for id in &taken {
             self.taken.remove(id);
@@ -99,7 +102,7 @@ async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError
     let mut wanted: Vec<(Idempotency, &Event)> = Vec::new();
     let mut seen = HashSet::new();
     for new in accepts.iter().flat_map(|accept| &accept.events) {
-        let Some(key) = new.idempotency else { continue };
+        let Some(key) = new.idempotency() else { continue };
         if seen.insert(key.id) {
             wanted.push((key, &new.event));
         }
@@ -133,7 +136,8 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
     const INSERT_DELIVERIES: &str = "INSERT INTO webhook_deliveries
         (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
          requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
-    let rows = Rows::of(INSERT_EVENTS, events, |new| {
+    let stored = events.iter().filter(|new| matches!(new.fan_out, FanOut::Begin { .. }));
+    let rows = Rows::of(INSERT_EVENTS, stored, |new| {
         let event = &new.event;
         values![
             event.id.uuid(),
@@ -148,6 +152,7 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
         ]
     });
     tx.execute_rows(&rows).await?;
+    fan_out::begin(tx, events).await?;
     let deliveries: Vec<(&Event, &NewDelivery)> =
         events.iter().flat_map(|new| new.deliveries.iter().map(|delivery| (&*new.event, delivery))).collect();
     let rows = Rows::of(INSERT_DELIVERIES, &deliveries, |(event, delivery)| {

@@ -1,5 +1,6 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
+mod fan_out;
 mod order;
 mod stage;
 
@@ -16,8 +17,8 @@ use crate::domain::plugin::{Digest, Manifest, PluginVersion};
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::domain::webhook::{Order, RateLimit, State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, LoadedRequest, OpenWork, Postpone, RequestEnd, Settle,
-    StoreError, Stored, WorkKind,
+    Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, FanOut, LoadedRequest, OpenWork, Postpone, RequestEnd,
+    Settle, StoreError, Stored, WorkKind,
 };
 use stage::{NOW, Stage};
 
@@ -505,7 +506,8 @@ async fn what_was_open_is_open_after_a_restart(stage: Stage) {
 /// An accept of one event under a key, with what was posted.
 fn keyed(stage: &Stage, webhook: &Webhook, key: &str, posted: &[u8]) -> Accept {
     let mut accept = stage.accept_of(vec![stage.delivery(webhook, WorkKind::Send, None)]);
-    accept.events[0].idempotency = Some(Idempotency::new(DEFAULT_PROJECT, key, posted));
+    let idempotency = Some(Idempotency::new(DEFAULT_PROJECT, key, posted));
+    accept.events[0].fan_out = FanOut::Begin { idempotency, later: Vec::new() };
     accept
 }
 

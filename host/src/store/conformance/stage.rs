@@ -20,8 +20,8 @@ use crate::domain::webhook::{
     Configuration, ContentType, Envelope, OnUncertain, Order, Secrets, SigningKey, State, Target, Webhook,
 };
 use crate::store::{
-    Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, Finish, Freeze, Lease, Location, NewDelivery, NewEvent,
-    Outlook, RequestEnd, Store, StoreError, WorkKind, WriterSettings,
+    Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, FanOut, Finish, Freeze, Lease, Location, NewDelivery,
+    NewEvent, Outlook, RequestEnd, Store, StoreError, WorkKind, WriterSettings,
 };
 
 /// The time of every test.
@@ -165,7 +165,8 @@ impl Stage {
 
     /// A new event with these deliveries.
     pub(super) fn accept_of(&self, deliveries: Vec<NewDelivery>) -> Accept {
-        Accept { events: vec![NewEvent { event: self.event(), idempotency: None, deliveries }], matched_at: None }
+        let fan_out = FanOut::Begin { idempotency: None, later: Vec::new() };
+        Accept { events: vec![NewEvent { event: self.event(), fan_out, deliveries }], matched_at: None }
     }
 
     /// A stored event with one delivery.
