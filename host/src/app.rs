@@ -97,6 +97,8 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
     started(listener.local_addr().map_err(cannot_listen)?);
     let claiming = CancellationToken::new();
+    let touching = tokio::spawn(dispatcher.clone().keep_in_touch(claiming.clone()));
+    let listening = tokio::spawn(dispatcher.clone().listen(claiming.clone()));
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
@@ -124,8 +126,12 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    forgetting.abort();
-    syncing.abort();
+    for task in [forgetting, syncing, touching, listening] {
+        task.abort();
+    }
+    if let Err(error) = store.leave().await {
+        tracing::warn!(%error, "other nodes cannot be told that this one goes");
+    }
     store.close().await;
     Ok(())
 }

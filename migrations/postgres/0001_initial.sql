@@ -207,6 +207,23 @@ CREATE TABLE fan_out_steps (
     PRIMARY KEY (event_id, step)
 );
 
+-- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
+-- is set).
+CREATE TABLE webhook_owners (
+    webhook_id   UUID    NOT NULL PRIMARY KEY,
+    node         BIGINT  NOT NULL,
+    taken_at     BIGINT  NOT NULL,
+    until_at     BIGINT  NOT NULL,
+    paused_until BIGINT
+);
+
+-- Nodes that share the work, and whether they have time for more.
+CREATE TABLE nodes (
+    id      BIGINT  NOT NULL PRIMARY KEY,
+    seen_at BIGINT  NOT NULL,
+    is_idle BOOLEAN NOT NULL
+);
+
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE TABLE webhook_deliveries_default PARTITION OF webhook_deliveries DEFAULT;
 CREATE TABLE requests_default PARTITION OF requests DEFAULT;

@@ -205,3 +205,20 @@ CREATE TABLE fan_out_steps (
     lease_token INTEGER,
     PRIMARY KEY (event_id, step)
 ) STRICT;
+
+-- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
+-- is set).
+CREATE TABLE webhook_owners (
+    webhook_id   BLOB    NOT NULL PRIMARY KEY,
+    node         INTEGER NOT NULL,
+    taken_at     INTEGER NOT NULL,
+    until_at     INTEGER NOT NULL,
+    paused_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Nodes that share the work, and whether they have time for more.
+CREATE TABLE nodes (
+    id      INTEGER NOT NULL PRIMARY KEY,
+    seen_at INTEGER NOT NULL,
+    is_idle INTEGER NOT NULL
+) STRICT;

@@ -62,15 +62,7 @@ impl Dispatcher {
 
     /// Waits for the request's turn; false when it must wait so long that it was given back. No attempt is counted.
     async fn paced(&self, webhook: &Webhook, work: &mut ClaimedSend) -> bool {
-        let passes_breaker = work.head.trigger == Trigger::Test;
-        let due = match self.pace.admit(webhook, passes_breaker, self.now()) {
-            Ok(0) => return true,
-            Ok(wait_ms) => {
-                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-                return true;
-            }
-            Err(due) => due,
-        };
+        let Err(due) = self.turn(webhook, work.head.trigger == Trigger::Test).await else { return true };
         if let Some(mut freeze) = work.freeze.take() {
             // What the plugin made is kept, so that it need not run again.
             freeze.leases.fill(None);
@@ -84,6 +76,24 @@ impl Dispatcher {
             self.postpone(Postpone { work, lease, due, reason: None, counts: false, run: None }).await;
         }
         false
+    }
+
+    /// Waits for the turn of a request; an error says from when on to try again, from the store.
+    async fn turn(&self, webhook: &Webhook, passes_breaker: bool) -> Result<(), Millis> {
+        let is_permitted = || {
+            let now = self.now();
+            let passes = passes_breaker && webhook.rate_limit.is_none();
+            // Due at once: it is for the node that has the webhook.
+            if passes { Ok(()) } else { self.owners.permit(webhook, now).map_err(|_| now) }
+        };
+        is_permitted()?;
+        let wait_ms = self.pace.admit(webhook, passes_breaker, self.now())?;
+        if wait_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            // It may have taken longer than was asked for.
+            is_permitted()?;
+        }
+        Ok(())
     }
 
     fn decide(&self, work: &ClaimedSend, webhook: &Webhook, to_own_url: bool, ending: &Ending) -> NextStep {

@@ -1,5 +1,6 @@
 //! Claims due work and has it done; takes work straight from ingest while there is room.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::client::Sender;
 use super::lanes::{Bounds, Lanes, Slot};
+use super::owners::{OWN_MS, Owners};
 use super::pace::Pace;
 use super::plan::plan;
 use super::watchers::Watchers;
@@ -17,10 +19,10 @@ use crate::config::{DeliveryConfig, PluginConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::entropy::Entropy;
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::webhook::Webhook;
 use crate::sandbox::Sandbox;
-use crate::store::{Claim, ClaimedWork, Lease, Outlook, Store, StoreError};
+use crate::store::{Claim, ClaimedWork, Lease, Outlook, Snapshot, Store, StoreError, WorkHead};
 
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -53,6 +55,7 @@ pub struct Dispatcher {
     pub(super) compiling: Semaphore,
     lanes: Arc<Lanes>,
     pub(super) pace: Pace,
+    pub(super) owners: Owners,
     wake: Arc<Notify>,
     /// When the loop wakes by itself.
     alarm: Mutex<Millis>,
@@ -70,12 +73,14 @@ impl Dispatcher {
         };
         let lanes = Lanes::new(bounds, wake.clone());
         let pace = Pace::new(&parts.delivery);
+        let owners = Owners::new(parts.store.is_shared());
         Arc::new(Self {
             parts,
             watchers: Watchers::default(),
             compiling: Semaphore::new(1),
             lanes,
             pace,
+            owners,
             wake,
             alarm: Mutex::new(Millis::NEVER),
             tasks: TaskTracker::new(),
@@ -84,7 +89,9 @@ impl Dispatcher {
 
     /// A place for work of this webhook that is about to be stored; none when it must wait in the store.
     pub fn reserve(&self, webhook: &Webhook) -> Option<Slot> {
-        self.pace.room(webhook, self.now()).ok()?;
+        let now = self.now();
+        self.owners.permit(webhook, now).ok()?;
+        self.pace.room(webhook, now).ok()?;
         self.lanes.take(webhook.id, webhook.target)
     }
 
@@ -188,7 +195,9 @@ impl Dispatcher {
         self.pace.forget(now);
         let webhooks = self.parts.store.subscriptions();
         let (in_hand, bounds) = self.lanes.in_hand();
-        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.pace.room(webhook, now)));
+        self.take_over(&heads, &webhooks, now).await?;
+        let room = |webhook| self.owners.permit(webhook, now).and_then(|()| self.pace.room(webhook, now));
+        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, room(webhook)));
         let (wanted, mut outlook) = plan(&heads, known, in_hand, bounds, now);
         if wanted.is_empty() {
             return Ok((Vec::new(), outlook));
@@ -201,6 +210,74 @@ impl Dispatcher {
             Some((work, self.lanes.take_claimed(webhook.id, webhook.target)))
         });
         Ok((with_slot.collect(), outlook))
+    }
+
+    /// Tries to own what is due and must be owned to be sent.
+    async fn take_over(&self, heads: &[WorkHead], webhooks: &Snapshot, now: Millis) -> Result<(), StoreError> {
+        let due = heads.iter().filter(|head| head.due <= now).filter_map(|head| webhooks.webhook(head.webhook));
+        let wanted: BTreeMap<WebhookId, Option<Millis>> =
+            due.filter(|webhook| self.owners.wants(webhook, now)).map(|webhook| (webhook.id, None)).collect();
+        if !wanted.is_empty() {
+            self.owners.learn(self.parts.store.own(wanted, now, now.plus(OWN_MS)).await?, now);
+        }
+        Ok(())
+    }
+
+    /// Keeps what this node owns, and tells other nodes of it and learns of them, until told to stop. Nothing to do where no
+    /// other node can be.
+    pub async fn keep_in_touch(self: Arc<Self>, stop: CancellationToken) {
+        const PAUSE: Duration = Duration::from_millis(500);
+        while self.parts.store.is_shared() && !stop.is_cancelled() {
+            if let Err(error) = self.touch().await {
+                tracing::warn!(%error, "other nodes cannot be told of this one, nor asked");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn touch(&self) -> Result<(), StoreError> {
+        let (store, now) = (&self.parts.store, self.now());
+        let upkeep = self.owners.upkeep(&self.pace.paused(), now);
+        if !upkeep.disown.is_empty() {
+            store.disown(upkeep.disown).await?;
+        }
+        if !upkeep.own.is_empty() {
+            self.owners.learn(store.own(upkeep.own, now, now.plus(OWN_MS)).await?, now);
+        }
+        self.owners.learn_paused(store.paused_elsewhere(now).await?, now);
+        store.beat(self.lanes.is_idle(), now).await
+    }
+
+    /// Begins at once what other nodes leave, until told to stop.
+    pub async fn listen(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let heard = async {
+                let Some(mut wake_ups) = self.parts.store.wake_ups().await? else { return Ok(()) };
+                loop {
+                    wake_ups.next().await?;
+                    self.wake();
+                }
+            };
+            tokio::select! {
+                ended = heard => match ended {
+                    Ok(()) => return,
+                    Err(error) => {
+                        let error: StoreError = error;
+                        tracing::warn!(%error, "other nodes cannot be heard; their work is found by looking");
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                },
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// When the breaker of a webhook lets a request pass again, if it is open on any node.
+    pub fn paused_until(&self, webhook: WebhookId) -> Option<Millis> {
+        self.pace.paused_until(webhook).or_else(|| self.owners.paused_until(webhook))
     }
 
     async fn work(self: &Arc<Self>, work: ClaimedWork) {

@@ -99,6 +99,11 @@ impl Lanes {
         (self.in_hand.lock().clone(), self.bounds)
     }
 
+    /// Whether there is time for work of others: half of the room is free.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_hand.lock().total * 2 <= self.bounds.total
+    }
+
     /// Whether room that becomes free must wake the dispatcher.
     pub(super) fn set_backlog(&self, backlog: bool) {
         self.backlog.store(backlog, Ordering::SeqCst);

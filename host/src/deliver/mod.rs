@@ -9,6 +9,7 @@ mod lanes;
 mod message;
 mod names;
 mod outgoing;
+mod owners;
 mod pace;
 mod plan;
 mod proxy;

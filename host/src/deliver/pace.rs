@@ -101,6 +101,17 @@ impl Pace {
         self.count.store(states.len(), Ordering::Relaxed);
     }
 
+    /// The webhooks whose breakers are open, and when each lets a request pass again.
+    pub(super) fn paused(&self) -> HashMap<WebhookId, Millis> {
+        let states = self.states.lock();
+        states.iter().filter_map(|(webhook, state)| Some((*webhook, state.breaker.paused_until()?))).collect()
+    }
+
+    /// When the breaker of a webhook lets a request pass again, if it is open.
+    pub(super) fn paused_until(&self, webhook: WebhookId) -> Option<Millis> {
+        self.states.lock().get(&webhook).and_then(|state| state.breaker.paused_until())
+    }
+
     /// Forgets webhooks that nothing was sent to for long, so that memory stays bounded.
     pub(super) fn forget(&self, now: Millis) {
         let mut states = self.states.lock();

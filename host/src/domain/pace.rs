@@ -107,6 +107,14 @@ impl Breaker {
         }
     }
 
+    /// When a request may pass again; none when requests pass.
+    pub const fn paused_until(&self) -> Option<Millis> {
+        match *self {
+            Self::Closed { .. } => None,
+            Self::Open { until, .. } | Self::Probing { until, .. } => Some(until),
+        }
+    }
+
     /// What follows from a result.
     #[must_use]
     pub fn after(self, failed: bool, now: Millis, policy: BreakerPolicy) -> Self {

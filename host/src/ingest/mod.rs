@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::config::IngestConfig;
 use crate::deliver::{Dispatcher, Slot};
+use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
@@ -339,5 +340,9 @@ impl Ingest {
     /// Says that work has become due.
     pub fn wake(&self) {
         self.dispatcher.wake();
+    }
+    /// When the breaker of a webhook lets a request pass again, if it is open.
+    pub fn paused_until(&self, webhook: WebhookId) -> Option<Millis> {
+        self.dispatcher.paused_until(webhook)
     }
 }

@@ -9,6 +9,8 @@ mod deliveries;
 mod events;
 mod fan_out;
 mod keyring;
+mod nodes;
+mod owners;
 mod plugins;
 mod postgres;
 mod record;
@@ -31,6 +33,8 @@ pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
 pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
+pub use nodes::WakeUps;
+pub use owners::Ownership;
 pub use plugins::Stored;
 pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
@@ -144,6 +148,8 @@ pub struct Parts {
     subscriptions: subscriptions::Subscriptions,
     /// How far the database's clock is ahead of this machine's.
     clock_offset_ms: AtomicI64,
+    /// Tells this process from others that share the database: random.
+    node: i64,
 }
 
 impl std::ops::Deref for Store {
@@ -189,7 +195,9 @@ impl Store {
         }
         let writer = writer::Writer::start(&db, settings);
         let subscriptions = subscriptions::Subscriptions::default();
-        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms: AtomicI64::new(0) }));
+        let node = entropy.token();
+        let clock_offset_ms = AtomicI64::new(0);
+        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms, node }));
         store.sync_subscriptions().await?;
         Ok(store)
     }

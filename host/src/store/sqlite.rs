@@ -237,6 +237,7 @@ pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
     const STEPS: &str = "UPDATE fan_out_steps SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
     tx.execute(WORK, &[]).await?;
     tx.execute(STEPS, &[]).await?;
+    tx.execute("DELETE FROM webhook_owners", &[]).await?;
     Ok(())
 }
 

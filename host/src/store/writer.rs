@@ -1,6 +1,7 @@
 //! Grouped commits: what arrives while one commit is on its way to the disk shares the next one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
@@ -102,11 +103,18 @@ fn tell(commands: Vec<Command>, done: Done) {
     }
 }
 
+/// What the writers tell others, and are told.
+#[derive(Debug, Default)]
+struct Shared {
+    released: Notify,
+    others_idle: AtomicBool,
+}
+
 /// Takes records from many callers and commits them in groups.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     commands: mpsc::Sender<Command>,
-    released: Arc<Notify>,
+    shared: Arc<Shared>,
     tasks: tokio_util::task::TaskTracker,
     stop: tokio_util::sync::CancellationToken,
 }
@@ -116,16 +124,21 @@ impl Writer {
         let (commands, inbox) = mpsc::channel(settings.queue);
         let inbox = Arc::new(Mutex::new(inbox));
         let (tasks, stop) = (tokio_util::task::TaskTracker::new(), tokio_util::sync::CancellationToken::new());
-        let released = Arc::new(Notify::new());
+        let shared = Arc::new(Shared::default());
         let writers = match db {
             Db::Sqlite { .. } => 1,
             Db::Postgres(_) => settings.writers,
         };
         for _ in 0..writers {
-            tasks.spawn(run(db.clone(), inbox.clone(), settings.batch, released.clone(), stop.clone()));
+            tasks.spawn(run(db.clone(), inbox.clone(), settings.batch, shared.clone(), stop.clone()));
         }
         tasks.close();
-        Self { commands, released, tasks, stop }
+        Self { commands, shared, tasks, stop }
+    }
+
+    /// Whether another node has time for work that is left.
+    pub(super) fn others_idle(&self) -> &AtomicBool {
+        &self.shared.others_idle
     }
 
     /// Commits what is waiting, and takes no more.
@@ -159,7 +172,7 @@ async fn run(
     db: Db,
     inbox: Arc<Mutex<mpsc::Receiver<Command>>>,
     most: usize,
-    released: Arc<Notify>,
+    shared: Arc<Shared>,
     stop: tokio_util::sync::CancellationToken,
 ) {
     loop {
@@ -179,7 +192,7 @@ async fn run(
             return;
         }
         for group in groups(commands) {
-            commit(&db, group, &released).await;
+            commit(&db, group, &shared).await;
         }
     }
 }
@@ -207,12 +220,12 @@ fn groups(commands: Vec<Command>) -> Vec<Vec<Command>> {
 
 /// Commits all commands together. If one of them cannot be written, each gets a transaction of its own, so that the
 /// one is set aside and the rest stored.
-async fn commit(db: &Db, commands: Vec<Command>, released: &Notify) {
+async fn commit(db: &Db, commands: Vec<Command>, shared: &Shared) {
     let commands = Arc::new(commands);
     let mut tries = 0;
     let result = loop {
         tries += 1;
-        match attempt(db, commands.clone()).await {
+        match attempt(db, commands.clone(), shared.others_idle.load(Ordering::Relaxed)).await {
             Err(StoreError::Contended) if tries < TRIES => {}
             result => break result,
         }
@@ -222,14 +235,14 @@ async fn commit(db: &Db, commands: Vec<Command>, released: &Notify) {
     match result {
         Ok(done) => {
             if done.released > 0 {
-                released.notify_one();
+                shared.released.notify_one();
             }
             tell(commands, done);
         }
         Err(error @ StoreError::Constraint(_)) if commands.len() > 1 => {
             tracing::warn!(%error, "a record cannot be written; its group is written one by one");
             for command in commands {
-                Box::pin(commit(db, vec![command], released)).await;
+                Box::pin(commit(db, vec![command], shared)).await;
             }
         }
         Err(error) => {
@@ -241,8 +254,8 @@ async fn commit(db: &Db, commands: Vec<Command>, released: &Notify) {
     }
 }
 
-async fn attempt(db: &Db, commands: Arc<Vec<Command>>) -> Result<Done, StoreError> {
-    db.transact(move |tx| Box::pin(async move { batch(&commands).write(tx).await })).await
+async fn attempt(db: &Db, commands: Arc<Vec<Command>>, others_idle: bool) -> Result<Done, StoreError> {
+    db.transact(move |tx| Box::pin(async move { Batch { others_idle, ..batch(&commands) }.write(tx).await })).await
 }
 
 impl Store {
@@ -268,7 +281,7 @@ impl Store {
 
     /// Waits until something that waited for an earlier delivery may go on.
     pub async fn released(&self) {
-        self.writer.released.notified().await;
+        self.writer.shared.released.notified().await;
     }
 
     /// Stores a plugin's requests, to be sent later; false when the lease has passed to somebody else.

@@ -1,8 +1,12 @@
 //! Two nodes on one PostgreSQL: they share the work, and one goes on when the other is gone or asleep.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use hookwright_tests::{
+    api::Api,
     eventually::eventually,
     receiver::{Receiver, Reply},
     server::{Installation, Server},
@@ -123,4 +127,88 @@ async fn a_frozen_node_is_late_and_its_result_is_kept_as_late() {
         view["requests"][0]["attempts"].as_array().expect("attempts").iter().map(|a| a["late"].clone()).collect();
     assert!(late.contains(&json!(true)) && late.contains(&json!(false)), "{view:#}");
     assert_eq!(nodes.receiver.count("/hook"), 2);
+}
+
+#[tokio::test]
+async fn two_nodes_keep_one_rate_limit_and_one_goes_on_when_the_other_is_gone() {
+    let nodes = nodes().await;
+    let (first, second) = (nodes.first.api(), nodes.second.api());
+    nodes.receiver.on("/hook", [Reply::ok()]);
+    let webhook = json!({
+        "url": nodes.receiver.url("/hook"), "events": ["*"], "rate_limit": { "requests": 10, "per_ms": 500 },
+    });
+    first.register(&webhook).await;
+    for n in 0..40 {
+        let api = if n % 2 == 0 { &first } else { &second };
+        api.publish("load.tick", json!({ "n": n })).await;
+    }
+    nodes.receiver.wait("/hook", 20).await;
+    let _gone = nodes.first.kill().await;
+    // Whichever of them had it; what the killed one had in hand may come twice.
+    let arrived = eventually(PATIENCE, "everything arrives", async || {
+        let arrived = nodes.receiver.all();
+        let ids: HashSet<String> = arrived.iter().map(|request| request.header("webhook-id").to_owned()).collect();
+        (ids.len() == 40).then_some(arrived)
+    })
+    .await;
+    for window in arrived.windows(13) {
+        let took = window[12].at - window[0].at;
+        // 13 requests are 12 gaps of 50 ms, one of them without a wait where the other node takes over; what is sent on
+        // time may arrive late.
+        assert!(took >= Duration::from_millis(450), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_that_opens_on_one_node_keeps_the_other_from_sending() {
+    let receiver = Receiver::start().await;
+    let installation = Installation::on_postgres()
+        .await
+        .env("HOOKWRIGHT_DELIVERY_BREAKER_FAILURES", "5")
+        .env("HOOKWRIGHT_DELIVERY_BREAKER_PAUSE_MS", "3000");
+    let first_node = installation.start().await;
+    let second_node = first_node.second().start().await;
+    let (first, second) = (first_node.api(), second_node.api());
+    receiver.on("/hook", std::iter::repeat_n(Reply::status(500), 5).chain([Reply::ok()]));
+    let retry = vec![0; 8];
+    let webhook = first.register(&json!({ "url": receiver.url("/hook"), "events": ["*"], "retry": retry })).await;
+    let path = format!("/webhooks/{}", webhook.id);
+    let state = async |api: &Api| api.get(&path).await.expect("a webhook").body["breaker"]["state"].clone();
+    assert_eq!(state(&second).await, "closed");
+    first.publish("ticket.created", json!({ "n": 0 })).await;
+    receiver.wait("/hook", 5).await;
+    eventually(PATIENCE, "the other node knows", async || (state(&second).await == "open").then_some(())).await;
+    for n in 1..=20 {
+        second.publish("ticket.created", json!({ "n": n })).await;
+    }
+    receiver.wait("/hook", 26).await;
+    let arrived = receiver.all();
+    let pause = arrived[5].at - arrived[4].at;
+    assert!(pause >= Duration::from_millis(2500), "nobody sends before the probe: {pause:?}");
+    second.all_settled().await;
+    eventually(PATIENCE, "it is closed again", async || (state(&second).await == "closed").then_some(())).await;
+    assert_eq!(receiver.all().len(), 26);
+}
+
+#[tokio::test]
+async fn an_idle_node_is_woken_for_what_another_one_leaves_it() {
+    let receiver = Receiver::start().await;
+    // Nobody would look for work by itself in time.
+    let installation = Installation::on_postgres().await.env("HOOKWRIGHT_DELIVERY_SWEEP_MS", "600000");
+    let first_node = installation.start().await;
+    let second_node = first_node.second().start().await;
+    let (first, second) = (first_node.api(), second_node.api());
+    receiver.on("/hook", [Reply::ok()]);
+    let webhook = json!({
+        "url": receiver.url("/hook"), "events": ["*"], "rate_limit": { "requests": 1000, "per_ms": 1000 },
+    });
+    first.register(&webhook).await;
+    first.publish("load.tick", json!({ "from": "first" })).await;
+    receiver.wait("/hook", 1).await;
+    // The first node has it now. The second one must have heard that the first is idle, which takes it half a second.
+    eventually(PATIENCE, "the first node sends what was posted to the second", async || {
+        second.publish("load.tick", json!({ "from": "second" })).await;
+        (receiver.count("/hook") > 1).then_some(())
+    })
+    .await;
 }

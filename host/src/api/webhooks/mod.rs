@@ -31,7 +31,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): J
     caller.needs(Permission::WebhooksWrite)?;
     let webhook = form::create(&api, &caller, body).await?;
     api.store.insert_webhook(&webhook, &api.entropy).await?;
-    let body = view::WebhookBody::new(&webhook, &api.store.subscriptions()).with_signing_secret(&webhook);
+    let body = view::WebhookBody::new(&webhook, &api).with_signing_secret(&webhook);
     Ok((StatusCode::CREATED, etag(&webhook), axum::Json(body)).into_response())
 }
 
@@ -43,8 +43,7 @@ pub(super) async fn list(
 ) -> Answer<axum::Json<Page<view::WebhookBody>>> {
     caller.needs(Permission::WebhooksRead)?;
     let webhooks = api.store.webhooks(caller.project(), paging.page()?).await?;
-    let subscriptions = api.store.subscriptions();
-    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook, &subscriptions))))
+    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook, &api))))
 }
 
 async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
@@ -56,7 +55,7 @@ async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<Response> {
     caller.needs(Permission::WebhooksRead)?;
     let webhook = find(&api, &caller, id).await?;
-    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook, &api.store.subscriptions()))).into_response())
+    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook, &api))).into_response())
 }
 
 /// Changes what the body names (RFC 7396); `If-Match` refuses a change of what has changed meanwhile.
@@ -92,7 +91,7 @@ pub(super) async fn patch(
     if matches!(open_work, OpenWork::Resume { .. }) {
         api.ingest.wake();
     }
-    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed, &api.store.subscriptions()))).into_response())
+    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
 }
 
 /// Deletes a webhook: its open work is cancelled, its history stays.

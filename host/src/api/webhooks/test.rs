@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -17,13 +18,15 @@ use super::super::problem::Answer;
 use super::{find, shared};
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
-use crate::domain::id::{EventId, WebhookId};
+use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::pattern::EventType;
 use crate::domain::problem::Problem;
 use crate::domain::token::Permission;
 
 /// How long the answer waits for the result.
 const RESULT_WAIT: Duration = Duration::from_secs(30);
+/// How often the store is asked meanwhile, where another node may have sent it.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
 const TEST_TYPE: &str = "webhook.test";
 const TEST_PAYLOAD: &str = r#"{"message":"This is a test event from Hookwright."}"#;
 
@@ -66,7 +69,8 @@ pub(in super::super) async fn test(
         payload: Some(payload),
     };
     let (made, settled) = api.ingest.deliver_to(event, &webhook, Trigger::Test, caller.actor()).await?;
-    let in_time = tokio::time::timeout(RESULT_WAIT, settled).await.is_ok();
+    let in_time = tokio::time::timeout(RESULT_WAIT, settled_anywhere(&api, made.id, webhook.project, settled)).await;
+    let in_time = in_time.is_ok();
     let view = api.store.delivery(webhook.project, made.id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     let body = axum::Json(delivery_body(view, caller.may_read_events()));
     if in_time {
@@ -74,4 +78,20 @@ pub(in super::super) async fn test(
     }
     let location = HeaderValue::from_str(&format!("/api/v1/deliveries/{}", made.id)).expect("an id is ASCII");
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())
+}
+
+/// Waits until a delivery is settled, here or by another node.
+async fn settled_anywhere(api: &Api, id: DeliveryId, project: ProjectId, mut settled: oneshot::Receiver<()>) {
+    loop {
+        tokio::select! {
+            _ = &mut settled => return,
+            () = tokio::time::sleep(LOOK_PAUSE), if api.store.is_shared() => {
+                // An answer that fails is asked for again.
+                let view = api.store.delivery(project, id).await.ok().flatten();
+                if view.is_some_and(|view| !view.summary.status.is_open()) {
+                    return;
+                }
+            }
+        }
+    }
 }

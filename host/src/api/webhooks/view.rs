@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::Api;
 use crate::domain::clock::Millis;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, Order, RateLimit, State, Webhook};
-use crate::store::Snapshot;
 
 #[derive(Debug, Serialize)]
 pub(in super::super) struct WebhookBody {
@@ -40,6 +40,7 @@ pub(in super::super) struct WebhookBody {
     order: Order,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    breaker: BreakerBody,
     created_at: Millis,
     updated_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,9 +74,32 @@ impl FilterStatsBody {
     }
 }
 
+/// Whether requests pause because the receiver fails.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum BreakerBody {
+    /// Requests pass.
+    Closed,
+    /// None passes until then.
+    Open { until: Millis },
+    /// One passes, and its result decides.
+    HalfOpen,
+}
+
+impl BreakerBody {
+    fn new(paused_until: Option<Millis>, now: Millis) -> Self {
+        match paused_until {
+            None => Self::Closed,
+            Some(until) if until > now => Self::Open { until },
+            Some(_) => Self::HalfOpen,
+        }
+    }
+}
+
 impl WebhookBody {
-    /// The webhook as it is stored; the filter's counts are those of the one in use.
-    pub(super) fn new(webhook: &Webhook, subscriptions: &Snapshot) -> Self {
+    /// The webhook as it is stored, and how it fares; the filter's counts are those of the one in use.
+    pub(super) fn new(webhook: &Webhook, api: &Api) -> Self {
+        let subscriptions = api.store.subscriptions();
         let configuration = &webhook.configuration;
         let plugin = configuration.plugin.as_ref().map(|plugin| PluginBody {
             name: plugin.name.clone(),
@@ -114,6 +138,7 @@ impl WebhookBody {
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,
+            breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.clock.now()),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             signing_secret: None,

@@ -16,7 +16,8 @@ use order::Places;
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};
 use super::db::Tx;
-use super::record::{Accept, Accepted, Finish, Finished, Freeze, Lease, Postpone, Settle};
+use super::nodes;
+use super::record::{Accept, Accepted, Beginning, Finish, Finished, Freeze, Lease, NewDelivery, Postpone, Settle};
 use crate::domain::clock::Millis;
 
 /// Records that share a commit.
@@ -28,6 +29,8 @@ pub(super) struct Batch<'a> {
     pub(super) postpones: Vec<&'a Postpone>,
     pub(super) finishes: Vec<&'a Finish>,
     pub(super) claims: Vec<&'a Claim>,
+    /// Whether another node has time for what is left here.
+    pub(super) others_idle: bool,
 }
 
 /// What the records did, in their order; to be told only once they are committed.
@@ -56,11 +59,21 @@ impl Batch<'_> {
         let postpones = transforms::postpone(tx, &self.postpones, &held).await?;
         let finishes = finishes::write(tx, &self.finishes, &held, &places).await?;
         let released = self.release(tx, &places, &settles, &finishes).await?;
+        if self.others_idle && self.leaves_work() {
+            nodes::notify(tx).await?;
+        }
         let mut claimed = Vec::with_capacity(self.claims.len());
         for claim in &self.claims {
             claimed.push(claims::claim(tx, claim).await?);
         }
         Ok(Done { accepts, freezes, settles, postpones, finishes, claims: claimed, released })
+    }
+
+    /// Whether there is new work that nobody holds.
+    fn leaves_work(&self) -> bool {
+        let deliveries = self.accepts.iter().flat_map(|accept| &accept.events).flat_map(|event| &event.deliveries);
+        let is_left = |delivery: &NewDelivery| matches!(delivery.beginning, Beginning::Open { lease: None, .. });
+        deliveries.into_iter().any(is_left)
     }
 
     /// The work among it that others may wait for.

@@ -2,6 +2,7 @@
 
 mod fan_out;
 mod order;
+mod owners;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};
