@@ -56,7 +56,7 @@ pub(super) fn thread_cpu() -> Duration {
 }
 
 /// Measures one run on the thread it runs on.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     cpu_limit: Duration,
     cpu_start: Duration,

@@ -70,7 +70,7 @@ impl Prepared {
         Ok(Self { pre: PluginPre::new(pre).map_err(incompatible)? })
     }
 
-    fn store(engine: &Engine, limits: &RunLimits) -> Store<State> {
+    fn store(engine: &Engine, limits: &RunLimits, budget: Budget) -> Store<State> {
         let state =
             State { usage: Usage::new(limits), limits: *limits, logs: Vec::new(), log_bytes: 0, logs_dropped: 0 };
         let mut store = Store::new(engine, state);
@@ -78,7 +78,6 @@ impl Prepared {
         store.set_hostcall_fuel(limits.result_bytes);
         store.set_max_component_handles(HANDLES_MAX);
         store.set_epoch_deadline(1);
-        let budget = Budget::start(limits.cpu);
         store.epoch_deadline_callback(move |_| match budget.check() {
             Ok(()) => Ok(UpdateDeadline::Continue(1)),
             Err(reached) => Err(wasmtime::Error::new(reached)),
@@ -88,7 +87,7 @@ impl Prepared {
 
     /// Makes an instance and throws it away: a start function that loops, or types that do not fit, show here.
     pub(super) fn try_instance(&self, engine: &Engine, limits: &RunLimits) -> Result<(), RunFailure> {
-        let mut store = Self::store(engine, limits);
+        let mut store = Self::store(engine, limits, Budget::start(limits.cpu));
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -102,7 +101,7 @@ impl Prepared {
     /// Runs `transform` on a fresh instance.
     pub(super) fn transform(&self, engine: &Engine, limits: &RunLimits, input: &Input) -> Ran {
         let budget = Budget::start(limits.cpu);
-        let mut store = Self::store(engine, limits);
+        let mut store = Self::store(engine, limits, budget);
         let (event, subscription) = (event(input), subscription(input));
         let called = self.pre.instantiate(&mut store).and_then(|instance| {
             instance.hookwright_plugin_transformer().call_transform(&mut store, &event, &subscription)

@@ -36,29 +36,46 @@ pub fn html(letter: char) -> Option<&'static str> {
 ///
 /// `rule` gives what stands for a character that the markup would take as its own: [`mrkdwn`], [`html`].
 pub fn escape_within(text: &str, max: usize, rule: impl Fn(char) -> Option<&'static str>) -> String {
-    let mut out = String::with_capacity(text.len().min(max) + 8);
-    // How much of `out` may stay if an ellipsis must follow.
-    let (mut spent, mut safe) = (0, 0);
-    let mut previous = '\0';
+    // Where the text may end if an ellipsis must follow.
+    let (mut spent, mut end) = (0, 0);
     for (index, letter) in text.char_indices() {
-        if spent < max && !joins(previous, letter, &text[..index]) {
-            safe = out.len();
+        if spent < max {
+            end = index;
         }
-        if let Some(escape) = rule(letter) {
-            out.push_str(escape);
-            spent += escape.len();
-        } else {
-            out.push(letter);
-            spent += letter.len_utf16();
-        }
+        spent += rule(letter).map_or_else(|| letter.len_utf16(), str::len);
         if spent > max {
-            out.truncate(safe);
+            let mut out = escaped(before_joined(text, end), rule);
             out.truncate(out.trim_end().len());
             out.extend((max > 0).then_some(ELLIPSIS));
             return out;
         }
-        previous = letter;
     }
+    escaped(text, rule)
+}
+
+/// What is before `end`, without the beginning of a character that goes on behind it.
+fn before_joined(text: &str, end: usize) -> &str {
+    let mut end = end;
+    while let (Some(previous), Some(next)) = (text[..end].chars().next_back(), text[end..].chars().next())
+        && joins(previous, next, &text[..end])
+    {
+        end -= previous.len_utf8();
+    }
+    &text[..end]
+}
+
+/// The whole text; most of it is copied as it stands.
+fn escaped(text: &str, rule: impl Fn(char) -> Option<&'static str>) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut copied = 0;
+    for (index, letter) in text.char_indices() {
+        if let Some(escape) = rule(letter) {
+            out.push_str(&text[copied..index]);
+            out.push_str(escape);
+            copied = index + letter.len_utf8();
+        }
+    }
+    out.push_str(&text[copied..]);
     out
 }
 
@@ -75,6 +92,31 @@ mod tests {
             let plain = escaped.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
             assert!(plain.is_empty() || plain == "…", "{max}: {escaped}");
         }
+    }
+
+    #[test]
+    fn what_stands_as_one_character_is_never_cut() {
+        // A letter with a mark, a flag, a family, an escape.
+        let text = "e\u{301} \u{1f1eb}\u{1f1f7} \u{1f468}\u{200d}\u{1f469} & x";
+        let whole = ["e\u{301}", " \u{1f1eb}\u{1f1f7}", " \u{1f468}\u{200d}\u{1f469}", " &amp;", " x"];
+        let fit = |max: usize| {
+            let mut shown = String::new();
+            for part in whole {
+                let longer = format!("{shown}{part}");
+                if longer.encode_utf16().count() >= max {
+                    return format!("{shown}…");
+                }
+                shown = longer;
+            }
+            unreachable!("the whole text is longer")
+        };
+        let all = whole.concat();
+        let length = all.encode_utf16().count();
+        for max in 1..length {
+            assert_eq!(escape_within(text, max, mrkdwn), fit(max), "{max}");
+        }
+        assert_eq!(escape_within(text, length, mrkdwn), all);
+        assert_eq!(escape_within(text, 0, mrkdwn), "");
     }
 
     #[test]

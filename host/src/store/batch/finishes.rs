@@ -20,10 +20,12 @@ use crate::domain::delivery::{DeliveryStatus, ErrorClass, RequestStatus, Tally};
 use crate::domain::id::{DeliveryId, WebhookId};
 
 /// Where a delivery stands after this batch.
-struct Moved {
+struct Moved<'a> {
     tally: Tally,
     reason: Option<String>,
     now: Millis,
+    /// How the plugin's run went, when its requests are new.
+    run: Option<&'a str>,
 }
 
 pub(super) async fn write(
@@ -175,10 +177,17 @@ async fn record_ends(tx: &mut Tx, finishes: &[&Finish]) -> Result<(), StoreError
     Ok(())
 }
 
-async fn move_deliveries(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId, Moved>, StoreError> {
+async fn move_deliveries<'a>(
+    tx: &mut Tx,
+    finishes: &[&'a Finish],
+) -> Result<HashMap<DeliveryId, Moved<'a>>, StoreError> {
     const UPDATE: &str = "UPDATE webhook_deliveries
         SET requests_open = {2}, requests_succeeded = {3}, requests_held = {4}, status = {5},
             reason = coalesce({6}, reason), settled_at = {7} {from} WHERE id = {1}";
+    // What was said of an earlier run counts no more.
+    const UPDATE_NEW: &str = "UPDATE webhook_deliveries
+        SET requests_open = {2}, requests_succeeded = {3}, requests_held = {4}, status = {5},
+            reason = {6}, settled_at = {7}, requests_total = {8}, run = {9} {from} WHERE id = {1}";
     let mut moved = tallies(tx, finishes).await?;
     for finish in finishes {
         let Some(moved) = moved.get_mut(&finish.request.delivery()) else { continue };
@@ -191,9 +200,10 @@ async fn move_deliveries(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<De
         tally.succeeded += u32::from(finish.end == RequestEnd::Succeeded);
         tally.held += u32::from(finish.end == RequestEnd::Held);
     }
-    let rows = Rows::of(UPDATE, &moved, |(id, moved)| {
+    let (mut known, mut new) = (Rows::new(UPDATE), Rows::new(UPDATE_NEW));
+    for (id, moved) in &moved {
         let status = moved.tally.status(true);
-        values![
+        let [id, open, succeeded, held, status, reason, settled_at] = values![
             id.uuid(),
             i64::from(moved.tally.open),
             i64::from(moved.tally.succeeded),
@@ -201,25 +211,38 @@ async fn move_deliveries(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<De
             status.as_str(),
             moved.reason.as_deref(),
             (!status.is_open()).then_some(moved.now.0),
-        ]
-    });
-    tx.execute_rows(&rows).await?;
+        ];
+        match moved.run {
+            None => known.push([id, open, succeeded, held, status, reason, settled_at]),
+            Some(run) => {
+                let [total, run] = values![i64::from(moved.tally.total), run];
+                new.push([id, open, succeeded, held, status, reason, settled_at, total, run]);
+            }
+        }
+    }
+    tx.execute_rows(&known).await?;
+    tx.execute_rows(&new).await?;
+    drop((known, new));
     Ok(moved)
 }
 
-/// The tallies of these results' deliveries as they were. A delivery of one request needs no asking.
-async fn tallies(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId, Moved>, StoreError> {
+/// The tallies of these results' deliveries as they were. A delivery of one request, or of new ones, needs no asking.
+async fn tallies<'a>(tx: &mut Tx, finishes: &[&'a Finish]) -> Result<HashMap<DeliveryId, Moved<'a>>, StoreError> {
     const SELECT: &str =
         "SELECT id, requests_total, requests_succeeded, requests_open, requests_held, requests_cancelled
         FROM webhook_deliveries {join} WHERE id = {1}";
     const SELECT_LOCKED: &str = "SELECT id, requests_total, requests_succeeded, requests_open, requests_held,
         requests_cancelled FROM webhook_deliveries {join} WHERE id = {1} ORDER BY id FOR UPDATE OF webhook_deliveries";
-    let moved = |tally, now| Moved { tally, reason: None, now };
+    let moved = |tally, now| Moved { tally, reason: None, now, run: None };
     let mut tallies = HashMap::new();
     let mut asked = BTreeMap::new();
     for finish in finishes {
         let delivery = finish.request.delivery();
-        if finish.only_request {
+        if let Some(freeze) = &finish.freeze {
+            let total = u32::try_from(freeze.requests.len()).unwrap_or(u32::MAX);
+            let tally = Tally { total, open: total, ..Tally::default() };
+            tallies.insert(delivery, Moved { run: Some(&freeze.run), ..moved(tally, finish.now) });
+        } else if finish.only_request {
             tallies.insert(delivery, moved(Tally { total: 1, open: 1, ..Tally::default() }, finish.now));
         } else {
             asked.insert(delivery, finish.now);
@@ -231,7 +254,9 @@ async fn tallies(tx: &mut Tx, finishes: &[&Finish]) -> Result<HashMap<DeliveryId
     for (id, total, succeeded, open, held, cancelled) in rows {
         let id = DeliveryId::from_uuid(id);
         let row: TallyRow = (total, succeeded, open, held, cancelled);
-        tallies.insert(id, moved(tally(row), asked.get(&id).copied().unwrap_or_default()));
+        let now = asked.get(&id).copied().unwrap_or_default();
+        // New requests are not in the row yet.
+        tallies.entry(id).or_insert_with(|| moved(tally(row), now));
     }
     Ok(tallies)
 }

@@ -81,7 +81,9 @@ pub(super) async fn fix(
     });
     tx.execute_rows(&rows).await?;
     work::insert(tx, &open).await?;
-    let rows = Rows::of(UPDATE_DELIVERIES, current, |(freeze, _)| {
+    // Where there is a result, it moves its delivery on.
+    let alone = current.iter().filter(|(_, finish)| finish.is_none());
+    let rows = Rows::of(UPDATE_DELIVERIES, alone, |(freeze, _)| {
         values![freeze.delivery.uuid(), i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX), freeze.run.as_str(),]
     });
     tx.execute_rows(&rows).await?;
