@@ -17,6 +17,8 @@ use crate::store::{Attempt, ClaimedSend, Finish, Finished, LoadedRequest, Postpo
 
 /// How long to wait before a result is recorded again, when the store did not answer.
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
+/// How long that is tried at least, in milliseconds.
+const RECORD_MS: u64 = 5_000;
 
 impl Dispatcher {
     /// Sends a request once and records the result; false when it was not sent or not recorded.
@@ -139,7 +141,6 @@ impl Dispatcher {
             )
         });
         let attempt = Attempt {
-            number: work.attempts + 1,
             started_at,
             duration_ms: exchange.duration_ms,
             outcome,
@@ -172,6 +173,7 @@ impl Dispatcher {
             attempt,
             end,
             only_request: work.only_request,
+            is_plain: matches!(work.content, LoadedRequest::Plain),
             is_ordered: work.head.is_ordered,
             disable: disabled,
             now,
@@ -194,15 +196,25 @@ impl Dispatcher {
         !finished.late
     }
 
-    /// Records a result; tried until the lease ends, because a result that is lost is a request sent twice.
+    /// Records a result; tried until the lease ends, because a result that is lost is a request sent twice. A late one is kept
+    /// as well, so it is not given up at once.
     async fn finish(&self, finish: &Arc<Finish>) -> Option<Finished> {
+        let mut until = finish.lease.until;
+        let mut tries = 0;
         loop {
-            match self.parts.store.finish(finish.clone()).await {
+            tries += 1;
+            let error = match self.parts.store.finish(finish.clone()).await {
                 Ok(finished) => return Some(finished),
-                Err(StoreError::Unavailable(_)) if self.now() < finish.lease.until => {
+                Err(error) => error,
+            };
+            if tries == 1 {
+                until = until.max(self.now().plus(RECORD_MS));
+            }
+            match error {
+                StoreError::Unavailable(_) | StoreError::Contended if self.now() < until => {
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
-                Err(error) => {
+                error => {
                     tracing::error!(%error, request = %finish.request, "a result cannot be recorded");
                     return None;
                 }

@@ -216,8 +216,6 @@ pub struct Postpone {
 /// One attempt to send a request, with its secrets already replaced by their names.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// From 1.
-    pub number: u32,
     /// When it began.
     pub started_at: Millis,
     /// How long it took.
@@ -282,6 +280,8 @@ pub struct Finish {
     pub end: RequestEnd,
     /// Whether it is its delivery's only request.
     pub only_request: bool,
+    /// Whether it follows from event and configuration: no plugin made it.
+    pub is_plain: bool,
     /// Whether later deliveries wait for its delivery to settle.
     pub is_ordered: bool,
     /// Why the webhook is disabled, when this attempt is the reason.

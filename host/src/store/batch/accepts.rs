@@ -227,5 +227,5 @@ fn first_work(event: &Event, delivery: &NewDelivery, places: &Places) -> Option<
     let Beginning::Open { kind, due, lease } = delivery.beginning else { return None };
     let id = first_id(delivery)?;
     let place = places.get(&id).copied();
-    Some(NewWork { id, kind, project: event.project, webhook: delivery.webhook_id, due, lease, place })
+    Some(NewWork { id, kind, project: event.project, webhook: delivery.webhook_id, due, lease, attempts: 0, place })
 }

@@ -11,6 +11,7 @@ use super::super::record::{Finish, Finished, RequestEnd};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::super::webhooks::note_change;
+use super::late::{self, Late};
 use super::order::Places;
 use super::transforms;
 use super::work::{self, Later};
@@ -40,17 +41,28 @@ pub(super) async fn write(
     let is_held = |finish: &Finish| holds(held, finish.held(), finish.lease);
     let mut current: Vec<&Finish> = finishes.iter().copied().filter(|finish| is_held(finish)).collect();
     let frozen = current.iter().filter_map(|finish| finish.freeze.as_deref().map(|freeze| (freeze, Some(*finish))));
-    transforms::fix(tx, &frozen.collect::<Vec<_>>(), places).await?;
-    let late: Vec<&Finish> = finishes.iter().copied().filter(|finish| !is_held(finish)).collect();
+    let fixed = transforms::fix(tx, &frozen.collect::<Vec<_>>(), held, places).await?;
+    let tried = |finish: &Finish| match &finish.freeze {
+        Some(_) => fixed.get(&finish.request).copied().unwrap_or(0),
+        None => held.get(&(finish.held(), finish.lease.token)).copied().unwrap_or(0),
+    };
+    let numbered: Vec<(&Finish, i64)> = current.iter().map(|finish| (*finish, tried(finish) + 1)).collect();
+    let Late { new: late, known } = late::read(tx, finishes.iter().copied().filter(|finish| !is_held(finish))).await?;
+    // What was fixed just now has its end already.
+    let mut ends: Vec<&Finish> =
+        numbered.iter().filter(|(finish, number)| needs_row(finish, *number)).map(|(finish, _)| *finish).collect();
     // A late success still closes its request when nobody else is sending it.
-    current.extend(unclaimed_successes(tx, &late).await?);
+    let closing = unclaimed_successes(tx, &late).await?;
+    current.extend(&closing);
+    ends.extend(&closing);
     let ended: Vec<Uuid> = current.iter().filter(|finish| closes(finish)).map(|finish| finish.request.uuid()).collect();
     let later: Vec<Later> = current.iter().filter_map(|finish| retry(finish)).collect();
     work::end(tx, &ended).await?;
     work::later(tx, &later).await?;
-    insert_attempts(tx, finishes, held).await?;
-    record_ends(tx, &current).await?;
-    let moved = move_deliveries(tx, &current).await?;
+    insert_attempts(tx, &numbered, false).await?;
+    late::write(tx, &late).await?;
+    record_ends(tx, &ends).await?;
+    let moved = move_deliveries(tx, &current, &is_held).await?;
     for finish in &current {
         if let Some(reason) = &finish.disable {
             disable(tx, finish.webhook_id, reason, finish.now).await?;
@@ -62,12 +74,13 @@ pub(super) async fn write(
             Some(moved) => moved.tally.status(true),
             None => delivery_status(tx, finish.request.delivery()).await?,
         };
-        told.push(Finished { delivery, late: !is_held(finish) });
+        let late = known.get(&(finish.request, finish.lease.token)).copied().unwrap_or(!is_held(finish));
+        told.push(Finished { delivery, late });
     }
     Ok(told)
 }
 
-const fn request_status(end: &RequestEnd) -> RequestStatus {
+pub(super) const fn request_status(end: &RequestEnd) -> RequestStatus {
     match end {
         RequestEnd::Succeeded => RequestStatus::Succeeded,
         RequestEnd::Retry { .. } => RequestStatus::Retrying,
@@ -88,6 +101,15 @@ fn retry(finish: &Finish) -> Option<Later> {
     }
 }
 
+/// Why a request ended as it did.
+pub(super) const fn end_reason(end: &RequestEnd) -> Option<&str> {
+    match end {
+        RequestEnd::Failed { reason } => Some(reason.as_str()),
+        _ => None,
+    }
+}
+
+/// The same for its delivery.
 fn reason(end: &RequestEnd) -> Option<&str> {
     match end {
         RequestEnd::Failed { reason } => Some(reason),
@@ -107,34 +129,19 @@ async fn unclaimed_successes<'a>(tx: &mut Tx, late: &[&'a Finish]) -> Result<Vec
     Ok(successes.into_iter().filter(|finish| free.remove(&finish.request.uuid())).collect())
 }
 
-async fn insert_attempts(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Result<(), StoreError> {
+/// Keeps attempts under their numbers.
+pub(super) async fn insert_attempts(tx: &mut Tx, numbered: &[(&Finish, i64)], late: bool) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO attempts
         (request_id, number, project_id, started_at, duration_ms, outcome, error_class, error, url, status_code,
          request_headers, response_headers, response_body, truncated, late) {values}";
-    // Behind all that is there, and behind the number that whoever holds the lease now will write.
-    const LATE_NUMBER: &str =
-        "SELECT coalesce(max(n), 0) + 1 FROM (SELECT number AS n FROM attempts WHERE request_id = $1
-        UNION ALL SELECT attempts + 1 FROM open_work WHERE id IN ($1, $2)) AS numbers";
-    let mut numbered = Vec::with_capacity(finishes.len());
-    for finish in finishes {
-        let late = !holds(held, finish.held(), finish.lease);
-        let number = if late {
-            let next: Vec<(i64,)> =
-                tx.fetch(LATE_NUMBER, &values![finish.request.uuid(), finish.request.delivery().uuid()]).await?;
-            next.first().map_or(1, |(number,)| *number)
-        } else {
-            i64::from(finish.attempt.number)
-        };
-        numbered.push((*finish, number, late));
-    }
-    let rows = Rows::of(INSERT, &numbered, |(finish, number, late)| {
+    let rows = Rows::of(INSERT, numbered, |(finish, number)| {
         let attempt = &finish.attempt;
         values![
             finish.request.uuid(),
             *number,
             finish.project.uuid(),
             attempt.started_at.0,
-            i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX),
+            duration(finish),
             attempt.outcome.as_str(),
             attempt.error_class.map(ErrorClass::as_str),
             attempt.error.as_deref(),
@@ -144,32 +151,33 @@ async fn insert_attempts(tx: &mut Tx, finishes: &[&Finish], held: &Held) -> Resu
             attempt.response_headers.as_deref(),
             attempt.response_body.as_deref(),
             attempt.truncated,
-            *late,
+            late,
         ]
     });
     tx.execute_rows(&rows).await?;
     Ok(())
 }
 
-/// The request of a webhook without plugin that arrives at once needs no row: all of it follows from its delivery.
-fn needs_row(finish: &Finish) -> bool {
-    !(finish.only_request && finish.end == RequestEnd::Succeeded && finish.attempt.number == 1)
+pub(super) fn duration(finish: &Finish) -> i64 {
+    i64::try_from(finish.attempt.duration_ms).unwrap_or(i64::MAX)
+}
+
+/// Whether the end of a request is still to be written. One that was fixed just now has its row, and one of a webhook without
+/// plugin that arrives at once needs none: all of it follows from its delivery.
+fn needs_row(finish: &Finish, number: i64) -> bool {
+    let arrived_at_once = finish.is_plain && finish.end == RequestEnd::Succeeded && number == 1;
+    finish.freeze.is_none() && !arrived_at_once
 }
 
 async fn record_ends(tx: &mut Tx, finishes: &[&Finish]) -> Result<(), StoreError> {
     const UPSERT: &str = "INSERT INTO requests (id, project_id, status, reason, settled_at) {values}
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason, settled_at = excluded.settled_at";
-    let stored = finishes.iter().copied().filter(|finish| needs_row(finish));
-    let rows = Rows::of(UPSERT, stored, |finish| {
-        let reason = match &finish.end {
-            RequestEnd::Failed { reason } => Some(reason.as_str()),
-            _ => None,
-        };
+    let rows = Rows::of(UPSERT, finishes, |finish| {
         values![
             finish.request.uuid(),
             finish.project.uuid(),
             request_status(&finish.end).as_str(),
-            reason,
+            end_reason(&finish.end),
             closes(finish).then_some(finish.now.0),
         ]
     });
@@ -180,6 +188,7 @@ async fn record_ends(tx: &mut Tx, finishes: &[&Finish]) -> Result<(), StoreError
 async fn move_deliveries<'a>(
     tx: &mut Tx,
     finishes: &[&'a Finish],
+    is_held: &impl Fn(&Finish) -> bool,
 ) -> Result<HashMap<DeliveryId, Moved<'a>>, StoreError> {
     const UPDATE: &str = "UPDATE webhook_deliveries
         SET requests_open = {2}, requests_succeeded = {3}, requests_held = {4}, status = {5},
@@ -188,7 +197,7 @@ async fn move_deliveries<'a>(
     const UPDATE_NEW: &str = "UPDATE webhook_deliveries
         SET requests_open = {2}, requests_succeeded = {3}, requests_held = {4}, status = {5},
             reason = {6}, settled_at = {7}, requests_total = {8}, run = {9} {from} WHERE id = {1}";
-    let mut moved = tallies(tx, finishes).await?;
+    let mut moved = tallies(tx, finishes, is_held).await?;
     for finish in finishes {
         let Some(moved) = moved.get_mut(&finish.request.delivery()) else { continue };
         moved.now = finish.now;
@@ -227,7 +236,11 @@ async fn move_deliveries<'a>(
 }
 
 /// The tallies of these results' deliveries as they were. A delivery of one request, or of new ones, needs no asking.
-async fn tallies<'a>(tx: &mut Tx, finishes: &[&'a Finish]) -> Result<HashMap<DeliveryId, Moved<'a>>, StoreError> {
+async fn tallies<'a>(
+    tx: &mut Tx,
+    finishes: &[&'a Finish],
+    is_held: &impl Fn(&Finish) -> bool,
+) -> Result<HashMap<DeliveryId, Moved<'a>>, StoreError> {
     const SELECT: &str =
         "SELECT id, requests_total, requests_succeeded, requests_open, requests_held, requests_cancelled
         FROM webhook_deliveries {join} WHERE id = {1}";
@@ -238,12 +251,14 @@ async fn tallies<'a>(tx: &mut Tx, finishes: &[&'a Finish]) -> Result<HashMap<Del
     let mut asked = BTreeMap::new();
     for finish in finishes {
         let delivery = finish.request.delivery();
-        if let Some(freeze) = &finish.freeze {
+        // Whoever is late finds requests that another has fixed.
+        if let Some(freeze) = finish.freeze.as_ref().filter(|_| is_held(finish)) {
             let total = u32::try_from(freeze.requests.len()).unwrap_or(u32::MAX);
             let tally = Tally { total, open: total, ..Tally::default() };
             tallies.insert(delivery, Moved { run: Some(&freeze.run), ..moved(tally, finish.now) });
         } else if finish.only_request {
-            tallies.insert(delivery, moved(Tally { total: 1, open: 1, ..Tally::default() }, finish.now));
+            let tally = Tally { total: 1, open: 1, ..Tally::default() };
+            tallies.entry(delivery).or_insert_with(|| moved(tally, finish.now));
         } else {
             asked.insert(delivery, finish.now);
         }

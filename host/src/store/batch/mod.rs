@@ -3,11 +3,12 @@
 mod accepts;
 mod fan_out;
 mod finishes;
+mod late;
 mod order;
 mod transforms;
 mod work;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
@@ -80,7 +81,7 @@ impl Batch<'_> {
     fn ordered(&self) -> BTreeSet<Uuid> {
         let freezes = self.freezes.iter().filter(|freeze| freeze.is_ordered).map(|freeze| freeze.delivery.uuid());
         let settles = self.settles.iter().filter(|settle| settle.is_ordered).map(|settle| settle.delivery.uuid());
-        let finishes = self.finishes.iter().filter(|finish| finish.is_ordered).map(|finish| finish.held());
+        let finishes = self.finishes.iter().filter(|finish| finish.is_ordered).flat_map(|finish| held_or_sent(finish));
         freezes.chain(settles).chain(finishes).collect()
     }
 
@@ -102,7 +103,7 @@ impl Batch<'_> {
         }
         for (finish, finished) in self.finishes.iter().zip(finished) {
             if !finished.delivery.is_open()
-                && let Some(place) = places.get(&finish.held())
+                && let Some(place) = held_or_sent(finish).iter().find_map(|work| places.get(work))
             {
                 free.push(*place);
                 now = now.max(finish.now);
@@ -121,9 +122,15 @@ impl Batch<'_> {
     }
 }
 
-/// Work on which the lease still holds.
-type Held = HashSet<(Uuid, i64)>;
+/// The work that a result's lease was on, and the request itself: whoever is late may find that its requests were fixed by
+/// another.
+fn held_or_sent(finish: &Finish) -> [Uuid; 2] {
+    [finish.held(), finish.request.uuid()]
+}
+
+/// Work on which the lease still holds, and how often it was tried.
+type Held = HashMap<(Uuid, i64), i64>;
 
 fn holds(held: &Held, work: Uuid, lease: Lease) -> bool {
-    held.contains(&(work, lease.token))
+    held.contains_key(&(work, lease.token))
 }

@@ -1,6 +1,6 @@
 //! Deliveries that were transformed: into requests, into nothing, or not yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::super::db::Tx;
 use super::super::record::{Finish, Freeze, Postpone, Settle, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
-use super::finishes::closes;
+use super::finishes::{closes, end_reason, request_status};
 use super::order::Places;
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
@@ -23,6 +23,7 @@ struct NewRequest<'a> {
     id: RequestId,
     project: ProjectId,
     frozen: &'a FrozenRequest,
+    finish: Option<&'a Finish>,
 }
 
 pub(super) async fn freeze(
@@ -33,26 +34,30 @@ pub(super) async fn freeze(
 ) -> Result<Vec<bool>, StoreError> {
     let is_held = |freeze: &Freeze| holds(held, freeze.delivery.uuid(), freeze.lease);
     let current = freezes.iter().copied().filter(|freeze| is_held(freeze)).map(|freeze| (freeze, None));
-    fix(tx, &current.collect::<Vec<_>>(), places).await?;
+    fix(tx, &current.collect::<Vec<_>>(), held, places).await?;
     Ok(freezes.iter().map(|freeze| is_held(freeze)).collect())
 }
 
 /// Fixes the requests of deliveries whose transformation is known to be held, some together with the first one's result.
+/// Says how often requests among them were tried before.
 pub(super) async fn fix(
     tx: &mut Tx,
     current: &[(&Freeze, Option<&Finish>)],
+    held: &Held,
     places: &Places,
-) -> Result<(), StoreError> {
-    const INSERT_REQUESTS: &str = "INSERT INTO requests (id, project_id, status, spec, body) {values}";
+) -> Result<Tried, StoreError> {
+    const INSERT_REQUESTS: &str =
+        "INSERT INTO requests (id, project_id, status, reason, settled_at, spec, body) {values}";
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
         SET requests_total = {2}, requests_open = {2}, run = {3}, reason = NULL {from} WHERE id = {1}";
+    let tried = tried_before(tx, current.iter().map(|(freeze, _)| *freeze), held).await?;
     let mut requests = Vec::new();
     let mut open = Vec::new();
     for (freeze, finish) in current {
         for (position, frozen) in (0..).zip(&freeze.requests) {
             let id = freeze.delivery.request(position);
-            requests.push(NewRequest { id, project: freeze.project, frozen });
             let finish = finish.filter(|finish| finish.request == id);
+            requests.push(NewRequest { id, project: freeze.project, frozen, finish });
             if finish.is_some_and(closes) {
                 continue;
             }
@@ -64,6 +69,7 @@ pub(super) async fn fix(
                 due: freeze.due,
                 // What has a result already is held by nobody any more.
                 lease: freeze.leases.get(usize::from(position)).copied().flatten().filter(|_| finish.is_none()),
+                attempts: tried.get(&id).copied().unwrap_or(0),
                 place: places.get(&freeze.delivery.uuid()).copied(),
             });
         }
@@ -74,7 +80,9 @@ pub(super) async fn fix(
         values![
             request.id.uuid(),
             request.project.uuid(),
-            RequestStatus::Pending.as_str(),
+            request.finish.map_or(RequestStatus::Pending, |finish| request_status(&finish.end)).as_str(),
+            request.finish.and_then(|finish| end_reason(&finish.end)),
+            request.finish.filter(|finish| closes(finish)).map(|finish| finish.now.0),
             serde_json::to_string(&request.frozen.spec).expect("a request is plain data"),
             &request.frozen.body[..],
         ]
@@ -87,7 +95,22 @@ pub(super) async fn fix(
         values![freeze.delivery.uuid(), i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX), freeze.run.as_str(),]
     });
     tx.execute_rows(&rows).await?;
-    Ok(())
+    Ok(tried)
+}
+
+/// Requests that were tried before, and how often.
+pub(super) type Tried = HashMap<RequestId, i64>;
+
+/// The first request of a delivery goes out before its requests are fixed, so whoever lost the lease meanwhile may have
+/// told of it. That counts as a try of the transformation too: nobody has to look where nothing can be found.
+async fn tried_before(tx: &mut Tx, freezes: impl Iterator<Item = &Freeze>, held: &Held) -> Result<Tried, StoreError> {
+    const SELECT: &str =
+        "SELECT request_id, max(number) FROM attempts {join} WHERE request_id = {1} GROUP BY request_id";
+    let tries = |freeze: &Freeze| held.get(&(freeze.delivery.uuid(), freeze.lease.token)).copied();
+    let again = freezes.filter(|freeze| tries(freeze).is_some_and(|tries| tries > 0));
+    let rows = Rows::of(SELECT, again, |freeze| values![freeze.delivery.request(0).uuid()]);
+    let tried: Vec<(Uuid, i64)> = tx.fetch_rows(&rows).await?;
+    Ok(tried.into_iter().map(|(request, number)| (RequestId::from_uuid(request), number)).collect())
 }
 
 pub(super) async fn settle(tx: &mut Tx, settles: &[&Settle], held: &Held) -> Result<Vec<bool>, StoreError> {

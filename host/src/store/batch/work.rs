@@ -21,6 +21,8 @@ pub(super) struct NewWork {
     pub(super) webhook: WebhookId,
     pub(super) due: Millis,
     pub(super) lease: Option<Lease>,
+    /// How often it was tried already.
+    pub(super) attempts: i64,
     pub(super) place: Option<Place>,
 }
 
@@ -35,12 +37,13 @@ pub(super) struct Later {
 
 /// Which of these leases still hold.
 pub(super) async fn held(tx: &mut Tx, leases: &[(Uuid, Lease)]) -> Result<Held, StoreError> {
-    const SELECT: &str = "SELECT id, lease_token FROM open_work {join} WHERE id = {1} AND lease_token = {2}";
-    const SELECT_LOCKED: &str = "SELECT id, lease_token FROM open_work {join} WHERE id = {1} AND lease_token = {2}
-        ORDER BY id FOR UPDATE OF open_work";
+    const SELECT: &str = "SELECT id, lease_token, attempts FROM open_work {join} WHERE id = {1} AND lease_token = {2}";
+    const SELECT_LOCKED: &str = "SELECT id, lease_token, attempts FROM open_work {join}
+        WHERE id = {1} AND lease_token = {2} ORDER BY id FOR UPDATE OF open_work";
     let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
     let rows = Rows::of(select, leases, |(id, lease)| values![*id, lease.token]);
-    Ok(tx.fetch_rows(&rows).await?.into_iter().collect())
+    let found: Vec<(Uuid, i64, i64)> = tx.fetch_rows(&rows).await?;
+    Ok(found.into_iter().map(|(id, token, attempts)| ((id, token), attempts)).collect())
 }
 
 pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreError> {
@@ -53,7 +56,7 @@ pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreErr
             work.webhook.uuid(),
             work.lease.map_or(work.due.0, |lease| lease.until.0),
             work.lease.map(|lease| lease.token),
-            0_i64,
+            work.attempts,
             work.place.map(|place| place.key),
             work.place.map(|place| place.sequence),
         ]

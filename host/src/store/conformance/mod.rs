@@ -3,13 +3,14 @@
 mod fan_out;
 mod order;
 mod owners;
+mod results;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use crate::domain::clock::Millis;
-use crate::domain::delivery::{DeliveryStatus, RequestStatus};
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::filter::{Filter, Verdict};
 use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId, TokenId, WebhookId};
@@ -48,14 +49,9 @@ on_both!(
     a_claim_shares_among_webhooks_and_says_what_it_left,
     frozen_requests_are_claimed_as_they_were,
     only_the_holder_of_the_lease_moves_work_on,
-    a_deliverys_status_follows_its_requests,
-    a_retry_is_due_again_and_counts,
-    a_late_result_is_kept_as_late,
-    a_late_success_closes_what_nobody_else_sends,
     postponed_work_counts_no_attempt_unless_told,
     settled_deliveries_say_why,
     a_record_that_breaks_a_constraint_is_set_aside,
-    a_reason_to_disable_holds_open_work,
     webhooks_come_back_as_they_were_stored,
     what_a_webhook_wants_comes_back_as_it_was_stored,
     a_filter_stays_in_use_until_its_text_changes,
@@ -153,75 +149,6 @@ async fn only_the_holder_of_the_lease_moves_work_on(stage: Stage) {
     assert!(!stage.store.settle(settle(lease)).await.unwrap(), "once");
 }
 
-async fn a_deliverys_status_follows_its_requests(stage: Stage) {
-    let webhook = stage.stored_webhook().await;
-    let lease = stage.lease();
-    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
-    stage.store.freeze(Stage::freeze(&webhook, delivery, lease, 3)).await.unwrap();
-    let finish = |position, end| Stage::finish(&webhook, delivery.request(position), lease, 1, end);
-    let first = stage.store.finish(finish(0, RequestEnd::Succeeded)).await.unwrap();
-    assert_eq!((first.delivery, first.late), (DeliveryStatus::Retrying, false));
-    // Two results of one delivery in one commit.
-    let (second, third) = tokio::join!(
-        stage.store.finish(finish(1, RequestEnd::Succeeded)),
-        stage.store.finish(finish(2, RequestEnd::Failed { reason: "no".to_owned() })),
-    );
-    assert!(!second.unwrap().late && !third.unwrap().late);
-    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
-    assert_eq!((view.summary.status, view.summary.requests), (DeliveryStatus::Failed, (3, 2)));
-    assert_eq!(view.summary.reason.as_deref(), Some("no"));
-    let statuses: Vec<_> = view.requests.iter().map(|request| request.status).collect();
-    assert_eq!(statuses, [RequestStatus::Succeeded, RequestStatus::Succeeded, RequestStatus::Failed]);
-}
-
-async fn a_retry_is_due_again_and_counts(stage: Stage) {
-    let webhook = stage.stored_webhook().await;
-    let lease = stage.lease();
-    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
-    let due = NOW.plus(5000);
-    let mut finish = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Retry { due });
-    finish.only_request = true;
-    let finished = stage.store.finish(finish).await.unwrap();
-    assert_eq!((finished.delivery, finished.late), (DeliveryStatus::Retrying, false));
-    let (work, outlook) = stage.claim(NOW, 10).await;
-    assert!(work.is_empty());
-    assert_eq!(outlook.next_due, Some(due));
-    let claimed = stage.claimed(due).await;
-    assert!(matches!(claimed.as_slice(), [ClaimedWork::Send(work)] if work.attempts == 1), "{claimed:?}");
-}
-
-async fn a_late_result_is_kept_as_late(stage: Stage) {
-    let webhook = stage.stored_webhook().await;
-    let lease = stage.lease();
-    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
-    let claimed = stage.claimed(lease.until).await;
-    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
-    let late = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Succeeded);
-    assert!(stage.store.finish(late).await.unwrap().late, "somebody else sends it now");
-    assert!(stage.status(delivery).await.is_open());
-    // Whoever holds the lease counts from what was claimed, and knows nothing of the late one.
-    let number = work.attempts + 1;
-    let current = Stage::finish(&webhook, delivery.request(0), work.lease, number, RequestEnd::Succeeded);
-    assert!(!stage.store.finish(current).await.unwrap().late);
-    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
-    let late: Vec<bool> = view.requests[0].attempts.iter().map(|attempt| attempt.late).collect();
-    assert_eq!((view.summary.status, late), (DeliveryStatus::Succeeded, vec![false, true]));
-}
-
-async fn a_late_success_closes_what_nobody_else_sends(stage: Stage) {
-    let webhook = stage.stored_webhook().await;
-    let lease = stage.lease();
-    let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
-    let claimed = stage.claimed(lease.until).await;
-    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
-    let retry = RequestEnd::Retry { due: NOW.plus(1_000_000) };
-    stage.store.finish(Stage::finish(&webhook, delivery.request(0), work.lease, 1, retry)).await.unwrap();
-    let late = Stage::finish(&webhook, delivery.request(0), lease, 1, RequestEnd::Succeeded);
-    let finished = stage.store.finish(late).await.unwrap();
-    assert_eq!((finished.late, finished.delivery), (true, DeliveryStatus::Succeeded));
-    assert!(stage.claimed(Millis(i64::MAX - 1)).await.is_empty());
-}
-
 async fn postponed_work_counts_no_attempt_unless_told(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     let lease = stage.lease();
@@ -278,33 +205,6 @@ async fn a_record_that_breaks_a_constraint_is_set_aside(stage: Stage) {
     });
     assert!(matches!(again, Err(StoreError::Constraint(_))), "{again:?}");
     assert_eq!(stage.claimed(NOW).await.len(), 6);
-}
-
-async fn a_reason_to_disable_holds_open_work(stage: Stage) {
-    let webhook = stage.stored_webhook().await;
-    let lease = stage.lease();
-    let gone = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
-    let waiting = stage.accepted(&webhook, WorkKind::Send, None).await;
-    let mut finish =
-        Stage::finish(&webhook, gone.request(0), lease, 1, RequestEnd::Failed { reason: "gone".to_owned() });
-    finish.disable = Some("answered 410".to_owned());
-    stage.store.finish(finish).await.unwrap();
-    stage.store.sync_subscriptions().await.unwrap();
-    let stored = stage.store.subscriptions().webhook(webhook.id).unwrap().clone();
-    assert_eq!(stored.state, State::Disabled { reason: "answered 410".to_owned() });
-    assert!(stage.claimed(NOW).await.is_empty());
-    assert_eq!(stage.status(waiting).await, DeliveryStatus::Pending);
-    let mut enabled = (*stored).clone();
-    enabled.state = State::Enabled;
-    enabled.version += 1;
-    assert!(
-        stage
-            .store
-            .update_webhook(&enabled, stored.version, OpenWork::Resume { blocked_until: NOW }, &stage.entropy)
-            .await
-            .unwrap()
-    );
-    assert_eq!(stage.claimed(NOW).await.len(), 1);
 }
 
 async fn webhooks_come_back_as_they_were_stored(stage: Stage) {
@@ -395,7 +295,7 @@ async fn deleting_a_webhook_cancels_open_work_and_keeps_history(stage: Stage) {
     let lease = stage.lease();
     let frozen = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
     stage.store.freeze(Stage::freeze(&webhook, frozen, lease, 2)).await.unwrap();
-    let arrived = Stage::finish(&webhook, frozen.request(0), lease, 1, RequestEnd::Succeeded);
+    let arrived = Stage::finish(&webhook, frozen.request(0), lease, RequestEnd::Succeeded);
     stage.store.finish(arrived).await.unwrap();
     let untouched = stage.accepted(&webhook, WorkKind::Transform, None).await;
     assert!(stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap());
@@ -406,7 +306,7 @@ async fn deleting_a_webhook_cancels_open_work_and_keeps_history(stage: Stage) {
     assert!(stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().is_none());
     assert!(stage.store.subscriptions().webhook(webhook.id).is_none());
     assert!(stage.claimed(Millis(i64::MAX - 1)).await.is_empty());
-    let late = Stage::finish(&webhook, frozen.request(1), lease, 1, RequestEnd::Succeeded);
+    let late = Stage::finish(&webhook, frozen.request(1), lease, RequestEnd::Succeeded);
     assert!(stage.store.finish(late).await.unwrap().late);
 }
 

@@ -5,7 +5,7 @@ use super::stage::{NOW, Stage};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::id::DeliveryId;
 use crate::domain::webhook::{State, Webhook};
-use crate::store::{ClaimedWork, InOrder, OpenWork, RequestEnd, Settle, WorkKind};
+use crate::store::{ClaimedWork, Freeze, InOrder, OpenWork, RequestEnd, Settle, WorkKind};
 
 on_both!(
     an_ordered_delivery_waits_for_the_earlier_ones_of_its_key,
@@ -13,6 +13,7 @@ on_both!(
     a_delivery_waits_no_longer_than_its_order_says,
     a_skipped_delivery_lets_the_next_one_go,
     every_request_of_a_plugin_holds_the_next_delivery_back,
+    a_late_success_lets_the_next_one_go,
     enabling_does_not_let_a_delivery_pass_an_earlier_one,
     what_is_ordered_by_another_key_or_not_at_all_does_not_wait,
 );
@@ -45,7 +46,7 @@ fn ids(work: &[ClaimedWork]) -> Vec<DeliveryId> {
 /// The result of claimed work.
 async fn finish(stage: &Stage, webhook: &Webhook, work: &ClaimedWork, end: RequestEnd) {
     let ClaimedWork::Send(work) = work else { panic!("{work:?}") };
-    let mut finish = Stage::finish(webhook, work.request, work.lease, work.attempts + 1, end);
+    let mut finish = Stage::finish(webhook, work.request, work.lease, end);
     finish.only_request = work.only_request;
     finish.is_ordered = work.head.is_ordered;
     stage.store.finish(finish).await.unwrap();
@@ -117,6 +118,27 @@ async fn every_request_of_a_plugin_holds_the_next_delivery_back(stage: Stage) {
         assert_eq!(ids(&work), deliveries[..1]);
         finish(&stage, &webhook, &work[0], RequestEnd::Succeeded).await;
     }
+    assert_eq!(ids(&stage.claimed(NOW).await), deliveries[1..]);
+}
+
+async fn a_late_success_lets_the_next_one_go(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let mut deliveries = accepted(&stage, &webhook, WorkKind::Transform, &[Some(1)]).await;
+    let first = stage.claimed(NOW).await;
+    let second = stage.claimed(NOW.plus(60_000)).await;
+    deliveries.extend(accepted(&stage, &webhook, WorkKind::Transform, &[Some(1)]).await);
+    let leases = [&first[0], &second[0]].map(|work| match work {
+        ClaimedWork::Transform(work) => work.lease,
+        ClaimedWork::Send(work) => panic!("{work:?}"),
+    });
+    // Whoever has it now is to send its request later; whoever had it before has sent it.
+    let requests =
+        |lease| Freeze { is_ordered: true, leases: vec![None], ..Stage::freeze(&webhook, deliveries[0], lease, 1) };
+    assert!(stage.store.freeze(Freeze { due: NOW.plus(WAIT_MS * 10), ..requests(leases[1]) }).await.unwrap());
+    let mut late = Stage::finish(&webhook, deliveries[0].request(0), leases[0], RequestEnd::Succeeded);
+    (late.only_request, late.is_ordered, late.freeze) = (true, true, Some(Box::new(requests(leases[0]))));
+    let finished = stage.store.finish(late).await.unwrap();
+    assert_eq!((finished.late, finished.delivery), (true, DeliveryStatus::Succeeded));
     assert_eq!(ids(&stage.claimed(NOW).await), deliveries[1..]);
 }
 

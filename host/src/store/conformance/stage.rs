@@ -51,9 +51,21 @@ impl Stage {
         Self::open(folder, location).await
     }
 
+    /// The same in a folder that is memory where the system has one: for tests that ask nothing of the disk.
+    pub(super) async fn sqlite_in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let location = Location::Sqlite(folder.path().join("test.db"));
+        Self::open(folder, location).await
+    }
+
     /// A database of its own on the server that `make test` starts.
-    #[expect(clippy::disallowed_methods, reason = "where the server is, is told by whoever started it")]
     pub(super) async fn postgres() -> Self {
+        Self::postgres_with("").await
+    }
+
+    /// The same, with parameters in the URL.
+    #[expect(clippy::disallowed_methods, reason = "where the server is, is told by whoever started it")]
+    pub(super) async fn postgres_with(parameters: &str) -> Self {
         let server = std::env::var("HOOKWRIGHT_TEST_POSTGRES").expect(
             "store tests need a PostgreSQL: run them by `make test`, or by scripts/with-postgres.sh cargo test",
         );
@@ -62,7 +74,7 @@ impl Stage {
         let create = format!("CREATE DATABASE {name}");
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
-        let location = Location::Postgres { url: format!("{base}/{name}"), connections: 4 };
+        let location = Location::Postgres { url: format!("{base}/{name}?{parameters}"), connections: 4 };
         Self::open(tempfile::tempdir().unwrap(), location).await
     }
 
@@ -203,7 +215,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn finish(webhook: &Webhook, request: RequestId, lease: Lease, number: u32, end: RequestEnd) -> Finish {
+    pub(super) fn finish(webhook: &Webhook, request: RequestId, lease: Lease, end: RequestEnd) -> Finish {
         let outcome = if end == RequestEnd::Succeeded { AttemptOutcome::Succeeded } else { AttemptOutcome::Failed };
         Finish {
             request,
@@ -212,9 +224,9 @@ impl Stage {
             lease,
             freeze: None,
             attempt: Attempt {
-                number,
                 started_at: NOW,
-                duration_ms: 3,
+                // Tells attempts apart.
+                duration_ms: u64::from(NUMBER.fetch_add(1, Ordering::SeqCst)),
                 outcome,
                 error_class: None,
                 error: None,
@@ -227,6 +239,7 @@ impl Stage {
             },
             end,
             only_request: false,
+            is_plain: false,
             is_ordered: false,
             disable: None,
             now: NOW,
