@@ -104,6 +104,8 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
+    let partitioning =
+        tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
     let api = Api::new(api::Parts {
         store: store.clone(),
         ingest: ingest.clone(),
@@ -126,7 +128,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, syncing, touching, listening] {
+    for task in [forgetting, syncing, touching, listening, partitioning] {
         task.abort();
     }
     if let Err(error) = store.leave().await {
@@ -158,6 +160,16 @@ async fn forget_keys(store: Store, clock: Clock, stop: CancellationToken) {
                 tracing::warn!(%error, "old idempotency keys cannot be forgotten");
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Makes room for the coming months' history, long before it is needed.
+async fn make_partitions(store: Store, clock: Clock, pause_ms: u64, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        if let Err(error) = store.make_partitions(clock.now()).await {
+            tracing::warn!(%error, "the coming months' partitions cannot be made");
         }
     }
 }

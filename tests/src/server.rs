@@ -64,13 +64,23 @@ impl Installation {
 
     /// Stores in a fresh database of the PostgreSQL that `make test` starts.
     pub async fn on_postgres() -> Self {
+        Self::stored_in(&Self::fresh_postgres().await)
+    }
+
+    /// The URL of a fresh database there.
+    pub async fn fresh_postgres() -> String {
         let server = test_postgres();
         let name = format!("e2e_{:032x}", rand::random::<u128>());
         let mut connection = sqlx::PgConnection::connect(&server).await.expect("PostgreSQL answers");
         let create = format!("CREATE DATABASE {name}");
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.expect("a fresh database");
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-        Self { database: Some(format!("{base}/{name}")), ..Self::new() }
+        format!("{base}/{name}")
+    }
+
+    /// Stores in this database.
+    pub fn stored_in(url: &str) -> Self {
+        Self { database: Some(url.to_owned()), ..Self::new() }
     }
 
     /// Attempts and leases end within two seconds: where several nodes share the work, what a dead one had in hand is

@@ -89,6 +89,8 @@ pub struct StoreConfig {
     pub write_queue: usize,
     /// Most records of one commit.
     pub write_batch: usize,
+    /// How often PostgreSQL is looked at for partitions of the coming months to be made, in milliseconds.
+    pub partitions_ms: u64,
 }
 
 impl Default for StoreConfig {
@@ -101,6 +103,7 @@ impl Default for StoreConfig {
             admin_token_file: None,
             write_queue: 4096,
             write_batch: 512,
+            partitions_ms: 60 * 60 * 1000,
         }
     }
 }
@@ -412,6 +415,8 @@ impl Config {
         within("store.writers", self.store.writers as u64, 1, 64)?;
         within("store.write_batch", self.store.write_batch as u64, 1, 100_000)?;
         within("store.write_queue", self.store.write_queue as u64, 1, 1_000_000)?;
+        // They are made two months ahead.
+        within("store.partitions_ms", self.store.partitions_ms, 100, 7 * 24 * 60 * 60 * 1000)?;
         Ok(())
     }
 }

@@ -7,9 +7,11 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::db::{Db, Tx, reading};
+use super::deliveries::cancel_open;
 use super::events::EventRow;
 use super::record::{Freeze, Lease, WorkKind};
 use super::value::values;
+use super::webhooks::DELETED;
 use super::{Store, StoreError, postgres, sqlite};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
@@ -280,7 +282,8 @@ impl Store {
         Ok(())
     }
 
-    /// Where the open work of each webhook begins, however much of it there is; `here` is the time.
+    /// Where the open work of each webhook begins, however much of it there is; `here` is the time. All of them are known in
+    /// [`Store::subscriptions`].
     pub async fn work_heads(&self, here: Millis) -> Result<Vec<WorkHead>, StoreError> {
         const SELECT: &str = "WITH RECURSIVE heads (webhook_id) AS (
                  SELECT (SELECT w.webhook_id FROM open_work w ORDER BY w.webhook_id LIMIT 1)
@@ -296,7 +299,26 @@ impl Store {
         let head = |(webhook, due): (Uuid, Option<i64>)| {
             due.map(|due| WorkHead { webhook: WebhookId::from_uuid(webhook), due: Millis(due) })
         };
-        Ok(rows.into_iter().filter_map(head).collect())
+        self.of_known_webhooks(rows.into_iter().filter_map(head).collect(), here).await
+    }
+
+    /// A webhook that this node does not know was made on another one just now. If it is not that, it was deleted while this
+    /// work was made, which ends as the webhook's other work did.
+    async fn of_known_webhooks(&self, mut heads: Vec<WorkHead>, here: Millis) -> Result<Vec<WorkHead>, StoreError> {
+        let unknown = |heads: &[WorkHead]| -> Vec<WebhookId> {
+            let known = self.subscriptions();
+            heads.iter().map(|head| head.webhook).filter(|webhook| known.webhook(*webhook).is_none()).collect()
+        };
+        if unknown(&heads).is_empty() {
+            return Ok(heads);
+        }
+        self.sync_subscriptions().await?;
+        let (gone, now) = (unknown(&heads), self.time(here));
+        for webhook in gone.iter().copied() {
+            self.db.transact(move |tx| Box::pin(cancel_open(tx, webhook, DELETED, now))).await?;
+        }
+        heads.retain(|head| !gone.contains(&head.webhook));
+        Ok(heads)
     }
 
     /// Claims work that is due and reads all that is needed to do it.

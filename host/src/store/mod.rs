@@ -11,6 +11,7 @@ mod fan_out;
 mod keyring;
 mod nodes;
 mod owners;
+mod partitions;
 mod plugins;
 mod postgres;
 mod record;
@@ -85,15 +86,14 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database)
-                if database.is_unique_violation()
-                    || database.is_check_violation()
-                    || database.is_foreign_key_violation() =>
+                if database.is_unique_violation() || database.is_foreign_key_violation() =>
             {
                 Self::Constraint(error.to_string())
             }
-            // PostgreSQL: serialization failure and deadlock.
+            // PostgreSQL: serialization failure, deadlock, and a row on its way to the default partition while its own was
+            // made. No table has a check of its own.
             sqlx::Error::Database(database)
-                if database.code().is_some_and(|code| code == "40001" || code == "40P01") =>
+                if database.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23514")) =>
             {
                 Self::Contended
             }
@@ -211,6 +211,14 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         reading!(&self.db, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop)?);
         Ok(())
+    }
+
+    /// Makes room for the history of this month and the next two, where history is kept by month.
+    pub async fn make_partitions(&self, now: Millis) -> Result<(), StoreError> {
+        match &self.db {
+            db::Db::Sqlite { .. } => Ok(()),
+            db::Db::Postgres(pool) => partitions::make(pool, now).await,
+        }
     }
 
     /// Commits what is waiting and closes the database.

@@ -1,26 +1,29 @@
-//! What only PostgreSQL does: pools, partitions, and claims beside other nodes.
+//! What only PostgreSQL does: a pool, statements over arrays, and claims beside other nodes.
 
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use chrono::{Datelike as _, Months, NaiveDate};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, Postgres};
 
-use super::StoreError;
 use super::db::Db;
 use super::rows::{Array, Rows};
 use super::value::{Fetched, Value};
+use super::{StoreError, partitions};
 use crate::domain::clock::Millis;
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
 
-/// History, partitioned by month, and the column it is partitioned by.
-const PARTITIONED: [&str; 4] = ["events", "webhook_deliveries", "requests", "attempts"];
-/// Partitions are made so many months ahead.
-const MONTHS_AHEAD: u32 = 2;
+/// How long to wait for a connection, after which the caller is told that the database does not answer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was idle for longer is tried before it is used: the server may have been started anew meanwhile. No
+/// start is faster, and a busy connection is never idle for so long.
+const BELIEVED: Duration = Duration::from_millis(100);
+/// Ends what a node began and went to sleep over, so that its row locks do not stop the others. No transaction waits for
+/// anything but the database, so none is idle for long.
+const IDLE_TIMEOUT: (&str, &str) = ("idle_in_transaction_session_timeout", "10s");
 
 /// Every statement finds its few rows by an index. Left alone, the planner takes open work for tiny, since it mostly is when
 /// statistics are made, and reads through all its dead rows instead; it also plans anew what always comes out the same.
@@ -33,11 +36,13 @@ const PLANNER: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
 ];
 
-/// Claims the head of a webhook's open work; what another node is claiming is left to it.
-pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE
-    WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5
-                 FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, attempts, order_key IS NOT NULL";
+/// Claims the head of a webhook's open work; what another node is claiming is left to it. The pick stands apart because it
+/// must be made once: as a part of the update it may be made again for each row, and takes more than its limit.
+pub(super) const CLAIM_OF_WEBHOOK: &str = "WITH picked AS MATERIALIZED (
+        SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE FROM picked WHERE open_work.id = picked.id
+    RETURNING open_work.id, kind, attempts, order_key IS NOT NULL";
 
 /// Connects, and brings the schema and the partitions up to date.
 pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db, StoreError> {
@@ -47,38 +52,30 @@ pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db,
         .map_err(invalid)?
         .application_name("hookwright")
         .statement_cache_capacity(512)
-        .options(PLANNER);
+        .options(PLANNER)
+        .options([IDLE_TIMEOUT]);
     let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
     let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for > BELIEVED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map_err(open_error)?;
     MIGRATIONS.run(&pool).await.map_err(|error| StoreError::Open(error.to_string()))?;
-    make_partitions(&pool, now).await?;
-    Ok(Db::Postgres(pool))
-}
-
-/// Makes the partitions of this month and the coming ones that are not there yet.
-pub(super) async fn make_partitions(pool: &PgPool, now: Millis) -> Result<(), StoreError> {
-    let today = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default().date_naive();
-    let first = today.with_day(1).unwrap_or(today);
-    for ahead in 0..=MONTHS_AHEAD {
-        let from = first + Months::new(ahead);
-        let to = first + Months::new(ahead + 1);
-        for table in PARTITIONED {
-            let name = format!("{table}_{}_{:02}", from.year(), from.month());
-            let sql = format!(
-                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ('{}') TO ('{}')",
-                bound(from),
-                bound(to)
-            );
-            sqlx::query(AssertSqlSafe(sql)).execute(pool).await?;
-        }
+    // Without it history goes to the default partition, and is moved when it can be made.
+    if let Err(error) = partitions::make(&pool, now).await {
+        tracing::warn!(%error, "the coming months' partitions cannot be made");
     }
-    Ok(())
+    Ok(Db::Postgres(pool))
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -134,24 +131,4 @@ pub(super) async fn fetch_rows<T: Fetched>(
 ) -> Result<Vec<T>, StoreError> {
     let statement = sqlx::query(AssertSqlSafe(rows.for_postgres()));
     read(&bind_rows(statement, rows.arrays()).fetch_all(connection).await?)
-}
-
-/// The lowest UUIDv7 of a day.
-fn bound(day: NaiveDate) -> uuid::Uuid {
-    let millis = day.and_hms_opt(0, 0, 0).map_or(0, |midnight| midnight.and_utc().timestamp_millis());
-    uuid::Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::id::EventId;
-
-    #[test]
-    fn a_months_ids_lie_between_its_bounds() {
-        let day = NaiveDate::from_ymd_opt(2026, 1, 31).unwrap();
-        let noon = Millis::parse("2026-01-31T12:00:00Z").unwrap();
-        let id = EventId::new(noon, u128::MAX).uuid();
-        assert!(bound(day) < id && id < bound(day + chrono::Days::new(1)));
-    }
 }

@@ -32,6 +32,9 @@ pub enum OpenWork {
     },
 }
 
+/// Why work of a webhook that is gone was cancelled.
+pub(super) const DELETED: &str = "the webhook was deleted";
+
 #[derive(Debug, FromRow)]
 struct WebhookRow {
     id: Uuid,
@@ -238,7 +241,7 @@ impl Store {
             if tx.execute(DELETE, &values).await? == 0 {
                 return Ok(false);
             }
-            deliveries::cancel_open(tx, id, "the webhook was deleted", now).await?;
+            deliveries::cancel_open(tx, id, DELETED, now).await?;
             note_change(tx, id).await?;
             Ok(true)
         };

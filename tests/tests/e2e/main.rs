@@ -11,6 +11,7 @@ mod misbehaviour;
 mod network;
 mod nodes;
 mod pace;
+mod partitions;
 mod plugins;
 mod readme;
 mod receiver;

@@ -1,0 +1,86 @@
+//! History by month on PostgreSQL: each month's rows lie in partitions of their own, made before they are needed.
+
+use chrono::{Datelike as _, Months, NaiveDate};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::StoreError;
+use crate::domain::clock::Millis;
+
+/// The tables, and the column that each is partitioned by.
+pub(super) const PARTITIONED: [(&str, &str); 4] =
+    [("events", "id"), ("webhook_deliveries", "id"), ("requests", "id"), ("attempts", "request_id")];
+/// Partitions are made so many months ahead.
+const MONTHS_AHEAD: u32 = 2;
+
+/// Makes the partitions of this month and the coming ones that are not there yet.
+pub(super) async fn make(pool: &PgPool, now: Millis) -> Result<(), StoreError> {
+    let today = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default().date_naive();
+    let first = today.with_day(1).unwrap_or(today);
+    for ahead in 0..=MONTHS_AHEAD {
+        let month = first + Months::new(ahead);
+        for (table, key) in PARTITIONED {
+            make_one(pool, table, key, month).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes one, while others read and write. It is filled before it is attached, which locks less than making it in place, and
+/// takes what has gone to the default partition for want of it.
+async fn make_one(pool: &PgPool, table: &str, key: &str, month: NaiveDate) -> Result<(), StoreError> {
+    /// Any number, as long as every node uses the same one.
+    const ONE_NODE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7205759403)";
+    /// Whoever waits for a lock on a table makes everybody after it wait as well. There is time to try again.
+    const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+    let name = format!("{table}_{}_{:02}", month.year(), month.month());
+    if is_there(&mut *pool.acquire().await?, &name).await? {
+        return Ok(());
+    }
+    let mut tx = pool.begin().await?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *tx).await?;
+    sqlx::query(ONE_NODE_AT_A_TIME).execute(&mut *tx).await?;
+    if is_there(&mut tx, &name).await? {
+        return Ok(());
+    }
+    let (from, to) = (bound(month), bound(month + Months::new(1)));
+    let steps = [
+        format!("LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"),
+        format!("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"),
+        format!(
+            "WITH moved AS (DELETE FROM {table}_default WHERE {key} >= '{from}' AND {key} < '{to}' RETURNING *)
+             INSERT INTO {name} SELECT * FROM moved"
+        ),
+        format!("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{from}') TO ('{to}')"),
+    ];
+    for step in steps {
+        sqlx::query(AssertSqlSafe(step)).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(partition = name, "made a partition");
+    Ok(())
+}
+
+async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(connection).await
+}
+
+/// The lowest UUIDv7 of a day.
+fn bound(day: NaiveDate) -> uuid::Uuid {
+    let millis = day.and_hms_opt(0, 0, 0).map_or(0, |midnight| midnight.and_utc().timestamp_millis());
+    uuid::Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::EventId;
+
+    #[test]
+    fn a_months_ids_lie_between_its_bounds() {
+        let day = NaiveDate::from_ymd_opt(2026, 1, 31).unwrap();
+        let noon = Millis::parse("2026-01-31T12:00:00Z").unwrap();
+        let id = EventId::new(noon, u128::MAX).uuid();
+        assert!(bound(day) < id && id < bound(day + chrono::Days::new(1)));
+    }
+}
