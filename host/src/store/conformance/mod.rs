@@ -1,6 +1,7 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
 mod fan_out;
+mod model;
 mod order;
 mod owners;
 mod partitions;
