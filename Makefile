@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build plugins lint format clippy compiler
+.PHONY: help demo test bench soak build plugins lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
@@ -26,6 +26,9 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	$(CARGO) build --release --workspace --bins
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
 	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
+
+soak: plugins ## Kills, outages, frozen nodes and random cases, far more often than in the tests (an hour)
+	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."

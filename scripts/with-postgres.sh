@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with a PostgreSQL of its own: a new one in a temporary folder, on a free port of the loopback, gone
-# afterwards. Its URL is in HOOKWRIGHT_TEST_POSTGRES.
+# afterwards. Its URL is in HOOKWRIGHT_TEST_POSTGRES. Tests that stop and start a server of their own find the binaries in
+# HOOKWRIGHT_TEST_POSTGRES_BIN and a folder for their clusters in HOOKWRIGHT_TEST_CLUSTERS.
 #
 #   scripts/with-postgres.sh cargo test …
 #
@@ -37,17 +38,23 @@ if [[ $(id -u) == 0 ]]; then
   chown postgres "$folder"
 fi
 
+# A test that was killed may have left a cluster behind.
 stop() {
-  "${as_owner[@]}" "$binaries/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null 2>&1 || true
+  local data
+  for data in "$folder/data" "$folder"/clusters/*; do
+    [[ -e $data/postmaster.pid ]] || continue
+    "${as_owner[@]}" "$binaries/pg_ctl" -D "$data" -m immediate -w stop >/dev/null 2>&1 || true
+  done
   rm -rf "$folder"
 }
 trap stop EXIT
 
 cd "$folder"
+"${as_owner[@]}" mkdir clusters
 "${as_owner[@]}" "$binaries/initdb" -D "$folder/data" -U hookwright -A trust -E UTF8 --no-locale --no-sync >/dev/null
-# Somebody else may take a port between the look and the start, so a few are tried.
+# Somebody else may have the port already, so a few are tried. The system gives out those above by itself.
 for _ in 1 2 3 4 5; do
-  port=$((20000 + RANDOM % 20000))
+  port=$((20000 + RANDOM % 12000))
   options="-p $port -k $folder -c listen_addresses=127.0.0.1 -c fsync=${POSTGRES_FSYNC:-off} -c max_connections=300"
   options+=" -c shared_buffers=256MB -c max_wal_size=4GB ${POSTGRES_OPTIONS:-}"
   if "${as_owner[@]}" "$binaries/pg_ctl" -D "$folder/data" -l "$folder/log" -w -o "$options" start >/dev/null; then
@@ -64,4 +71,6 @@ cd "$OLDPWD"
 
 export HOOKWRIGHT_TEST_POSTGRES="postgres://hookwright@127.0.0.1:$port/postgres"
 export HOOKWRIGHT_TEST_POSTGRES_DATA="$folder/data"
+export HOOKWRIGHT_TEST_POSTGRES_BIN="$binaries"
+export HOOKWRIGHT_TEST_CLUSTERS="$folder/clusters"
 "$@"

@@ -4,9 +4,12 @@
 pub mod api;
 pub mod bench;
 pub mod catalogue;
+pub mod cluster;
+pub mod crowd;
 pub mod eventually;
 pub mod example;
 pub mod guest;
 pub mod receiver;
 pub mod server;
+pub mod soak;
 pub mod stage;

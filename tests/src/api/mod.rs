@@ -5,7 +5,10 @@ mod resource;
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, header::CONTENT_TYPE};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use serde_json::{Value, json};
 
 pub use self::{
@@ -190,10 +193,12 @@ impl Api {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let media_type = response.headers().get(CONTENT_TYPE).cloned();
+        let retry_after = response.headers().get(RETRY_AFTER).cloned();
         let bytes = response.bytes().await?;
         if !(200..300).contains(&status) {
             let media_type = media_type.as_ref().and_then(|value| value.to_str().ok());
-            return Err(Failure::Problem(Problem::read(status, media_type, &bytes)));
+            let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+            return Err(Failure::Problem(Problem { retry_after, ..Problem::read(status, media_type, &bytes) }));
         }
         let body = match bytes.as_ref() {
             [] => Value::Null,

@@ -23,6 +23,9 @@ pub struct Problem {
     pub code: String,
     #[serde(default)]
     pub errors: Vec<Fault>,
+    /// Seconds after which trying again makes sense: a header of the answer.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 /// What is wrong with one field.

@@ -3,13 +3,17 @@
 mod api;
 mod bench;
 mod durability;
+mod failover;
 mod fan_out;
 mod filters;
 mod flow;
 mod ingest;
+mod kills;
+mod load;
 mod misbehaviour;
 mod network;
 mod nodes;
+mod outages;
 mod pace;
 mod partitions;
 mod plugins;
