@@ -62,7 +62,10 @@ async fn make_one(pool: &PgPool, table: &str, key: &str, month: NaiveDate) -> Re
 }
 
 async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(connection).await
+    // Read from the catalog: a function that looks a name up may remember, within a transaction, that it was not there.
+    const SELECT: &str = "SELECT EXISTS (SELECT 1 FROM pg_class
+        WHERE relname = $1::text::name AND relnamespace = current_schema()::regnamespace)";
+    sqlx::query_scalar(SELECT).bind(table).fetch_one(connection).await
 }
 
 /// The lowest UUIDv7 of a day.
