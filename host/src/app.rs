@@ -20,7 +20,8 @@ use crate::domain::filter::Filters;
 use crate::domain::id::TokenId;
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::ingest::Ingest;
-use crate::sandbox::Sandbox;
+use crate::plugins::{self, Plugins};
+use crate::sandbox::{CacheSettings, Compiler, Sandbox};
 use crate::store::{Location, Store, WriterSettings};
 
 /// Why the server does not start.
@@ -34,7 +35,10 @@ pub enum AppError {
     Store(#[from] crate::store::StoreError),
     /// The plugin host.
     #[error(transparent)]
-    Sandbox(#[from] crate::sandbox::RunFailure),
+    Sandbox(#[from] crate::domain::plugin::PluginFailure),
+    /// The program itself, which compiles plugins as its own child.
+    #[error("this program does not find itself: {0}")]
+    Program(std::io::Error),
     /// The HTTP client.
     #[error(transparent)]
     Sender(#[from] crate::deliver::SenderError),
@@ -76,7 +80,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let config = Arc::new(config);
     let store = open_store(&config, &clock, &entropy).await?;
     first_token(&store, &config.store.admin_token_file()?, &clock, &entropy).await?;
-    let sandbox = Sandbox::start(&config.plugins)?;
+    let sandbox = start_sandbox(&config, &store, &clock, &entropy)?;
     let policy = AddressPolicy::new(config.network.allow.iter().copied());
     let names = Names::system(Duration::from_millis(config.network.lookup_timeout_ms));
     let guard = Guard::new(policy, config.network.allow_http, names);
@@ -89,6 +93,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         entropy: entropy.clone(),
         delivery: config.delivery.clone(),
         plugins: config.plugins.clone(),
+    });
+    let plugins = Plugins::new(plugins::Parts {
+        store: store.clone(),
+        sandbox,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.plugins.clone(),
     });
     let filters = Arc::new(Filters::new(config.filters));
     let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
@@ -106,10 +117,11 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
+    let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let api = Api::new(api::Parts {
         store: store.clone(),
         ingest: ingest.clone(),
-        sandbox,
+        plugins,
         guard,
         filters,
         clock,
@@ -128,7 +140,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, syncing, touching, listening, partitioning] {
+    for task in [forgetting, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = store.leave().await {
@@ -136,6 +148,18 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     }
     store.close().await;
     Ok(())
+}
+
+fn start_sandbox(config: &Config, store: &Store, clock: &Clock, entropy: &Entropy) -> Result<Sandbox, AppError> {
+    let cache = CacheSettings {
+        folder: config.store.plugin_cache(&config.plugins)?,
+        key: store.derived_key("compiled plugins"),
+        bytes_max: config.plugins.cache_bytes,
+        entropy: entropy.clone(),
+        clock: clock.clone(),
+    };
+    let compiler = Compiler::this_program(&config.plugins).map_err(AppError::Program)?;
+    Ok(Sandbox::start(&config.plugins, compiler, cache)?)
 }
 
 /// Learns of changes that other nodes made: what is disabled, deleted or revoked there is so here within a second.

@@ -2,7 +2,7 @@
 //! plugin that reshapes it into what any HTTP API expects. `docs/ARCHITECTURE.md` is the way in.
 //!
 //! Floors, from the top; a room imports only from floors below its own:
-//! `cli` → `app` → `api` → `ingest`, `deliver` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
+//! `cli` → `app` → `api` → `ingest`, `deliver`, `plugins` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
 
 pub mod api;
 pub mod app;
@@ -12,6 +12,7 @@ pub mod deliver;
 pub mod domain;
 pub mod ingest;
 pub mod lifecycle;
+pub mod plugins;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -8,7 +8,6 @@ use clap::Parser as _;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    hookwright::cli::Cli::parse().run().await
+fn main() -> ExitCode {
+    hookwright::cli::Cli::parse().run()
 }

@@ -19,6 +19,8 @@ CREATE TABLE tokens (
     created_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A version that is being checked is looked at by one node until `check_until`; `failure` says why one is refused. A
+-- deleted version keeps its row, without bytes, for the history that points at it and so that nothing else takes its number.
 CREATE TABLE plugin_versions (
     id         BLOB    NOT NULL PRIMARY KEY,
     project_id BLOB    NOT NULL,
@@ -28,9 +30,16 @@ CREATE TABLE plugin_versions (
     size_bytes INTEGER NOT NULL,
     manifest   TEXT    NOT NULL,
     component  BLOB    NOT NULL,
+    state      TEXT    NOT NULL,
+    failure    TEXT,
+    check_until INTEGER,
+    checks     INTEGER NOT NULL,
+    deleted_at INTEGER,
     created_at INTEGER NOT NULL,
     UNIQUE (project_id, name, version)
 ) STRICT;
+
+CREATE INDEX plugin_versions_checking ON plugin_versions (check_until) WHERE check_until IS NOT NULL;
 
 -- A deleted webhook keeps its row, without secrets, for the history that points at it.
 CREATE TABLE webhooks (

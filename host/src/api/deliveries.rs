@@ -13,9 +13,10 @@ use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Reques
 use crate::domain::event::Field;
 use crate::domain::id::{DeliveryId, EventId, RequestId, WebhookId};
 use crate::domain::page::Page;
+use crate::domain::plugin::PluginFailure;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
-use crate::sandbox::{LogLine, RunFailure};
+use crate::sandbox::LogLine;
 use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
 
 #[derive(Debug, Serialize)]
@@ -53,7 +54,7 @@ struct Run {
     logs: Vec<LogLine>,
     logs_dropped: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<RunFailure>,
+    error: Option<PluginFailure>,
 }
 
 #[derive(Debug, Serialize)]

@@ -18,7 +18,7 @@ use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filters;
 use crate::ingest::Ingest;
-use crate::sandbox::Sandbox;
+use crate::plugins::Plugins;
 use crate::store::Store;
 
 pub use router::router;
@@ -49,8 +49,8 @@ pub struct Parts {
     pub store: Store,
     /// Takes events.
     pub ingest: Ingest,
-    /// Checks plugins.
-    pub sandbox: Sandbox,
+    /// Takes plugins in.
+    pub plugins: Plugins,
     /// Checks URLs.
     pub guard: Guard,
     /// Checks filters.

@@ -1,9 +1,8 @@
 //! `/plugins`: uploaded, checked, listed.
 
-use std::sync::Arc;
-
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -12,13 +11,12 @@ use super::auth::Caller;
 use super::extract::{Paging, Query, body};
 use super::problem::{Answer, Refused};
 use crate::domain::clock::Millis;
-use crate::domain::id::PluginVersionId;
 use crate::domain::page::Page;
-use crate::domain::plugin::{Digest, Manifest, PluginVersion};
+use crate::domain::plugin::{LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
-use crate::sandbox::Refusal;
-use crate::store::Stored;
+use crate::plugins::Uploaded;
+use crate::store::Deleted;
 
 #[derive(Debug, Serialize)]
 pub(super) struct PluginBody {
@@ -26,6 +24,9 @@ pub(super) struct PluginBody {
     version: String,
     digest: String,
     status: &'static str,
+    /// Why it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<PluginFailure>,
     summary: String,
     size_bytes: u64,
     created_at: Millis,
@@ -38,8 +39,11 @@ fn plugin_body(version: PluginVersion, with_manifest: bool) -> PluginBody {
         name: version.manifest.name.clone(),
         version: version.manifest.version.clone(),
         digest: version.digest.to_string(),
-        // What is not ready is not stored.
-        status: "ready",
+        status: version.state.as_str(),
+        error: match version.state {
+            PluginState::Refused(failure) => Some(failure),
+            PluginState::Checking | PluginState::Ready => None,
+        },
         summary: version.manifest.summary.clone(),
         size_bytes: version.size_bytes,
         created_at: version.created_at,
@@ -47,49 +51,67 @@ fn plugin_body(version: PluginVersion, with_manifest: bool) -> PluginBody {
     }
 }
 
-/// Takes a component: raw, or as the part `file` of a form.
-pub(super) async fn upload(
-    State(api): State<Api>,
-    caller: Caller,
-    request: Request,
-) -> Answer<(StatusCode, axum::Json<PluginBody>)> {
+/// Takes a component: raw, or as the part `file` of a form. 201 when it is ready, 202 while it is being checked, 200 when the
+/// same bytes are there.
+pub(super) async fn upload(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
     caller.needs(Permission::PluginsWrite)?;
     let component = component(&api, request).await?;
-    let (sandbox, bytes) = (api.sandbox.clone(), component.clone());
-    let admitted = tokio::task::spawn_blocking(move || sandbox.admit(&bytes))
-        .await
-        .map_err(|_| Problem::new(ProblemCode::Internal, "the component could not be checked"))?;
-    let admitted = admitted.map_err(|refusal| refused(&refusal))?;
-    let now = api.clock.now();
-    let version = PluginVersion {
-        id: PluginVersionId::new(now, api.entropy.id()),
-        project: caller.project(),
-        manifest: admitted.manifest,
-        digest: Digest::of(&component),
-        size_bytes: component.len() as u64,
-        created_at: now,
-    };
-    match api.store.insert_plugin(&version, &component).await? {
-        Stored::New => {
-            api.sandbox.keep(Arc::new(version.clone()), admitted.loaded);
-            Ok((StatusCode::CREATED, axum::Json(plugin_body(version, true))))
+    let (status, version) = match api.plugins.upload(caller.project(), component).await? {
+        Uploaded::Checked(version) => match &version.state {
+            PluginState::Refused(failure) => return Err(refused(failure.clone())),
+            _ => (StatusCode::CREATED, PluginVersion::clone(&version)),
+        },
+        Uploaded::Checking(version) => (StatusCode::ACCEPTED, PluginVersion::clone(&version)),
+        Uploaded::Same(version) => {
+            let is_checking = version.state == PluginState::Checking;
+            (if is_checking { StatusCode::ACCEPTED } else { StatusCode::OK }, version)
         }
-        Stored::Same(existing) => Ok((StatusCode::OK, axum::Json(plugin_body(existing, true)))),
-        Stored::Different(existing) => {
+        Uploaded::Different(existing) => {
             let Manifest { name, version, .. } = &existing.manifest;
-            let detail =
-                format!("{name} {version} is there already with other bytes ({}); raise the version", existing.digest);
-            Err(Problem::new(ProblemCode::Conflict, detail).into())
+            let detail = format!(
+                "{name} {version} is there already, or was, with other bytes ({}); raise the version",
+                existing.digest
+            );
+            return Err(Problem::new(ProblemCode::Conflict, detail).into());
         }
-    }
+        Uploaded::OverQuota(LimitHit { limit, used, allowed }) => {
+            let detail = format!(
+                "the project would have {used} of `plugins.{limit}`; allowed are {allowed}; delete versions that nothing uses"
+            );
+            return Err(Problem::new(ProblemCode::QuotaExceeded, detail).into());
+        }
+        Uploaded::Refused(failure) => return Err(refused(failure)),
+    };
+    let Manifest { name, version: number, .. } = &version.manifest;
+    let location = HeaderValue::from_str(&format!("/api/v1/plugins/{name}/versions/{number}"));
+    let location = [(header::LOCATION, location.expect("names and versions are ASCII"))];
+    Ok((status, location, axum::Json(plugin_body(version, true))).into_response())
 }
 
-fn refused(refusal: &Refusal) -> Refused {
-    let code = match refusal {
-        Refusal::TooLarge { .. } => ProblemCode::TooLarge,
-        _ => ProblemCode::PluginRefused,
-    };
-    Problem::new(code, refusal.to_string()).into()
+fn refused(failure: PluginFailure) -> Refused {
+    let is_too_large = failure.limit.as_ref().is_some_and(|hit| hit.limit == "component_bytes");
+    let code = if is_too_large { ProblemCode::TooLarge } else { ProblemCode::PluginRefused };
+    let detail = failure.message.clone();
+    Problem { plugin: Some(Box::new(failure)), ..Problem::new(code, detail) }.into()
+}
+
+/// Deletes a version that nothing uses any more.
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((name, version)): Path<(String, String)>,
+) -> Answer<StatusCode> {
+    caller.needs(Permission::PluginsWrite)?;
+    let in_use = |detail: String| Problem::new(ProblemCode::InUse, detail);
+    match api.plugins.delete(caller.project(), &name, &version).await? {
+        Deleted::Yes(_) => Ok(StatusCode::NO_CONTENT),
+        Deleted::NotThere => Err(Problem::not_found("plugin version").into()),
+        Deleted::UsedBy(webhooks) => {
+            let webhooks: Vec<_> = webhooks.iter().map(ToString::to_string).collect();
+            Err(in_use(format!("webhooks use it: {}; move them to another version first", webhooks.join(", "))).into())
+        }
+        Deleted::Awaited => Err(in_use("deliveries that are not done yet need it".to_owned()).into()),
+    }
 }
 
 async fn component(api: &Api, request: Request) -> Answer<Bytes> {

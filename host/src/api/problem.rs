@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::domain::plugin::PluginFailure;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
 
 #[derive(Serialize)]
@@ -17,6 +18,8 @@ struct Body<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin_error: Option<&'a PluginFailure>,
 }
 
 fn body(problem: &Problem) -> Body<'_> {
@@ -27,6 +30,7 @@ fn body(problem: &Problem) -> Body<'_> {
         code: problem.code.as_str(),
         detail: &problem.detail,
         errors: &problem.errors,
+        plugin_error: problem.plugin.as_deref(),
     }
 }
 

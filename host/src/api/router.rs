@@ -23,7 +23,7 @@ pub fn router(api: Api) -> Router {
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::read))
         .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
-        .route("/plugins/{name}/versions/{version}", get(plugins::read));
+        .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete));
     Router::new()
         .nest("/api/v1", v1)
         .route("/healthz", get(health::healthz))

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::sandbox::{ChildLimits, compile_child};
+
 /// What a command fails with: told on stderr, exit code 1.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -32,16 +34,34 @@ enum Command {
     /// Make plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// The server's own child: compiles the component on stdin
+    #[command(hide = true)]
+    CompilePlugin(ChildLimits),
 }
 
 impl Cli {
     /// Runs the command.
-    pub async fn run(self) -> ExitCode {
+    pub fn run(self) -> ExitCode {
+        // Before anything else is started: it confines the process that it runs in.
+        if let Command::CompilePlugin(limits) = self.command {
+            return compile_child(limits);
+        }
+        match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime.block_on(self.execute()),
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn execute(self) -> ExitCode {
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
             Command::Plugin(command) => plugin::run(&command),
+            Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error}");

@@ -138,6 +138,11 @@ impl StoreConfig {
         self.beside(self.key_file.as_deref(), "keys")
     }
 
+    /// The folder of compiled plugins that `plugins` names.
+    pub fn plugin_cache(&self, plugins: &PluginConfig) -> Result<PathBuf, ConfigError> {
+        self.beside(plugins.cache_folder.as_deref(), "plugin-cache")
+    }
+
     /// The file of the first admin token.
     pub fn admin_token_file(&self) -> Result<PathBuf, ConfigError> {
         self.beside(self.admin_token_file.as_deref(), "admin-token")
@@ -312,8 +317,10 @@ pub struct PluginConfig {
     pub component_bytes: usize,
     /// Largest result of one run in bytes; at most 16 MiB.
     pub result_bytes: usize,
-    /// Elements over all tables of one run.
+    /// Elements over all tables of one run; at most 1,000,000.
     pub table_elements: usize,
+    /// Stack of one run in bytes; at most 1 MiB.
+    pub stack_bytes: usize,
     /// Log lines of one run.
     pub log_lines: usize,
     /// Bytes of one log line.
@@ -322,6 +329,32 @@ pub struct PluginConfig {
     pub log_bytes: usize,
     /// What its requests may hold.
     pub requests: RequestLimits,
+    /// Largest manifest in bytes; at most 4 MiB.
+    pub manifest_bytes: usize,
+    /// Most golden cases of one manifest; at most 1,000.
+    pub cases: usize,
+    /// Versions of plugins that a project may have.
+    pub versions_per_project: u64,
+    /// Bytes that a project's components may have together.
+    pub bytes_per_project: u64,
+    /// How long an upload waits for its result, in milliseconds, before it is answered that it is being checked.
+    pub upload_wait_ms: u64,
+    /// CPU time of compiling one component, in seconds; at most 600.
+    pub compile_cpu_s: u64,
+    /// Time that compiling one component may take, in milliseconds; at most an hour.
+    pub compile_wall_ms: u64,
+    /// Address space of the process that compiles, in bytes; 128 MiB to 16 GiB.
+    pub compile_memory_bytes: u64,
+    /// Largest compiled code of one component, in bytes; at most 512 MiB.
+    pub compile_output_bytes: u64,
+    /// Components that are compiled at once, each of another project.
+    pub compiles_at_once: usize,
+    /// Folder of compiled code; by default next to the database, or `hookwright.plugin-cache` in this folder.
+    pub cache_folder: Option<PathBuf>,
+    /// Most bytes of compiled code in that folder. What was not used for longest goes first.
+    pub cache_bytes: u64,
+    /// Most bytes of compiled code in memory. What was not used for longest goes first, and comes back when it is used.
+    pub loaded_bytes: usize,
 }
 
 impl Default for PluginConfig {
@@ -334,10 +367,24 @@ impl Default for PluginConfig {
             component_bytes: 32 * 1024 * 1024,
             result_bytes: 4 * 1024 * 1024,
             table_elements: 20_000,
+            stack_bytes: 512 * 1024,
             log_lines: 64,
             log_line_bytes: 1024,
             log_bytes: 16 * 1024,
             requests: RequestLimits::default(),
+            manifest_bytes: 1024 * 1024,
+            cases: 100,
+            versions_per_project: 200,
+            bytes_per_project: 1024 * 1024 * 1024,
+            upload_wait_ms: 10_000,
+            compile_cpu_s: 30,
+            compile_wall_ms: 120_000,
+            compile_memory_bytes: 1536 * 1024 * 1024,
+            compile_output_bytes: 64 * 1024 * 1024,
+            compiles_at_once: 1,
+            cache_folder: None,
+            cache_bytes: 1024 * 1024 * 1024,
+            loaded_bytes: 256 * 1024 * 1024,
         }
     }
 }
@@ -348,6 +395,16 @@ const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const REQUESTS_MAX: usize = 1000;
+const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+const STACK_BYTES_MAX: usize = 1024 * 1024;
+const MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+const CASES_MAX: usize = 1000;
+const COMPILE_CPU_S_MAX: u64 = 600;
+const COMPILE_WALL_MS_MAX: u64 = 60 * 60 * 1000;
+/// Less than this and no process starts.
+const COMPILE_MEMORY_BYTES_MIN: u64 = 128 * 1024 * 1024;
+const COMPILE_MEMORY_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+const COMPILE_OUTPUT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const FILTER_BYTES_MAX: usize = 16 * 1024;
 /// What fits the stack of a thread several times over.
 const FILTER_DEPTH_MAX: usize = 64;
@@ -390,6 +447,17 @@ impl Config {
         within("plugins.component_bytes", self.plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
         within("plugins.result_bytes", self.plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
         within("plugins.requests.requests", self.plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
+        within("plugins.table_elements", self.plugins.table_elements as u64, 1, TABLE_ELEMENTS_MAX as u64)?;
+        within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
+        within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
+        within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
+        within("plugins.upload_wait_ms", self.plugins.upload_wait_ms, 0, 60_000)?;
+        within("plugins.compile_cpu_s", self.plugins.compile_cpu_s, 1, COMPILE_CPU_S_MAX)?;
+        within("plugins.compile_wall_ms", self.plugins.compile_wall_ms, 1, COMPILE_WALL_MS_MAX)?;
+        let memory = self.plugins.compile_memory_bytes;
+        within("plugins.compile_memory_bytes", memory, COMPILE_MEMORY_BYTES_MIN, COMPILE_MEMORY_BYTES_MAX)?;
+        within("plugins.compile_output_bytes", self.plugins.compile_output_bytes, 1, COMPILE_OUTPUT_BYTES_MAX)?;
+        within("plugins.compiles_at_once", self.plugins.compiles_at_once as u64, 1, 64)?;
         within("ingest.fan_out_step", self.ingest.fan_out_step as u64, 1, FAN_OUT_MAX)?;
         within("ingest.fan_out_commit", self.ingest.fan_out_commit as u64, 1, FAN_OUT_MAX)?;
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;

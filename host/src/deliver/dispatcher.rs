@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::Sender;
 use super::lanes::{Bounds, Lanes, Slot};
+use super::library::Library;
 use super::owners::{OWN_MS, Owners};
 use super::pace::Pace;
 use super::plan::plan;
@@ -51,8 +52,7 @@ pub struct Parts {
 pub struct Dispatcher {
     pub(super) parts: Parts,
     pub(super) watchers: Watchers,
-    /// One compilation at a time: it takes a whole processor.
-    pub(super) compiling: Semaphore,
+    pub(super) library: Arc<Library>,
     lanes: Arc<Lanes>,
     pub(super) pace: Pace,
     pub(super) owners: Owners,
@@ -74,10 +74,11 @@ impl Dispatcher {
         let lanes = Lanes::new(bounds, wake.clone());
         let pace = Pace::new(&parts.delivery);
         let owners = Owners::new(parts.store.is_shared());
+        let library = Library::new(parts.store.clone(), parts.sandbox.clone(), wake.clone());
         Arc::new(Self {
             parts,
             watchers: Watchers::default(),
-            compiling: Semaphore::new(1),
+            library,
             lanes,
             pace,
             owners,
@@ -89,10 +90,17 @@ impl Dispatcher {
 
     /// A place for work of this webhook that is about to be stored; none when it must wait in the store.
     pub fn reserve(&self, webhook: &Webhook) -> Option<Slot> {
-        let now = self.now();
-        self.owners.permit(webhook, now).ok()?;
-        self.pace.room(webhook, now).ok()?;
+        self.room(webhook, self.now()).ok()?;
         self.lanes.take(webhook.id, webhook.target)
+    }
+
+    /// How much work of a webhook may be claimed now; an error says when to look again.
+    fn room(&self, webhook: &Webhook, now: Millis) -> Result<usize, Millis> {
+        if let Some(later) = self.library.waits(webhook, now) {
+            return Err(later);
+        }
+        self.owners.permit(webhook, now)?;
+        self.pace.room(webhook, now)
     }
 
     /// The time by which leases and due work are told: the database's, which all nodes share.
@@ -196,8 +204,7 @@ impl Dispatcher {
         let webhooks = self.parts.store.subscriptions();
         let (in_hand, bounds) = self.lanes.in_hand();
         self.take_over(&heads, &webhooks, now).await?;
-        let room = |webhook| self.owners.permit(webhook, now).and_then(|()| self.pace.room(webhook, now));
-        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, room(webhook)));
+        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.room(webhook, now)));
         let (wanted, mut outlook) = plan(&heads, known, in_hand, bounds, now);
         if wanted.is_empty() {
             return Ok((Vec::new(), outlook));

@@ -6,6 +6,7 @@ mod connector;
 mod dispatcher;
 mod guard;
 mod lanes;
+mod library;
 mod message;
 mod names;
 mod outgoing;

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
+use super::library::Availability;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
-use crate::domain::plugin::PluginVersion;
+use crate::domain::plugin::{PluginFailure, PluginVersion};
 use crate::domain::request::FrozenRequest;
 use crate::domain::retry::WAIT_MAX_MS;
 use crate::domain::rules::freeze;
 use crate::domain::webhook::{PluginUse, Webhook};
-use crate::sandbox::{Input, Ran, Ready, RunFailure, Transformed, Used};
-use crate::store::{
-    ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, StoreError,
-};
+use crate::sandbox::{Input, Loaded, Ran, Transformed, Used};
+use crate::store::{ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle};
 
 /// How long a delivery waits when no plugin thread is free.
 const BUSY_WAIT_MS: u64 = 250;
@@ -44,16 +43,17 @@ impl Dispatcher {
             .await;
             return;
         };
-        let (end, run) = match self.run_plugin(&head, &webhook, &plugin).await {
-            Ok(Some((ran, version))) => {
-                let (end, failure) = self.judge(&webhook, &version, attempts, &ran);
-                (end, Some(run_json(&ran.used, failure.as_ref())))
-            }
-            Ok(None) => (
-                End::Later { wait_ms: BUSY_WAIT_MS, counts: false, reason: "waits for a plugin thread".to_owned() },
-                None,
-            ),
-            Err(failure) => {
+        let later = |wait_ms, reason: &str| End::Later { wait_ms, counts: false, reason: reason.to_owned() };
+        let (end, run) = match self.library.get(&plugin, self.now()).await {
+            Availability::Ready((loaded, version)) => match self.run_plugin(&head, &webhook, &plugin, loaded).await {
+                Some(ran) => {
+                    let (end, failure) = self.judge(&webhook, &version, attempts, &ran);
+                    (end, Some(run_json(&ran.used, failure.as_ref())))
+                }
+                None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None),
+            },
+            Availability::Later(wait_ms) => (later(wait_ms, "waits for its plugin to be compiled"), None),
+            Availability::Failed(failure) => {
                 let run = run_json(&Used::default(), Some(&failure));
                 (End::Settled(DeliveryStatus::Parked, failure.message), Some(run))
             }
@@ -87,8 +87,8 @@ impl Dispatcher {
         head: &DeliveryHead,
         webhook: &Webhook,
         plugin: &PluginUse,
-    ) -> Result<Option<(Ran, Arc<PluginVersion>)>, RunFailure> {
-        let (loaded, version) = self.load(plugin).await?;
+        loaded: Arc<Loaded>,
+    ) -> Option<Ran> {
         let input = Input {
             event: head.event.clone(),
             trigger: head.trigger,
@@ -97,38 +97,18 @@ impl Dispatcher {
             webhook_name: webhook.name.clone(),
             configuration: plugin.config.clone(),
         };
-        Ok(self.parts.sandbox.run(loaded, input).await.ok().map(|ran| (ran, version)))
+        self.parts.sandbox.run(loaded, input).await.ok()
     }
 
-    /// The plugin, compiled if it is not in memory.
-    async fn load(&self, plugin: &PluginUse) -> Result<Ready, RunFailure> {
-        let missing = || RunFailure {
-            code: "plugin.missing".to_owned(),
-            message: format!("the plugin {} {} is not there any more", plugin.name, plugin.version),
-            limit: None,
-        };
-        let unreadable =
-            |error: StoreError| RunFailure { code: "host.store".to_owned(), message: error.to_string(), limit: None };
-        if let Some(found) = self.parts.sandbox.loaded(plugin.version_id) {
-            return Ok(found);
-        }
-        let _one = self.compiling.acquire().await.map_err(|_| missing())?;
-        if let Some(found) = self.parts.sandbox.loaded(plugin.version_id) {
-            return Ok(found);
-        }
-        let (version, component) =
-            self.parts.store.component(plugin.version_id).await.map_err(unreadable)?.ok_or_else(missing)?;
-        let sandbox = self.parts.sandbox.clone();
-        let compiled =
-            tokio::task::spawn_blocking(move || sandbox.compile(&component)).await.map_err(|_| missing())??;
-        let version = Arc::new(version);
-        self.parts.sandbox.keep(version.clone(), compiled.clone());
-        Ok((compiled, version))
-    }
-
-    fn judge(&self, webhook: &Webhook, version: &PluginVersion, attempts: u32, ran: &Ran) -> (End, Option<RunFailure>) {
+    fn judge(
+        &self,
+        webhook: &Webhook,
+        version: &PluginVersion,
+        attempts: u32,
+        ran: &Ran,
+    ) -> (End, Option<PluginFailure>) {
         let parked =
-            |failure: RunFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
+            |failure: PluginFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
         match &ran.result {
             Ok(Transformed::Deliver(requests)) if requests.is_empty() => {
                 (End::Settled(DeliveryStatus::Skipped, "the plugin asked for no request".to_owned()), None)
@@ -139,7 +119,7 @@ impl Dispatcher {
                 let is_known = |name: &str| version.manifest.secrets.contains_key(name);
                 match freeze(requests.clone(), &self.parts.plugins.requests, &own_query, &is_known) {
                     Ok(frozen) => (End::Requests(frozen), None),
-                    Err(broken) => parked(RunFailure::broken_rule(&broken)),
+                    Err(broken) => parked(PluginFailure::broken_rule(&broken)),
                 }
             }
             Ok(Transformed::Skip(reason)) => {
@@ -147,7 +127,7 @@ impl Dispatcher {
                 (End::Settled(DeliveryStatus::Skipped, reason), None)
             }
             Ok(Transformed::Failed { code, message, retry_after_ms }) => {
-                let failure = RunFailure {
+                let failure = PluginFailure {
                     code: "plugin.failed".to_owned(),
                     message: format!("{code}: {message}").chars().take(2048).collect(),
                     limit: None,
@@ -243,7 +223,7 @@ impl Dispatcher {
 }
 
 /// How a run went, as it is kept with the delivery.
-fn run_json(used: &Used, error: Option<&RunFailure>) -> String {
+fn run_json(used: &Used, error: Option<&PluginFailure>) -> String {
     let run = serde_json::json!({
         "cpu_us": used.cpu_us,
         "memory_bytes": used.memory_bytes,

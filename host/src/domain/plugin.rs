@@ -160,6 +160,16 @@ impl Digest {
         use sha2::Digest as _;
         Self(sha2::Sha256::digest(bytes).into())
     }
+
+    /// Reads `sha256:` and 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii())?;
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
 }
 
 impl fmt::Display for Digest {
@@ -172,6 +182,68 @@ impl fmt::Display for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A limit that was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitHit {
+    /// The setting's name.
+    pub limit: String,
+    /// What was used or asked for.
+    pub used: u64,
+    /// What is allowed.
+    pub allowed: u64,
+}
+
+/// What went wrong with a plugin: as it was checked, compiled or run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct PluginFailure {
+    /// For programs. As it ran: `plugin.timeout`, `plugin.out_of_memory`, `plugin.crashed`, `plugin.output_too_large`,
+    /// `plugin.bad_output`, `plugin.incompatible`, `plugin.failed`. As it was checked also `plugin.too_large`,
+    /// `plugin.not_a_component`, `plugin.bad_manifest`, `plugin.forbidden_import`, `plugin.compile_limit`,
+    /// `plugin.case_failed`, `plugin.interrupted`.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// The limit that was reached, with what was used and what is allowed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitHit>,
+}
+
+impl PluginFailure {
+    /// A failure that reached no limit.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), limit: None }
+    }
+
+    /// A limit that was reached.
+    pub fn limit(code: &str, message: impl Into<String>, limit: &str, used: u64, allowed: u64) -> Self {
+        let limit = LimitHit { limit: limit.to_owned(), used, allowed };
+        Self { limit: Some(limit), ..Self::new(code, message) }
+    }
+}
+
+/// How far a version is on its way to being used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginState {
+    /// It is being looked at.
+    Checking,
+    /// It may be used.
+    Ready,
+    /// It may not.
+    Refused(PluginFailure),
+}
+
+impl PluginState {
+    /// The state's name.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Ready => "ready",
+            Self::Refused(_) => "refused",
+        }
     }
 }
 
@@ -188,6 +260,8 @@ pub struct PluginVersion {
     pub digest: Digest,
     /// How many bytes.
     pub size_bytes: u64,
+    /// Whether it may be used.
+    pub state: PluginState,
     /// When it was uploaded.
     pub created_at: Millis,
 }
@@ -202,6 +276,15 @@ mod tests {
         let manifest = Manifest::parse(json).unwrap();
         assert_eq!(manifest.rest["later"]["x"], 1);
         assert_eq!(serde_json::to_value(&manifest).unwrap()["later"]["x"], 1);
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written() {
+        let digest = Digest::of(b"x");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        for text in ["sha256:", "1.0.0", &digest.to_string()[7..], &digest.to_string().replace('a', "é")] {
+            assert_eq!(Digest::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::plugin::PluginFailure;
+
 macro_rules! problem_codes {
     ($($(#[$doc:meta])* $case:ident = $status:literal $code:literal $title:literal),+ $(,)?) => {
         /// A stable code for each kind of problem.
@@ -59,6 +61,8 @@ problem_codes! {
     UnsupportedMediaType = 415 "unsupported_media_type" "The media type is not understood",
     /// A field is not as it must be.
     Invalid = 422 "invalid" "A field is not as it must be",
+    /// The project has as much as it may have.
+    QuotaExceeded = 422 "quota_exceeded" "The project has as much as it may have",
     /// A plugin was refused.
     PluginRefused = 422 "plugin_refused" "The plugin was refused",
     /// More than the server takes now.
@@ -99,12 +103,14 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds after which trying again makes sense.
     pub retry_after_s: Option<u32>,
+    /// What is wrong with a plugin.
+    pub plugin: Option<Box<PluginFailure>>,
 }
 
 impl Problem {
     /// A problem of this kind.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s: None, plugin: None }
     }
 
     /// Fields that are not as they must be.

@@ -1,115 +1,188 @@
-//! What an uploaded component must be before anything is done with it.
-
-use std::sync::Arc;
+//! What an uploaded component must be before anything is done with it, and before anything is compiled.
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use super::engine::PluginEngine;
-use super::limits::RunLimits;
-use super::{Loaded, v1};
-use crate::domain::plugin::{InvalidManifest, MANIFEST_SECTION, Manifest};
+use crate::config::PluginConfig;
+use crate::domain::plugin::{MANIFEST_SECTION, Manifest, PluginFailure};
 
-/// A component that may be used.
+/// The package of the contract.
+const PACKAGE: &str = "hookwright:plugin/";
+/// The version of the contract that this server knows: a component may want this or, of the same major number, an
+/// earlier one.
+const CONTRACT: (u64, u64) = (1, 0);
+/// What plugins may import. `memory` comes with the interpreter.
+const OFFERED: [&str; 2] = ["logging", "types"];
+/// What every plugin exports.
+const TRANSFORMER: &str = "transformer";
+/// What a plugin exports that reads answers.
+const INTERPRETER: &str = "interpreter";
+
+/// What a component says of itself, without being run.
 #[derive(Debug)]
-pub struct Admitted {
-    /// What it says of itself.
-    pub manifest: Manifest,
-    /// Ready to run.
-    pub loaded: Arc<Loaded>,
-}
-
-/// Why a component is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Too large.
-    #[error("the component has {used} bytes; allowed are {allowed}")]
-    TooLarge {
-        /// Its bytes.
-        used: usize,
-        /// The limit.
-        allowed: usize,
-    },
-    /// Not a component.
-    #[error("this is no WebAssembly component: {0}")]
-    NotAComponent(String),
-    /// A core module.
-    #[error("this is a core module; `hookwright plugin build` makes a component of it")]
-    CoreModule,
-    /// No manifest.
-    #[error(
-        "the component has no manifest (custom section `{MANIFEST_SECTION}`); `hookwright plugin build` puts it in"
-    )]
-    NoManifest,
-    /// A manifest that is none.
-    #[error(transparent)]
-    Manifest(#[from] InvalidManifest),
-    /// It wants something that plugins do not get.
-    #[error(
-        "the component imports `{0}`; plugins get `hookwright:plugin/logging@1.0.0` and nothing else from this server"
-    )]
-    Import(String),
-    /// It does not fit the contract, or its trial instance failed.
-    #[error("the component does not fit the contract: {0}")]
-    Incompatible(String),
+struct Outline {
+    manifest: Manifest,
+    imports: Vec<String>,
+    exports: Vec<String>,
 }
 
 /// Reads the manifest of a component.
-pub fn manifest_of(component: &[u8]) -> Result<Manifest, Refusal> {
-    let not_a_component = |error: wasmparser::BinaryReaderError| Refusal::NotAComponent(error.message().to_owned());
-    let mut manifest = None;
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(not_a_component)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(Refusal::CoreModule),
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
-                manifest = Some(Manifest::parse(section.data())?);
-            }
-            _ => {}
-        }
-    }
-    manifest.ok_or(Refusal::NoManifest)
+pub fn manifest_of(component: &[u8]) -> Result<Manifest, PluginFailure> {
+    Outline::read(component, usize::MAX).map(|outline| outline.manifest)
 }
 
-/// Imports that are neither types nor offered.
-fn forbidden_import(component: &[u8]) -> Result<Option<String>, Refusal> {
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(|error| Refusal::NotAComponent(error.message().to_owned()))? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if depth == 0 => {
-                for import in imports {
-                    let import = import.map_err(|error| Refusal::NotAComponent(error.message().to_owned()))?;
-                    let name = import.name.name;
-                    let offered = ["hookwright:plugin/logging@1.", "hookwright:plugin/types@1."];
-                    if !offered.iter().any(|prefix| name.starts_with(prefix)) {
-                        return Ok(Some(name.to_owned()));
+/// Checks what can be seen without compiling: size, imports, exports, manifest.
+pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<Manifest, PluginFailure> {
+    at_most("component_bytes", "bytes", component.len(), config.component_bytes)?;
+    let Outline { manifest, imports, exports } = Outline::read(component, config.manifest_bytes)?;
+    for import in &imports {
+        check_import(import)?;
+    }
+    check_export(&exports)?;
+    at_most("cases", "golden cases", manifest.cases.len(), config.cases)?;
+    if manifest.interpreter.is_some() && !exports.iter().any(|name| is_known(name, INTERPRETER)) {
+        let message = format!("the manifest has `interpreter`, but the component exports no {PACKAGE}{INTERPRETER}");
+        return Err(PluginFailure::new("plugin.bad_manifest", message));
+    }
+    Ok(manifest)
+}
+
+fn at_most(limit: &str, what: &str, used: usize, allowed: usize) -> Result<(), PluginFailure> {
+    if used <= allowed {
+        return Ok(());
+    }
+    let message = format!("the component has {used} {what}; allowed are {allowed}");
+    Err(PluginFailure::limit("plugin.too_large", message, limit, used as u64, allowed as u64))
+}
+
+impl Outline {
+    fn read(component: &[u8], manifest_bytes: usize) -> Result<Self, PluginFailure> {
+        let broken = |error: wasmparser::BinaryReaderError| not_a_component(error.message());
+        let (mut manifest, mut imports, mut exports) = (None, Vec::new(), Vec::new());
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(component) {
+            match payload.map_err(broken)? {
+                Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                    let message = "this is a core module; `hookwright plugin build` makes a component of it";
+                    return Err(PluginFailure::new("plugin.not_a_component", message));
+                }
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
+                    at_most("manifest_bytes", "bytes of manifest", section.data().len(), manifest_bytes)?;
+                    let parsed = Manifest::parse(section.data())
+                        .map_err(|error| PluginFailure::new("plugin.bad_manifest", error.to_string()))?;
+                    if manifest.replace(parsed).is_some() {
+                        return Err(PluginFailure::new("plugin.bad_manifest", "the component has two manifests"));
                     }
                 }
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        imports.push(import.map_err(broken)?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        exports.push(export.map_err(broken)?.name.name.to_owned());
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
+        let manifest = manifest.ok_or_else(|| {
+            let message = format!(
+                "the component has no manifest (custom section `{MANIFEST_SECTION}`); `hookwright plugin build` puts it in"
+            );
+            PluginFailure::new("plugin.bad_manifest", message)
+        })?;
+        Ok(Self { manifest, imports, exports })
     }
-    Ok(None)
 }
 
-pub(super) fn admit(
-    engine: &PluginEngine,
-    limits: &RunLimits,
-    component_bytes: usize,
-    component: &[u8],
-) -> Result<Admitted, Refusal> {
-    if component.len() > component_bytes {
-        return Err(Refusal::TooLarge { used: component.len(), allowed: component_bytes });
+fn not_a_component(reason: &str) -> PluginFailure {
+    PluginFailure::new("plugin.not_a_component", format!("this is no WebAssembly component: {reason}"))
+}
+
+/// The interface of the contract that a name like `hookwright:plugin/logging@1.0.0` names, and its version.
+fn interface(name: &str) -> Option<(&str, (u64, u64))> {
+    let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
+    let mut numbers = version.split('.').map(str::parse);
+    Some((interface, (numbers.next()?.ok()?, numbers.next()?.ok()?)))
+}
+
+fn is_known(name: &str, wanted: &str) -> bool {
+    interface(name)
+        .is_some_and(|(interface, version)| interface == wanted && version.0 == CONTRACT.0 && version.1 <= CONTRACT.1)
+}
+
+fn other_contract(name: &str, verb: &str) -> PluginFailure {
+    let (major, minor) = CONTRACT;
+    let message = format!(
+        "the component {verb} `{name}`; this server knows version {major}.{minor} of the contract, so the plugin has to be built for that"
+    );
+    PluginFailure::new("plugin.incompatible", message)
+}
+
+fn check_import(name: &str) -> Result<(), PluginFailure> {
+    match interface(name) {
+        _ if OFFERED.iter().any(|offered| is_known(name, offered)) => Ok(()),
+        Some((interface, version)) if version != CONTRACT && OFFERED.contains(&interface) => {
+            Err(other_contract(name, "imports"))
+        }
+        _ => {
+            let (major, minor) = CONTRACT;
+            let message = format!(
+                "the component imports `{name}`; plugins get `{PACKAGE}logging@{major}.{minor}.0` and nothing else from this server"
+            );
+            Err(PluginFailure::new("plugin.forbidden_import", message))
+        }
     }
-    let manifest = manifest_of(component)?;
-    if let Some(import) = forbidden_import(component)? {
-        return Err(Refusal::Import(import));
+}
+
+fn check_export(exports: &[String]) -> Result<(), PluginFailure> {
+    if exports.iter().any(|name| is_known(name, TRANSFORMER)) {
+        return Ok(());
     }
-    let incompatible = |failure: super::RunFailure| Refusal::Incompatible(failure.message);
-    let plugin = v1::Prepared::compile(engine.engine(), component).map_err(incompatible)?;
-    plugin.try_instance(engine.engine(), limits).map_err(incompatible)?;
-    Ok(Admitted { manifest, loaded: Arc::new(Loaded { plugin }) })
+    let of_other_contract = exports.iter().find(|name| interface(name).is_some_and(|(found, _)| found == TRANSFORMER));
+    Err(of_other_contract.map_or_else(
+        || {
+            let (major, minor) = CONTRACT;
+            let message = format!(
+                "the component exports no `{PACKAGE}{TRANSFORMER}@{major}.{minor}.0`; it was built for another world than `plugin`"
+            );
+            PluginFailure::new("plugin.incompatible", message)
+        },
+        |name| other_contract(name, "exports"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_contract_this_version_and_earlier_ones_of_its_major_number_are_known() {
+        assert!(check_import("hookwright:plugin/logging@1.0.7").is_ok());
+        assert!(check_import("hookwright:plugin/types@1.0.0").is_ok());
+        let code = |name: &str| check_import(name).unwrap_err().code;
+        for newer_or_older in
+            ["hookwright:plugin/logging@1.1.0", "hookwright:plugin/logging@2.0.0", "hookwright:plugin/types@0.9.0"]
+        {
+            assert_eq!(code(newer_or_older), "plugin.incompatible", "{newer_or_older}");
+        }
+        for foreign in
+            ["wasi:clocks/wall-clock@0.2.3", "hookwright:plugin/network@1.0.0", "hookwright:plugin/logging", "log", ""]
+        {
+            assert_eq!(code(foreign), "plugin.forbidden_import", "{foreign}");
+        }
+    }
+
+    #[test]
+    fn the_transformer_must_be_exported() {
+        let check = |names: &[&str]| check_export(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(check(&["memory", "hookwright:plugin/transformer@1.0.0"]).is_ok());
+        let newer = check(&["hookwright:plugin/transformer@1.2.0"]).unwrap_err();
+        assert!(newer.message.contains("`hookwright:plugin/transformer@1.2.0`"), "{newer}");
+        let missing = check(&["hookwright:plugin/interpreter@1.0.0"]).unwrap_err();
+        assert!(missing.message.contains("exports no"), "{missing}");
+    }
 }

@@ -1,10 +1,12 @@
 //! The one engine, and the one ticker that lets running plugins be looked at.
 
+use std::hash::{Hash as _, Hasher};
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use sha2::{Digest as _, Sha256};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use super::failure::RunFailure;
+use crate::domain::plugin::PluginFailure;
 
 /// How often running plugins are looked at: much shorter than the default CPU limit.
 const TICK: Duration = Duration::from_millis(10);
@@ -12,6 +14,12 @@ const TICK: Duration = Duration::from_millis(10);
 const SLOT_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 /// Memory that stays mapped in a slot between runs, so that a small plugin makes no system call for a fresh instance.
 const KEEP_RESIDENT_BYTES: usize = 2 * 1024 * 1024;
+/// Memories of one component: what the runtimes of other languages need is three.
+const MEMORIES_MAX: u32 = 8;
+/// Tables of one component.
+const TABLES_MAX: u32 = 16;
+/// Core instances of one component.
+const INSTANCES_MAX: u32 = 64;
 
 #[derive(Debug)]
 pub(super) struct PluginEngine {
@@ -27,15 +35,19 @@ impl std::fmt::Debug for EngineHandle {
 }
 
 impl PluginEngine {
-    pub(super) fn start(threads: usize) -> Result<Self, RunFailure> {
-        let unusable =
-            |error: &wasmtime::Error| RunFailure::new("host.engine", format!("the engine does not start: {error:#}"));
+    /// An engine for so many runs at once, each with `stack_bytes` of stack and at most `table_elements` in a table.
+    pub(super) fn start(threads: usize, stack_bytes: usize, table_elements: usize) -> Result<Self, PluginFailure> {
+        let unusable = |error: &wasmtime::Error| {
+            PluginFailure::new("host.engine", format!("the engine does not start: {error:#}"))
+        };
         let mut config = base_config();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads)));
-        let engine = Engine::new(&config).or_else(|error| {
+        config.max_wasm_stack(stack_bytes);
+        let mut pooled = config.clone();
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads, table_elements)));
+        let engine = Engine::new(&pooled).or_else(|error| {
             // A container with little address space has no room for the pool's reservations.
             tracing::warn!(error = %format!("{error:#}"), "no room for pooled plugin memory; plugins run slower");
-            Engine::new(&base_config())
+            Engine::new(&config)
         });
         let engine = engine.map_err(|error| unusable(&error))?;
         let weak = engine.weak();
@@ -46,7 +58,7 @@ impl PluginEngine {
                 std::thread::sleep(TICK);
             }
         });
-        ticker.map_err(|error| RunFailure::new("host.engine", format!("the ticker does not start: {error}")))?;
+        ticker.map_err(|error| PluginFailure::new("host.engine", format!("the ticker does not start: {error}")))?;
         Ok(Self { engine: EngineHandle(engine) })
     }
 
@@ -55,28 +67,72 @@ impl PluginEngine {
     }
 }
 
+/// An engine that only compiles, for the same code as the one that runs it.
+pub(super) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&base_config())
+}
+
+/// What compiled code must have in common with this engine to run on it: its version, its settings, its target.
+pub(super) fn compatibility(engine: &Engine) -> [u8; 32] {
+    struct Bytes(Sha256);
+    impl Hasher for Bytes {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut bytes = Bytes(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut bytes);
+    bytes.0.finalize().into()
+}
+
+/// What decides how code is compiled: the same in the server and in the process that compiles for it.
 fn base_config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.concurrency_support(false);
     config.memory_init_cow(true);
+    // One thread: what compiling costs is bounded for a process, and other work goes on beside it.
+    config.parallel_compilation(false);
+    // A trap names file and line of a component that was built with them, whatever the environment says.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }
 
-fn pool(threads: usize) -> PoolingAllocationConfig {
-    let slots = u32::try_from((2 * threads).max(16)).unwrap_or(u32::MAX);
+fn pool(threads: usize, table_elements: usize) -> PoolingAllocationConfig {
+    // Instances live on plugin threads only, one on each at a time; more slots keep what ran lately warm.
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+    let slots = threads.saturating_mul(2).max(16);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(4))
-        .total_memories(slots)
-        .total_tables(slots.saturating_mul(2))
-        .max_memories_per_component(8)
-        .max_tables_per_component(16)
-        .table_elements(20_000)
+        .total_core_instances(threads.saturating_mul(INSTANCES_MAX).max(slots))
+        .total_memories(threads.saturating_mul(MEMORIES_MAX).max(slots))
+        .total_tables(threads.saturating_mul(TABLES_MAX).max(slots))
+        .max_core_instances_per_component(INSTANCES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
+        .table_elements(table_elements)
         .max_memory_size(SLOT_MEMORY_BYTES)
         .max_unused_warm_slots(slots)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 * 1024)
         .pagemap_scan(Enabled::Auto);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_that_compiles_makes_code_for_the_engine_that_runs_it() {
+        let running = PluginEngine::start(2, 512 * 1024, 20_000).unwrap();
+        assert_eq!(compatibility(running.engine()), compatibility(&compiling().unwrap()));
+        let mut other = base_config();
+        other.epoch_interruption(false);
+        assert_ne!(compatibility(running.engine()), compatibility(&Engine::new(&other).unwrap()));
+    }
 }

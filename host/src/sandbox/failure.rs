@@ -1,37 +1,12 @@
 //! What can go wrong in a run, in words for the plugin's author.
 
-use serde::{Deserialize, Serialize};
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::domain::plugin::{LimitHit, PluginFailure};
 use crate::domain::rules::BrokenRule;
 
 /// Most frames of a trap that are shown.
 const FRAMES_MAX: usize = 8;
-
-/// Why a run has no result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct RunFailure {
-    /// `plugin.timeout`, `plugin.out_of_memory`, `plugin.crashed`, `plugin.output_too_large`, `plugin.bad_output`,
-    /// `plugin.incompatible` or `plugin.failed`.
-    pub code: String,
-    /// What happened, for people.
-    pub message: String,
-    /// The limit that was reached, with what was used and what is allowed.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<LimitHit>,
-}
-
-/// A limit that was reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitHit {
-    /// The setting's name.
-    pub limit: String,
-    /// What was used or asked for.
-    pub used: u64,
-    /// What is allowed.
-    pub allowed: u64,
-}
 
 /// A limit that a running plugin reached: how the engine hands it back to us.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -46,16 +21,7 @@ pub(super) enum Reached {
     TableElements { used: u64, allowed: u64 },
 }
 
-impl RunFailure {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), limit: None }
-    }
-
-    fn limit(code: &str, message: String, limit: &str, used: u64, allowed: u64) -> Self {
-        let limit = Some(LimitHit { limit: limit.to_owned(), used, allowed });
-        Self { code: code.to_owned(), message, limit }
-    }
-
+impl PluginFailure {
     /// Whether the same input might do better a second time.
     pub fn is_worth_another_try(&self) -> bool {
         matches!(self.code.as_str(), "plugin.timeout" | "plugin.crashed")

@@ -1,29 +1,36 @@
 //! Runs plugins: each event in a fresh instance with nothing but what it is given, on threads of their own.
 
 mod admission;
+mod cache;
+mod code;
+mod compiler;
 mod engine;
 mod failure;
+mod golden;
 mod limits;
 mod queue;
+mod shelf;
 mod v1;
 mod workers;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use admission::{Admitted, Refusal, manifest_of};
-pub use failure::{LimitHit, RunFailure};
+pub use admission::manifest_of;
+pub use cache::CacheSettings;
+pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
 pub use limits::RunLimits;
 pub use workers::Busy;
 
 use crate::config::PluginConfig;
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
-use crate::domain::id::{DeliveryId, PluginVersionId, WebhookId};
-use crate::domain::plugin::PluginVersion;
+use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, WebhookId};
+use crate::domain::plugin::{Digest, Manifest, PluginFailure, PluginVersion};
 use crate::domain::request::PluginRequest;
+use crate::domain::rules::freeze;
 
 /// One line that a plugin logged.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -88,12 +95,14 @@ pub struct Ran {
     /// What it used.
     pub used: Used,
     /// What came of it.
-    pub result: Result<Transformed, RunFailure>,
+    pub result: Result<Transformed, PluginFailure>,
 }
 
 /// A component that is compiled and linked, ready to be instantiated.
 pub struct Loaded {
     plugin: v1::Prepared,
+    /// Bytes of its code, which is most of what it takes of memory.
+    code_bytes: usize,
 }
 
 /// A component that is ready, and the version that it is.
@@ -101,9 +110,12 @@ pub type Ready = (Arc<Loaded>, Arc<PluginVersion>);
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").finish_non_exhaustive()
+        f.debug_struct("Loaded").field("code_bytes", &self.code_bytes).finish_non_exhaustive()
     }
 }
+
+/// How long a check waits when no plugin thread is free.
+const BUSY_WAIT: Duration = Duration::from_millis(100);
 
 /// The plugin host. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -114,51 +126,148 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Inner {
     engine: engine::PluginEngine,
+    config: PluginConfig,
     limits: RunLimits,
-    component_bytes: usize,
     workers: workers::Workers,
-    loaded: Mutex<HashMap<PluginVersionId, Ready>>,
+    compiler: Compiler,
+    cache: cache::Cache,
+    loaded: Mutex<shelf::Shelf<PluginVersionId, Ready>>,
 }
 
 impl Sandbox {
     /// Starts the engine and the plugin threads.
-    pub fn start(config: &PluginConfig) -> Result<Self, RunFailure> {
+    pub fn start(config: &PluginConfig, compiler: Compiler, cache: CacheSettings) -> Result<Self, PluginFailure> {
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         };
-        let engine = engine::PluginEngine::start(threads)?;
-        let workers = workers::Workers::start(threads, config.queue);
+        let engine = engine::PluginEngine::start(threads, config.stack_bytes, config.table_elements)?;
+        let workers = workers::Workers::start(threads, config.queue, config.stack_bytes);
+        let cache = cache::Cache::open(cache, engine::compatibility(engine.engine()));
         let inner = Inner {
             engine,
+            config: config.clone(),
             limits: RunLimits::from(config),
-            component_bytes: config.component_bytes,
             workers,
-            loaded: Mutex::default(),
+            compiler,
+            cache,
+            loaded: Mutex::new(shelf::Shelf::new(config.loaded_bytes)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Checks an uploaded component: size, imports, exports, a trial instance, the manifest. Takes as long as compiling
-    /// does: not for a thread that others wait for.
-    pub fn admit(&self, component: &[u8]) -> Result<Admitted, Refusal> {
-        admission::admit(&self.inner.engine, &self.inner.limits, self.inner.component_bytes, component)
+    /// Checks what can be seen of an uploaded component without compiling it: size, imports, exports, manifest.
+    pub fn inspect(&self, component: &[u8]) -> Result<Manifest, PluginFailure> {
+        admission::inspect(component, &self.inner.config)
     }
 
-    /// Keeps an admitted component ready under its version's id.
+    /// Waits until a component of this project may be compiled. Its bytes need not be in memory before.
+    pub async fn turn(&self, project: ProjectId) -> Turn {
+        self.inner.compiler.turn(project).await
+    }
+
+    /// Compiles a component that [`Sandbox::inspect`] let pass, and tries it: an instance, then the golden cases.
+    pub async fn admit(
+        &self,
+        turn: Turn,
+        version: &Arc<PluginVersion>,
+        component: Vec<u8>,
+    ) -> Result<Arc<Loaded>, CompileError> {
+        let loaded = self.compile(turn, version.digest, component).await?;
+        let trial = loaded.clone();
+        self.check(version, move |inner| trial.plugin.try_instance(inner.engine.engine(), &inner.limits)).await??;
+        for case in &version.manifest.cases {
+            let bad = |reason: String| PluginFailure::new("plugin.bad_manifest", reason);
+            let case = golden::Case::read(case).map_err(bad)?;
+            let input = case.input().map_err(bad)?;
+            let ran = {
+                let loaded = loaded.clone();
+                let run = move |inner: &Inner| loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
+                self.check(version, run).await?
+            };
+            self.judge(version, &case, ran)?;
+        }
+        Ok(loaded)
+    }
+
+    /// What a golden case must come to: what it expects, and requests that keep to the rules.
+    fn judge(&self, version: &PluginVersion, case: &golden::Case, ran: Ran) -> Result<(), PluginFailure> {
+        let named = |failure: PluginFailure| PluginFailure {
+            message: format!("the golden case `{}` fails: {}", case.name, failure.message),
+            ..failure
+        };
+        let made = ran.result.map_err(named)?;
+        case.judge(&made).map_err(|difference| PluginFailure::new("plugin.case_failed", difference))?;
+        if let Transformed::Deliver(requests) = made {
+            let is_known = |name: &str| version.manifest.secrets.contains_key(name);
+            freeze(requests, &self.inner.config.requests, &[], &is_known)
+                .map_err(|broken| named(PluginFailure::broken_rule(&broken)))?;
+        }
+        Ok(())
+    }
+
+    /// Runs something on a plugin thread, among the runs for events.
+    async fn check<T: Send + 'static>(
+        &self,
+        version: &PluginVersion,
+        job: impl FnOnce(&Inner) -> T + Clone + Send + 'static,
+    ) -> Result<T, CompileError> {
+        // A line of its own, as if it were a webhook.
+        let key = WebhookId::from_uuid(version.id.uuid());
+        loop {
+            let (inner, job) = (self.inner.clone(), job.clone());
+            match self.inner.workers.run(key, move || job(&inner)).await {
+                Ok(done) => return Ok(done),
+                Err(Busy) => tokio::time::sleep(BUSY_WAIT).await,
+            }
+        }
+    }
+
+    /// Keeps a component ready under its version's id.
     pub fn keep(&self, version: Arc<PluginVersion>, loaded: Arc<Loaded>) {
-        self.inner.loaded.lock().insert(version.id, (loaded, version));
+        let weight = loaded.code_bytes;
+        let gone = self.inner.loaded.lock().put(version.id, (loaded, version), weight);
+        // Unmapping code takes its time, so the lock is free again.
+        drop(gone);
     }
 
-    /// The component kept under this id.
+    /// Forgets a version.
+    pub fn forget(&self, id: PluginVersionId) {
+        let gone = self.inner.loaded.lock().take(id);
+        drop(gone);
+    }
+
+    /// The component kept under this id, if it is in memory.
     pub fn loaded(&self, id: PluginVersionId) -> Option<Ready> {
-        self.inner.loaded.lock().get(&id).cloned()
+        self.inner.loaded.lock().get(id)
     }
 
-    /// Compiles a stored component. Takes its time.
-    pub fn compile(&self, component: &[u8]) -> Result<Arc<Loaded>, RunFailure> {
-        let plugin = v1::Prepared::compile(self.inner.engine.engine(), component)?;
-        Ok(Arc::new(Loaded { plugin }))
+    /// A component that was compiled before, if the cache has it. Takes as long as reading its code from disk does.
+    pub async fn cached(&self, digest: Digest) -> Option<Arc<Loaded>> {
+        let inner = self.inner.clone();
+        let load = move || {
+            let code = inner.cache.load(digest)?;
+            inner.link(&code).inspect_err(|error| tracing::warn!(%error, "compiled code cannot be loaded")).ok()
+        };
+        tokio::task::spawn_blocking(load).await.ok().flatten()
+    }
+
+    /// Compiles a component in a process of its own, unless the cache has it. The turn ends with it.
+    pub async fn compile(&self, turn: Turn, digest: Digest, component: Vec<u8>) -> Result<Arc<Loaded>, CompileError> {
+        if let Some(loaded) = self.cached(digest).await {
+            return Ok(loaded);
+        }
+        let code = self.inner.compiler.compile(&turn, &component).await?;
+        drop(component);
+        let inner = self.inner.clone();
+        let link = move || {
+            let linked = inner.link(&code)?;
+            inner.cache.store(digest, &code);
+            Ok::<_, PluginFailure>(linked)
+        };
+        let linked = tokio::task::spawn_blocking(link).await;
+        drop(turn);
+        Ok(linked.map_err(|error| CompileError::Unavailable(error.to_string()))??)
     }
 
     /// Runs a plugin on one event; `Busy` when too many wait already.
@@ -167,5 +276,12 @@ impl Sandbox {
         let key = input.webhook;
         let job = move || loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
         self.inner.workers.run(key, job).await
+    }
+}
+
+impl Inner {
+    fn link(&self, code: &code::Code) -> Result<Arc<Loaded>, PluginFailure> {
+        let plugin = v1::Prepared::link(self.engine.engine(), code)?;
+        Ok(Arc::new(Loaded { plugin, code_bytes: code.bytes().len() }))
     }
 }

@@ -1,13 +1,14 @@
 //! Version 1 of the contract: how our values become the plugin's, and the plugin's ours.
 
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use super::failure::RunFailure;
+use super::code::Code;
 use super::limits::{Budget, HANDLES_MAX, RunLimits, Usage};
 use super::{Input, LogLine, Ran, Transformed, Used};
 use crate::domain::credential::{Credential, Part, Placement};
 use crate::domain::event::Field;
+use crate::domain::plugin::PluginFailure;
 use crate::domain::request::{Body, PluginRequest};
 
 #[allow(clippy::pedantic, reason = "generated from the contract")]
@@ -60,10 +61,10 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Compiles and links. What the contract does not offer is refused by name.
-    pub(super) fn compile(engine: &Engine, component: &[u8]) -> Result<Self, RunFailure> {
-        let incompatible = |error: wasmtime::Error| RunFailure::new("plugin.incompatible", format!("{error:#}"));
-        let component = Component::from_binary(engine, component).map_err(incompatible)?;
+    /// Loads and links. What the contract does not offer is refused by name.
+    pub(super) fn link(engine: &Engine, code: &Code) -> Result<Self, PluginFailure> {
+        let incompatible = |error: wasmtime::Error| PluginFailure::new("plugin.incompatible", format!("{error:#}"));
+        let component = code.load(engine).map_err(incompatible)?;
         let mut linker: Linker<State> = Linker::new(engine);
         Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(incompatible)?;
         let pre = linker.instantiate_pre(&component).map_err(incompatible)?;
@@ -86,14 +87,18 @@ impl Prepared {
     }
 
     /// Makes an instance and throws it away: a start function that loops, or types that do not fit, show here.
-    pub(super) fn try_instance(&self, engine: &Engine, limits: &RunLimits) -> Result<(), RunFailure> {
+    pub(super) fn try_instance(&self, engine: &Engine, limits: &RunLimits) -> Result<(), PluginFailure> {
         let mut store = Self::store(engine, limits, Budget::start(limits.cpu));
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let failure = RunFailure::from_engine(&error, limits.result_bytes);
+                let failure = PluginFailure::from_engine(&error, limits.result_bytes);
                 let incompatible = failure.limit.is_none() && error.downcast_ref::<wasmtime::Trap>().is_none();
-                Err(if incompatible { RunFailure::new("plugin.incompatible", format!("{error:#}")) } else { failure })
+                Err(if incompatible {
+                    PluginFailure::new("plugin.incompatible", format!("{error:#}"))
+                } else {
+                    failure
+                })
             }
         }
     }
@@ -113,7 +118,7 @@ impl Prepared {
                 message: failure.message,
                 retry_after_ms: failure.retry_after_ms,
             }),
-            Err(error) => Err(RunFailure::from_engine(&error, limits.result_bytes)),
+            Err(error) => Err(PluginFailure::from_engine(&error, limits.result_bytes)),
         };
         let state = store.into_data();
         let used = Used {
@@ -168,17 +173,17 @@ fn subscription(input: &Input) -> types::Subscription {
     }
 }
 
-fn unsupported(what: &str, fields: &[types::Field]) -> RunFailure {
+fn unsupported(what: &str, fields: &[types::Field]) -> PluginFailure {
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let message = format!("this server does not know the {what} `{}` that the plugin used", names.join(", "));
-    RunFailure::new("plugin.bad_output", message)
+    PluginFailure::new("plugin.bad_output", message)
 }
 
-fn no_meta(what: &str, meta: &[types::Field]) -> Result<(), RunFailure> {
+fn no_meta(what: &str, meta: &[types::Field]) -> Result<(), PluginFailure> {
     if meta.is_empty() { Ok(()) } else { Err(unsupported(&format!("meta of the {what}"), meta)) }
 }
 
-fn transformed(outcome: types::Outcome) -> Result<Transformed, RunFailure> {
+fn transformed(outcome: types::Outcome) -> Result<Transformed, PluginFailure> {
     match outcome {
         types::Outcome::Deliver(requests) => {
             requests.into_iter().map(request).collect::<Result<_, _>>().map(Transformed::Deliver)
@@ -188,7 +193,7 @@ fn transformed(outcome: types::Outcome) -> Result<Transformed, RunFailure> {
     }
 }
 
-fn request(request: types::Request) -> Result<PluginRequest, RunFailure> {
+fn request(request: types::Request) -> Result<PluginRequest, PluginFailure> {
     no_meta("request", &request.meta)?;
     let body = match request.body {
         types::Body::None => Body::None,
@@ -213,7 +218,7 @@ fn request(request: types::Request) -> Result<PluginRequest, RunFailure> {
     })
 }
 
-fn credential(credential: types::Credential) -> Result<Credential, RunFailure> {
+fn credential(credential: types::Credential) -> Result<Credential, PluginFailure> {
     no_meta("credential", &credential.meta)?;
     let placement = match credential.placement {
         types::Placement::Bearer => Placement::Bearer,

@@ -8,6 +8,9 @@ use tokio::sync::oneshot;
 use super::queue::FairQueue;
 use crate::domain::id::WebhookId;
 
+/// Stack for what surrounds a plugin: our functions that it calls, and the engine's.
+const OWN_STACK_BYTES: usize = 2 * 1024 * 1024;
+
 /// Too many runs wait already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many plugin runs wait for a thread")]
@@ -31,12 +34,14 @@ impl std::fmt::Debug for Workers {
 }
 
 impl Workers {
-    pub(super) fn start(threads: usize, queue: usize) -> Self {
+    /// Threads with room for so much stack of WebAssembly besides their own.
+    pub(super) fn start(threads: usize, queue: usize, stack_bytes: usize) -> Self {
         let shared = Arc::new(Shared { queue: Mutex::new((FairQueue::new(queue), false)), work: Condvar::new() });
         for number in 0..threads {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name(format!("plugin-{number}"))
+                .stack_size(OWN_STACK_BYTES + stack_bytes)
                 .spawn(move || work(&shared))
                 .expect("a thread can be started at start");
         }

@@ -9,8 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretBox};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use crate::domain::entropy::Entropy;
 
@@ -146,6 +148,14 @@ impl KeyRing {
         out
     }
 
+    /// A key for another purpose, made of the one that seals: another one when that is replaced.
+    pub fn derived(&self, purpose: &str) -> SecretBox<[u8; KEY_BYTES]> {
+        let key = self.keys.first().expect("a key ring is never empty");
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes.expose_secret()).expect("HMAC takes keys of any length");
+        mac.update(purpose.as_bytes());
+        SecretBox::new(Box::new(mac.finalize().into_bytes().into()))
+    }
+
     /// Opens what [`KeyRing::seal`] made for the same place.
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyRingError> {
         let (&format, rest) = sealed.split_first().ok_or(KeyRingError::Broken)?;
@@ -183,6 +193,19 @@ mod tests {
         assert_eq!(again.open(b"webhooks/1", &sealed).unwrap(), b"secret");
         *sealed.last_mut().unwrap() ^= 1;
         assert!(matches!(ring.open(b"webhooks/1", &sealed), Err(KeyRingError::Broken)));
+    }
+
+    #[test]
+    fn a_key_for_each_purpose_is_the_same_at_every_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = |name: &str, seed| {
+            KeyRing::open_or_create(&folder.path().join(name), false, &Entropy::seeded(seed)).unwrap()
+        };
+        let derived = |ring: &KeyRing, purpose| *ring.derived(purpose).expose_secret();
+        let first = derived(&ring("keys", 1), "a");
+        assert_eq!(derived(&ring("keys", 2), "a"), first);
+        assert_ne!(derived(&ring("keys", 2), "b"), first);
+        assert_ne!(derived(&ring("other", 2), "a"), first);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
 pub use nodes::WakeUps;
 pub use owners::Ownership;
-pub use plugins::Stored;
+pub use plugins::{Deleted, Quota, Stored};
 pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
     Postpone, RequestEnd, Settle, WorkKind,
@@ -205,6 +205,11 @@ impl Store {
     /// Every webhook as it is now, without asking the database.
     pub fn subscriptions(&self) -> Arc<Snapshot> {
         self.subscriptions.snapshot()
+    }
+
+    /// A key for another purpose than sealing, made of the key ring.
+    pub fn derived_key(&self, purpose: &str) -> secrecy::SecretBox<[u8; 32]> {
+        self.keys.derived(purpose)
     }
 
     /// Whether the database answers.

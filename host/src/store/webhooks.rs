@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::claims::configuration;
 use super::db::{Tx, reading};
+use super::plugins::hold_version;
 use super::value::values;
 use super::{Store, StoreError, deliveries, sealed};
 use crate::domain::clock::Millis;
@@ -332,6 +333,9 @@ async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), Stor
         configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()),
         webhook.updated_at.0,
     ];
+    if let Some(plugin) = &configuration.plugin {
+        hold_version(tx, plugin.version_id).await?;
+    }
     tx.execute(INSERT, &values).await?;
     Ok(())
 }

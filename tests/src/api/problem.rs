@@ -26,6 +26,8 @@ pub struct Problem {
     /// Seconds after which trying again makes sense: a header of the answer.
     #[serde(skip)]
     pub retry_after: Option<u64>,
+    /// What is wrong with a plugin: code, message, limit.
+    pub plugin_error: Option<Box<Value>>,
 }
 
 /// What is wrong with one field.

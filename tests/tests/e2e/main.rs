@@ -1,5 +1,6 @@
 //! The whole server from outside: one binary, one module for each topic.
 
+mod admission;
 mod api;
 mod bench;
 mod durability;

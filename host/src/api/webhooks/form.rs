@@ -15,6 +15,7 @@ use crate::domain::event::Field;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
+use crate::domain::plugin::PluginState;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
@@ -320,6 +321,11 @@ pub(super) async fn check_plugin(
         errors.add("/plugin/version", format!("there is no plugin {} {}; upload it first", form.name, form.version));
         return Ok((None, BTreeMap::new()));
     };
+    match &version.state {
+        PluginState::Ready => {}
+        PluginState::Checking => errors.add("/plugin/version", "is still being checked; try again when it is ready"),
+        PluginState::Refused(failure) => errors.add("/plugin/version", format!("was refused: {failure}")),
+    }
     let config = form.config.map_or_else(|| "{}".to_owned(), |config| Box::<str>::from(config).into_string());
     if config.len() > CONFIG_MAX_BYTES {
         errors.add("/plugin/config", format!("has at most {CONFIG_MAX_BYTES} bytes"));

@@ -5,6 +5,7 @@ mod model;
 mod order;
 mod owners;
 mod partitions;
+mod plugins;
 mod results;
 mod stage;
 
@@ -15,14 +16,13 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::filter::{Filter, Verdict};
-use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId, TokenId, WebhookId};
+use crate::domain::id::{DEFAULT_PROJECT, ProjectId, TokenId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
-use crate::domain::plugin::{Digest, Manifest, PluginVersion};
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::domain::webhook::{Order, RateLimit, State, Webhook};
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, FanOut, LoadedRequest, OpenWork, Postpone, RequestEnd,
-    Settle, StoreError, Stored, WorkKind,
+    Settle, StoreError, WorkKind,
 };
 use stage::{NOW, Stage};
 
@@ -60,7 +60,6 @@ on_both!(
     a_change_of_what_has_changed_meanwhile_is_refused,
     deleting_a_webhook_cancels_open_work_and_keeps_history,
     lists_page_through_everything_once,
-    a_plugin_version_is_stored_once,
     tokens_are_found_by_their_hash,
     projects_do_not_see_each_other,
     what_was_open_is_open_after_a_restart,
@@ -337,27 +336,6 @@ async fn lists_page_through_everything_once(stage: Stage) {
     assert!(stage.store.events(DEFAULT_PROJECT, Some("other"), all).await.unwrap().items.is_empty());
     let failed = DeliveryFilter { status: Some(DeliveryStatus::Failed), ..DeliveryFilter::default() };
     assert!(stage.store.deliveries(DEFAULT_PROJECT, failed, all).await.unwrap().items.is_empty());
-}
-
-async fn a_plugin_version_is_stored_once(stage: Stage) {
-    let version = |bytes: &[u8]| PluginVersion {
-        id: PluginVersionId::new(NOW, stage.entropy.id()),
-        project: DEFAULT_PROJECT,
-        manifest: Manifest::parse(br#"{"name":"slack","version":"1.0.0"}"#).unwrap(),
-        digest: Digest::of(bytes),
-        size_bytes: bytes.len() as u64,
-        created_at: NOW,
-    };
-    let first = version(b"one");
-    assert!(matches!(stage.store.insert_plugin(&first, b"one").await.unwrap(), Stored::New));
-    let same = stage.store.insert_plugin(&version(b"one"), b"one").await.unwrap();
-    assert!(matches!(same, Stored::Same(existing) if existing.id == first.id));
-    let other = stage.store.insert_plugin(&version(b"two"), b"two").await.unwrap();
-    assert!(matches!(other, Stored::Different(_)));
-    let (read, component) = stage.store.component(first.id).await.unwrap().unwrap();
-    assert_eq!((read.digest, component.as_slice()), (first.digest, &b"one"[..]));
-    let by_digest = stage.store.plugin(DEFAULT_PROJECT, "slack", &first.digest.to_string()).await.unwrap();
-    assert_eq!(by_digest.unwrap().id, first.id);
 }
 
 async fn tokens_are_found_by_their_hash(stage: Stage) {

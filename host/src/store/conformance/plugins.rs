@@ -1,0 +1,204 @@
+//! Versions of plugins: stored once, checked by somebody, deleted when nothing uses them.
+
+use std::sync::Arc;
+
+use super::on_both;
+use super::stage::{NOW, Stage};
+use crate::domain::delivery::DeliveryStatus;
+use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId};
+use crate::domain::page::PageRequest;
+use crate::domain::plugin::{Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::webhook::{Configuration, PluginUse, Webhook};
+use crate::store::{Deleted, OpenWork, Quota, Settle, StoreError, Stored, WorkKind};
+
+on_both!(
+    a_version_is_stored_once_and_never_with_other_bytes,
+    a_check_is_taken_over_when_its_time_is_over,
+    what_a_check_came_to_stays,
+    a_refused_version_may_be_replaced,
+    a_project_has_no_more_than_its_quota,
+    a_version_that_a_webhook_uses_is_not_deleted,
+    a_version_that_open_work_needs_is_not_deleted,
+    a_deleted_versions_number_is_not_given_to_other_bytes,
+);
+
+const QUOTA: Quota = Quota { versions: 10, bytes: 1000 };
+
+impl Stage {
+    fn version(&self, number: &str, bytes: &[u8]) -> PluginVersion {
+        let manifest = format!(r#"{{"name":"slack","version":"{number}"}}"#);
+        PluginVersion {
+            id: PluginVersionId::new(NOW, self.entropy.id()),
+            project: DEFAULT_PROJECT,
+            manifest: Manifest::parse(manifest.as_bytes()).unwrap(),
+            digest: Digest::of(bytes),
+            size_bytes: bytes.len() as u64,
+            state: PluginState::Checking,
+            created_at: NOW,
+        }
+    }
+
+    async fn upload(&self, number: &str, bytes: &[u8], quota: Quota) -> Stored {
+        let version = self.version(number, bytes);
+        self.store.insert_plugin(&version, bytes.to_vec(), quota, NOW.plus(10)).await.unwrap()
+    }
+
+    async fn uploaded(&self, number: &str, bytes: &[u8], state: PluginState) -> PluginVersion {
+        let Stored::New(id) = self.upload(number, bytes, QUOTA).await else { panic!("{number} is new") };
+        let version = PluginVersion { id, ..self.version(number, bytes) };
+        self.store.finish_check(&version, &state).await.unwrap();
+        PluginVersion { state, ..version }
+    }
+
+    fn with_plugin(&self, webhook: Webhook, version: &PluginVersion) -> Webhook {
+        let plugin = PluginUse {
+            version_id: version.id,
+            name: version.manifest.name.clone(),
+            version: version.manifest.version.clone(),
+            config: "{}".to_owned(),
+        };
+        let configuration = Configuration { plugin: Some(plugin), ..Configuration::clone(&webhook.configuration) };
+        Webhook { configuration: Arc::new(configuration), ..webhook }
+    }
+
+    async fn delete(&self, number: &str) -> Deleted {
+        self.store.delete_plugin(DEFAULT_PROJECT, "slack", number, NOW).await.unwrap()
+    }
+
+    async fn found(&self, number: &str) -> Option<PluginVersion> {
+        self.store.plugin(DEFAULT_PROJECT, "slack", number).await.unwrap()
+    }
+}
+
+fn refused() -> PluginState {
+    PluginState::Refused(PluginFailure::limit("plugin.timeout", "too slow", "cpu_ms", 51, 50))
+}
+
+async fn a_version_is_stored_once_and_never_with_other_bytes(stage: Stage) {
+    let first = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    assert!(matches!(stage.upload("1.0.0", b"one", QUOTA).await, Stored::Same(existing) if existing.id == first.id));
+    assert!(
+        matches!(stage.upload("1.0.0", b"two", QUOTA).await, Stored::Different(existing) if existing.id == first.id)
+    );
+    assert_eq!(stage.store.component(first.id).await.unwrap().unwrap(), b"one");
+    for alias in ["1.0.0", &first.digest.to_string()] {
+        assert_eq!(stage.found(alias).await.unwrap().id, first.id, "{alias}");
+    }
+    assert!(stage.found(&Digest::of(b"two").to_string()).await.is_none());
+}
+
+async fn a_check_is_taken_over_when_its_time_is_over(stage: Stage) {
+    let Stored::New(id) = stage.upload("1.0.0", b"one", QUOTA).await else { panic!("it is new") };
+    assert_eq!(stage.found("1.0.0").await.unwrap().state, PluginState::Checking);
+    assert!(stage.store.take_check(NOW.plus(9), NOW.plus(20)).await.unwrap().is_none());
+    let (version, checks) = stage.store.take_check(NOW.plus(10), NOW.plus(20)).await.unwrap().unwrap();
+    assert_eq!((version.id, checks), (id, 2));
+    assert!(stage.store.take_check(NOW.plus(10), NOW.plus(20)).await.unwrap().is_none());
+    stage.store.keep_check(id, NOW.plus(30)).await.unwrap();
+    assert!(stage.store.take_check(NOW.plus(29), NOW.plus(40)).await.unwrap().is_none());
+    let taken = stage.store.take_check(NOW.plus(30), NOW.plus(40)).await.unwrap();
+    assert_eq!(taken.map(|(version, checks)| (version.id, checks)), Some((id, 3)));
+}
+
+async fn what_a_check_came_to_stays(stage: Stage) {
+    let ready = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    let bad = stage.uploaded("2.0.0", b"two", refused()).await;
+    for version in [&ready, &bad] {
+        // Somebody else did the same check and came to another result.
+        stage.store.finish_check(version, &refused()).await.unwrap();
+        stage.store.finish_check(version, &PluginState::Ready).await.unwrap();
+        assert_eq!(stage.found(&version.manifest.version).await.unwrap().state, version.state);
+    }
+    assert!(stage.store.take_check(NOW.plus(1_000_000), NOW).await.unwrap().is_none());
+    assert_eq!(stage.store.component(ready.id).await.unwrap().unwrap(), b"one");
+    assert!(stage.store.component(bad.id).await.unwrap().unwrap().is_empty(), "what is refused keeps no bytes");
+}
+
+async fn a_refused_version_may_be_replaced(stage: Stage) {
+    let bad = stage.uploaded("1.0.0", b"one", refused()).await;
+    let good = stage.uploaded("1.0.0", b"two", PluginState::Ready).await;
+    assert_eq!(good.id, bad.id);
+    let found = stage.found("1.0.0").await.unwrap();
+    assert_eq!((found.digest, found.size_bytes, found.state), (good.digest, 3, PluginState::Ready));
+    assert_eq!(stage.store.component(good.id).await.unwrap().unwrap(), b"two");
+    // The check of what was replaced says nothing of what came after.
+    stage.uploaded("2.0.0", b"one", refused()).await;
+    let Stored::New(_) = stage.upload("2.0.0", b"three", QUOTA).await else { panic!("it is new") };
+    let late = PluginVersion { id: stage.found("2.0.0").await.unwrap().id, ..stage.version("2.0.0", b"one") };
+    stage.store.finish_check(&late, &PluginState::Ready).await.unwrap();
+    assert_eq!(stage.found("2.0.0").await.unwrap().state, PluginState::Checking);
+}
+
+async fn a_project_has_no_more_than_its_quota(stage: Stage) {
+    let quota = Quota { versions: 2, bytes: 10 };
+    assert!(matches!(stage.upload("1.0.0", &[0; 10], quota).await, Stored::New(_)));
+    let over = |limit: &str, used, allowed| LimitHit { limit: limit.to_owned(), used, allowed };
+    let Stored::OverQuota(hit) = stage.upload("2.0.0", &[0; 1], quota).await else { panic!("11 bytes of 10") };
+    assert_eq!(hit, over("bytes_per_project", 11, 10));
+    assert!(matches!(stage.upload("1.0.0", &[0; 10], quota).await, Stored::Same(_)), "it is there already");
+    stage.uploaded("2.0.0", &[0; 0], refused()).await;
+    let Stored::OverQuota(hit) = stage.upload("3.0.0", &[], quota).await else { panic!("3 versions of 2") };
+    assert_eq!(hit, over("versions_per_project", 3, 2));
+    assert!(matches!(stage.delete("1.0.0").await, Deleted::Yes(_)));
+    assert!(matches!(stage.upload("3.0.0", &[0; 10], quota).await, Stored::New(_)));
+}
+
+async fn a_version_that_a_webhook_uses_is_not_deleted(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    let webhook = stage.with_plugin(stage.webhook(), &version);
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    assert_eq!(stage.delete("1.0.0").await, Deleted::UsedBy(vec![webhook.id]));
+    let mut moved = webhook.clone();
+    moved.configuration =
+        Arc::new(Configuration { revision: 2, plugin: None, ..Configuration::clone(&webhook.configuration) });
+    moved.version = 2;
+    assert!(stage.store.update_webhook(&moved, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
+    assert_eq!(stage.delete("1.0.0").await, Deleted::NotThere);
+    let late = stage.with_plugin(stage.webhook(), &version);
+    let error = stage.store.insert_webhook(&late, &stage.entropy).await.unwrap_err();
+    assert!(matches!(error, StoreError::Constraint(_)), "{error}");
+}
+
+async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    let webhook = stage.with_plugin(stage.webhook(), &version);
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    let (lease, other) = (stage.lease(), stage.lease());
+    let waiting = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    let sending = stage.accepted(&webhook, WorkKind::Transform, Some(other)).await;
+    assert!(stage.store.freeze(Stage::freeze(&webhook, sending, other, 2)).await.unwrap());
+    let mut moved = webhook.clone();
+    moved.configuration =
+        Arc::new(Configuration { revision: 2, plugin: None, ..Configuration::clone(&webhook.configuration) });
+    moved.version = 2;
+    assert!(stage.store.update_webhook(&moved, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    // Work of the new revision needs no plugin.
+    stage.accepted(&moved, WorkKind::Send, None).await;
+    let settle = |delivery, lease| Settle {
+        delivery,
+        lease,
+        is_ordered: false,
+        status: DeliveryStatus::Skipped,
+        reason: "done".to_owned(),
+        run: None,
+        now: NOW,
+    };
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited);
+    assert!(stage.store.settle(settle(waiting, lease)).await.unwrap());
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited, "its requests are on their way");
+    stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap();
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
+}
+
+async fn a_deleted_versions_number_is_not_given_to_other_bytes(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
+    assert!(stage.found("1.0.0").await.is_none() && stage.store.component(version.id).await.unwrap().is_none());
+    let all = PageRequest { limit: 10, cursor: None };
+    assert!(stage.store.plugins(DEFAULT_PROJECT, all).await.unwrap().items.is_empty());
+    assert!(matches!(stage.upload("1.0.0", b"two", QUOTA).await, Stored::Different(_)));
+    let again = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    assert_eq!((again.id, stage.found("1.0.0").await.unwrap().state), (version.id, PluginState::Ready));
+    assert_eq!(stage.store.component(again.id).await.unwrap().unwrap(), b"one");
+}

@@ -1,0 +1,144 @@
+//! Makes components out of WebAssembly text.
+
+use std::{borrow::Cow, path::Path};
+
+use serde_json::{Value, json};
+use wasm_encoder::{ComponentSection, CustomSection};
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
+
+use super::{LAST_WORDS, Output};
+
+/// Where an output is laid out in a guest's memory: behind its last words, before what it is given.
+const OUTPUT_AT: u32 = 2048;
+/// Pages of a guest's memory: room for the largest event.
+const MEMORY_PAGES: usize = 17;
+const CONTRACT: &str = "hookwright:plugin@1.0.0";
+
+/// A component in the making: a plugin that logs [`LAST_WORDS`], does what it is told to, and then traps.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Forge {
+    manifest: Value,
+    has_manifest: bool,
+    imports: String,
+    items: String,
+    transform: String,
+    memory_pages: usize,
+    contract: &'static str,
+    world: &'static str,
+}
+
+impl Forge {
+    pub fn new(name: &str) -> Self {
+        Self {
+            manifest: json!({
+                "name": name,
+                "version": "0.1.0",
+                "summary": "Misbehaves, for tests",
+                "events": ["*"],
+                "config": { "type": "object" },
+                "secrets": {},
+                "cases": [],
+            }),
+            has_manifest: true,
+            imports: String::new(),
+            items: String::new(),
+            transform: String::new(),
+            memory_pages: MEMORY_PAGES,
+            contract: CONTRACT,
+            world: "plugin",
+        }
+    }
+
+    /// What `transform` does, as instructions; `$n` is a local of type i32.
+    pub fn transform(mut self, instructions: &str) -> Self {
+        self.transform.push_str(instructions);
+        self
+    }
+
+    /// Functions, globals, tables, data: whatever stands in a module behind its imports.
+    pub fn items(mut self, items: &str) -> Self {
+        self.items.push_str(items);
+        self
+    }
+
+    /// What `transform` returns.
+    pub fn returns(self, output: &Output) -> Self {
+        let bytes = output.bytes(OUTPUT_AT);
+        let data = bytes.iter().fold(String::new(), |data, byte| data + &format!("\\{byte:02x}"));
+        self.items(&format!("(data (i32.const {OUTPUT_AT}) \"{data}\")"))
+            .transform(&format!("(return (i32.const {OUTPUT_AT}))"))
+    }
+
+    /// Pages of 64 KiB that its memory begins with.
+    pub fn memory_pages(self, memory_pages: usize) -> Self {
+        Self { memory_pages, ..self }
+    }
+
+    /// Changes what stands in the manifest at this name.
+    pub fn manifest(mut self, name: &str, value: Value) -> Self {
+        self.manifest[name] = value;
+        self
+    }
+
+    /// Leaves the manifest out.
+    pub fn without_manifest(self) -> Self {
+        Self { has_manifest: false, ..self }
+    }
+
+    /// Builds it for another version of the contract, in which all else is the same.
+    pub fn contract(self, contract: &'static str) -> Self {
+        Self { contract, ..self }
+    }
+
+    /// Builds it for another world of the contract.
+    pub fn world(self, world: &'static str) -> Self {
+        Self { world, ..self }
+    }
+
+    /// The component.
+    pub fn component(&self) -> Vec<u8> {
+        let mut component = ComponentEncoder::default()
+            .module(&self.module())
+            .expect("a module of the world")
+            .validate(true)
+            .encode()
+            .expect("a component");
+        if self.has_manifest {
+            let data = self.manifest.to_string().into_bytes();
+            CustomSection { name: Cow::Borrowed("hookwright:manifest"), data: Cow::Owned(data) }
+                .append_to_component(&mut component);
+        }
+        component
+    }
+
+    /// The core module, with what the encoder needs to know.
+    pub fn module(&self) -> Vec<u8> {
+        let version = self.contract.split_once('@').expect("a version").1;
+        let text = include_str!("module.wat")
+            .replace(";; IMPORTS", &self.imports)
+            .replace(";; ITEMS", &self.items)
+            .replace(";; TRANSFORM", &self.transform)
+            .replace("MEMORY_PAGES", &self.memory_pages.to_string())
+            .replace("LAST_WORDS_LENGTH", &LAST_WORDS.len().to_string())
+            .replace("LAST_WORDS", LAST_WORDS)
+            .replace("@1.0.0", &format!("@{version}"));
+        let mut module = wat::parse_str(text).expect("module.wat is WebAssembly text");
+
+        let mut resolve = Resolve::default();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/v1");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).expect("the contract").map(|file| file.expect("a file").path()).collect();
+        files.sort();
+        let text: String = files.iter().map(|file| std::fs::read_to_string(file).expect("a text")).collect();
+        // In one text the package is named once.
+        let text = text.replace(&format!("package {CONTRACT};"), "");
+        let text = format!("package {};\n{text}", self.contract);
+        let package = resolve.push_str("contract.wit", &text).expect("the contract parses");
+        let world = resolve.select_world(&[package], Some(self.world)).expect("the world");
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+            .expect("the metadata is embedded");
+        module
+    }
+}
