@@ -91,6 +91,7 @@ CREATE TABLE webhook_configurations (
     envelope          TEXT    NOT NULL,
     plugin_version_id BLOB,
     plugin_config     TEXT,
+    plugin_limits     TEXT,
     created_at        INTEGER NOT NULL,
     PRIMARY KEY (webhook_id, revision)
 ) STRICT, WITHOUT ROWID;

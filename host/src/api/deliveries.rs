@@ -14,6 +14,7 @@ use crate::domain::event::Field;
 use crate::domain::id::{DeliveryId, EventId, RequestId, WebhookId};
 use crate::domain::page::Page;
 use crate::domain::plugin::PluginFailure;
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::sandbox::LogLine;
@@ -53,6 +54,9 @@ struct Run {
     memory_bytes: Option<u64>,
     logs: Vec<LogLine>,
     logs_dropped: u32,
+    /// What the run might use of what a webhook can lower.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<PluginLimits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PluginFailure>,
 }

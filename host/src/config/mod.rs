@@ -311,6 +311,8 @@ pub struct PluginConfig {
     pub queue: usize,
     /// CPU time of one run in milliseconds; at most 1,000.
     pub cpu_ms: u64,
+    /// A run that gets no processor ends after so many times its CPU time; at most 100.
+    pub wall_times_cpu: u32,
     /// Memory of one run over all its memories, in bytes; at most 256 MiB.
     pub memory_bytes: usize,
     /// Largest component in bytes; at most 32 MiB.
@@ -319,13 +321,21 @@ pub struct PluginConfig {
     pub result_bytes: usize,
     /// Elements over all tables of one run; at most 1,000,000.
     pub table_elements: usize,
+    /// Memories, tables and instances of modules that a component has; at most 64 each.
+    pub memories: usize,
+    /// See `memories`.
+    pub tables: usize,
+    /// See `memories`.
+    pub instances: usize,
+    /// Handles to resources that one run may hold; at most 10,000.
+    pub handles: usize,
     /// Stack of one run in bytes; at most 1 MiB.
     pub stack_bytes: usize,
-    /// Log lines of one run.
+    /// Log lines of one run; at most 1,000. What is more is counted.
     pub log_lines: usize,
-    /// Bytes of one log line.
+    /// Bytes of one log line; at most 64 KiB.
     pub log_line_bytes: usize,
-    /// Bytes of the log of one run.
+    /// Bytes of the log of one run; at most 1 MiB.
     pub log_bytes: usize,
     /// What its requests may hold.
     pub requests: RequestLimits,
@@ -363,10 +373,15 @@ impl Default for PluginConfig {
             threads: 0,
             queue: 256,
             cpu_ms: 50,
+            wall_times_cpu: 10,
             memory_bytes: 32 * 1024 * 1024,
             component_bytes: 32 * 1024 * 1024,
             result_bytes: 4 * 1024 * 1024,
             table_elements: 20_000,
+            memories: 8,
+            tables: 16,
+            instances: 64,
+            handles: 1000,
             stack_bytes: 512 * 1024,
             log_lines: 64,
             log_line_bytes: 1024,
@@ -396,6 +411,11 @@ const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const REQUESTS_MAX: usize = 1000;
 const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+const PARTS_MAX: u64 = 64;
+const HANDLES_MAX: u64 = 10_000;
+const LOG_LINES_MAX: u64 = 1000;
+const LOG_LINE_BYTES_MAX: u64 = 64 * 1024;
+const LOG_BYTES_MAX: u64 = 1024 * 1024;
 const STACK_BYTES_MAX: usize = 1024 * 1024;
 const MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 const CASES_MAX: usize = 1000;
@@ -448,6 +468,33 @@ impl Config {
         within("plugins.result_bytes", self.plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
         within("plugins.requests.requests", self.plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
         within("plugins.table_elements", self.plugins.table_elements as u64, 1, TABLE_ELEMENTS_MAX as u64)?;
+        within("plugins.wall_times_cpu", u64::from(self.plugins.wall_times_cpu), 1, 100)?;
+        for (name, value) in [
+            ("plugins.memories", self.plugins.memories),
+            ("plugins.tables", self.plugins.tables),
+            ("plugins.instances", self.plugins.instances),
+        ] {
+            within(name, value as u64, 1, PARTS_MAX)?;
+        }
+        within("plugins.handles", self.plugins.handles as u64, 0, HANDLES_MAX)?;
+        within("plugins.log_lines", self.plugins.log_lines as u64, 0, LOG_LINES_MAX)?;
+        within("plugins.log_line_bytes", self.plugins.log_line_bytes as u64, 0, LOG_LINE_BYTES_MAX)?;
+        within("plugins.log_bytes", self.plugins.log_bytes as u64, 0, LOG_BYTES_MAX)?;
+        within("plugins.threads", self.plugins.threads as u64, 0, 1024)?;
+        within("plugins.queue", self.plugins.queue as u64, 1, 1_000_000)?;
+        let requests = &self.plugins.requests;
+        for (name, value, most) in [
+            ("plugins.requests.fields", requests.fields, 1000),
+            ("plugins.requests.field_bytes", requests.field_bytes, 64 * 1024),
+            ("plugins.requests.path_segments", requests.path_segments, 1000),
+            ("plugins.requests.path_segment_bytes", requests.path_segment_bytes, 8 * 1024),
+            ("plugins.requests.label_chars", requests.label_chars, 1000),
+            ("plugins.requests.credentials", requests.credentials, 100),
+            ("plugins.requests.credential_parts", requests.credential_parts, 100),
+            ("plugins.requests.correlation_chars", requests.correlation_chars, 1000),
+        ] {
+            within(name, value as u64, 1, most)?;
+        }
         within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
         within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
         within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
@@ -554,6 +601,19 @@ mod tests {
             let error = load(most + 1).unwrap_err().to_string();
             assert!(error.contains(&format!("`{section}.{name}`")), "{error}");
             assert!(load(0).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_limit_of_plugins_has_a_maximum_that_no_setting_exceeds() {
+        let table = toml::Table::try_from(PluginConfig::default()).unwrap();
+        let unbounded =
+            ["versions_per_project", "bytes_per_project", "cache_bytes", "loaded_bytes", "requests", "cache_folder"];
+        let requests = table["requests"].as_table().unwrap();
+        let names = table.keys().filter(|name| !unbounded.contains(&name.as_str())).map(|name| ("plugins", name));
+        for (section, name) in names.chain(requests.keys().map(|name| ("plugins.requests", name))) {
+            let error = load(&format!("[{section}]\n{name} = 4000000000000\n"), &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{section}.{name}`")) || error.contains("u32"), "{name}: {error}");
         }
     }
 

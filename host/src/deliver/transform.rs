@@ -9,9 +9,9 @@ use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::plugin::{PluginFailure, PluginVersion};
 use crate::domain::request::FrozenRequest;
 use crate::domain::retry::WAIT_MAX_MS;
-use crate::domain::rules::freeze;
+use crate::domain::rules::{RequestLimits, freeze};
 use crate::domain::webhook::{PluginUse, Webhook};
-use crate::sandbox::{Input, Loaded, Ran, Transformed, Used};
+use crate::sandbox::{Input, Loaded, Ran, RunLimits, Transformed, Used};
 use crate::store::{ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle};
 
 /// How long a delivery waits when no plugin thread is free.
@@ -45,16 +45,19 @@ impl Dispatcher {
         };
         let later = |wait_ms, reason: &str| End::Later { wait_ms, counts: false, reason: reason.to_owned() };
         let (end, run) = match self.library.get(&plugin, self.now()).await {
-            Availability::Ready((loaded, version)) => match self.run_plugin(&head, &webhook, &plugin, loaded).await {
-                Some(ran) => {
-                    let (end, failure) = self.judge(&webhook, &version, attempts, &ran);
-                    (end, Some(run_json(&ran.used, failure.as_ref())))
+            Availability::Ready((loaded, version)) => {
+                let limits = self.parts.sandbox.limits(&plugin.limits);
+                match self.run_plugin(&head, &webhook, &plugin, loaded, limits).await {
+                    Some(ran) => {
+                        let (end, failure) = judge(&webhook, &version, &limits.requests, attempts, &ran);
+                        (end, Some(run_json(&ran.used, Some(&limits), failure.as_ref())))
+                    }
+                    None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None),
                 }
-                None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None),
-            },
+            }
             Availability::Later(wait_ms) => (later(wait_ms, "waits for its plugin to be compiled"), None),
             Availability::Failed(failure) => {
-                let run = run_json(&Used::default(), Some(&failure));
+                let run = run_json(&Used::default(), None, Some(&failure));
                 (End::Settled(DeliveryStatus::Parked, failure.message), Some(run))
             }
         };
@@ -88,6 +91,7 @@ impl Dispatcher {
         webhook: &Webhook,
         plugin: &PluginUse,
         loaded: Arc<Loaded>,
+        limits: RunLimits,
     ) -> Option<Ran> {
         let input = Input {
             event: head.event.clone(),
@@ -97,54 +101,7 @@ impl Dispatcher {
             webhook_name: webhook.name.clone(),
             configuration: plugin.config.clone(),
         };
-        self.parts.sandbox.run(loaded, input).await.ok()
-    }
-
-    fn judge(
-        &self,
-        webhook: &Webhook,
-        version: &PluginVersion,
-        attempts: u32,
-        ran: &Ran,
-    ) -> (End, Option<PluginFailure>) {
-        let parked =
-            |failure: PluginFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
-        match &ran.result {
-            Ok(Transformed::Deliver(requests)) if requests.is_empty() => {
-                (End::Settled(DeliveryStatus::Skipped, "the plugin asked for no request".to_owned()), None)
-            }
-            Ok(Transformed::Deliver(requests)) => {
-                let own_query: Vec<String> =
-                    webhook.secrets.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-                let is_known = |name: &str| version.manifest.secrets.contains_key(name);
-                match freeze(requests.clone(), &self.parts.plugins.requests, &own_query, &is_known) {
-                    Ok(frozen) => (End::Requests(frozen), None),
-                    Err(broken) => parked(PluginFailure::broken_rule(&broken)),
-                }
-            }
-            Ok(Transformed::Skip(reason)) => {
-                let reason: String = reason.chars().take(1024).collect();
-                (End::Settled(DeliveryStatus::Skipped, reason), None)
-            }
-            Ok(Transformed::Failed { code, message, retry_after_ms }) => {
-                let failure = PluginFailure {
-                    code: "plugin.failed".to_owned(),
-                    message: format!("{code}: {message}").chars().take(2048).collect(),
-                    limit: None,
-                };
-                match retry_after_ms {
-                    Some(asked) => {
-                        let wait_ms = (*asked).clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
-                        (End::Later { wait_ms, counts: false, reason: failure.message.clone() }, Some(failure))
-                    }
-                    None => parked(failure),
-                }
-            }
-            Err(failure) if failure.is_worth_another_try() && attempts + 1 < RUNS_MAX => {
-                (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
-            }
-            Err(failure) => parked(failure.clone()),
-        }
+        self.parts.sandbox.run(loaded, limits, input).await.ok()
     }
 
     /// Sends the requests that a plugin made. A plugin makes the same ones again from the same event, so they are written
@@ -222,13 +179,61 @@ impl Dispatcher {
     }
 }
 
+/// What a run comes to.
+fn judge(
+    webhook: &Webhook,
+    version: &PluginVersion,
+    limits: &RequestLimits,
+    attempts: u32,
+    ran: &Ran,
+) -> (End, Option<PluginFailure>) {
+    let parked =
+        |failure: PluginFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
+    match &ran.result {
+        Ok(Transformed::Deliver(requests)) if requests.is_empty() => {
+            (End::Settled(DeliveryStatus::Skipped, "the plugin asked for no request".to_owned()), None)
+        }
+        Ok(Transformed::Deliver(requests)) => {
+            let own_query: Vec<String> = webhook.secrets.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+            let is_known = |name: &str| version.manifest.secrets.contains_key(name);
+            match freeze(requests.clone(), limits, &own_query, &is_known) {
+                Ok(frozen) => (End::Requests(frozen), None),
+                Err(broken) => parked(PluginFailure::broken_rule(&broken)),
+            }
+        }
+        Ok(Transformed::Skip(reason)) => {
+            let reason: String = reason.chars().take(1024).collect();
+            (End::Settled(DeliveryStatus::Skipped, reason), None)
+        }
+        Ok(Transformed::Failed { code, message, retry_after_ms }) => {
+            let failure = PluginFailure {
+                code: "plugin.failed".to_owned(),
+                message: format!("{code}: {message}").chars().take(2048).collect(),
+                limit: None,
+            };
+            match retry_after_ms {
+                Some(asked) => {
+                    let wait_ms = (*asked).clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
+                    (End::Later { wait_ms, counts: false, reason: failure.message.clone() }, Some(failure))
+                }
+                None => parked(failure),
+            }
+        }
+        Err(failure) if failure.is_worth_another_try() && attempts + 1 < RUNS_MAX => {
+            (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
+        }
+        Err(failure) => parked(failure.clone()),
+    }
+}
+
 /// How a run went, as it is kept with the delivery.
-fn run_json(used: &Used, error: Option<&PluginFailure>) -> String {
+fn run_json(used: &Used, limits: Option<&RunLimits>, error: Option<&PluginFailure>) -> String {
     let run = serde_json::json!({
         "cpu_us": used.cpu_us,
         "memory_bytes": used.memory_bytes,
         "logs": used.logs,
         "logs_dropped": used.logs_dropped,
+        "limits": limits.map(RunLimits::shown),
         "error": error,
     });
     run.to_string()

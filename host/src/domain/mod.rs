@@ -14,6 +14,7 @@ pub mod pace;
 pub mod page;
 pub mod pattern;
 pub mod plugin;
+pub mod plugin_limits;
 pub mod port;
 pub mod problem;
 pub mod redact;

@@ -23,7 +23,30 @@ struct Outline {
     manifest: Manifest,
     imports: Vec<String>,
     exports: Vec<String>,
+    parts: Parts,
 }
+
+/// What the core modules of a component begin with, all of them together.
+#[derive(Debug, Default)]
+struct Parts {
+    memories: usize,
+    memory_bytes: u64,
+    tables: usize,
+    table_elements: u64,
+}
+
+impl Parts {
+    fn check(&self, config: &PluginConfig) -> Result<(), PluginFailure> {
+        let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        at_most("memories", "memories", self.memories, config.memories)?;
+        at_most("memory_bytes", "bytes of memory to begin with", number(self.memory_bytes), config.memory_bytes)?;
+        at_most("tables", "tables", self.tables, config.tables)?;
+        let elements = number(self.table_elements);
+        at_most("table_elements", "elements of tables to begin with", elements, config.table_elements)
+    }
+}
+
+const PAGE_BYTES: u64 = 64 * 1024;
 
 /// Reads the manifest of a component.
 pub fn manifest_of(component: &[u8]) -> Result<Manifest, PluginFailure> {
@@ -33,11 +56,12 @@ pub fn manifest_of(component: &[u8]) -> Result<Manifest, PluginFailure> {
 /// Checks what can be seen without compiling: size, imports, exports, manifest.
 pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<Manifest, PluginFailure> {
     at_most("component_bytes", "bytes", component.len(), config.component_bytes)?;
-    let Outline { manifest, imports, exports } = Outline::read(component, config.manifest_bytes)?;
+    let Outline { manifest, imports, exports, parts } = Outline::read(component, config.manifest_bytes)?;
     for import in &imports {
         check_import(import)?;
     }
     check_export(&exports)?;
+    parts.check(config)?;
     at_most("cases", "golden cases", manifest.cases.len(), config.cases)?;
     if manifest.interpreter.is_some() && !exports.iter().any(|name| is_known(name, INTERPRETER)) {
         let message = format!("the manifest has `interpreter`, but the component exports no {PACKAGE}{INTERPRETER}");
@@ -58,6 +82,7 @@ impl Outline {
     fn read(component: &[u8], manifest_bytes: usize) -> Result<Self, PluginFailure> {
         let broken = |error: wasmparser::BinaryReaderError| not_a_component(error.message());
         let (mut manifest, mut imports, mut exports) = (None, Vec::new(), Vec::new());
+        let mut parts = Parts::default();
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(component) {
             match payload.map_err(broken)? {
@@ -85,6 +110,19 @@ impl Outline {
                         exports.push(export.map_err(broken)?.name.name.to_owned());
                     }
                 }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        parts.memories += 1;
+                        let bytes = memory.map_err(broken)?.initial.saturating_mul(PAGE_BYTES);
+                        parts.memory_bytes = parts.memory_bytes.saturating_add(bytes);
+                    }
+                }
+                Payload::TableSection(section) => {
+                    for table in section {
+                        parts.tables += 1;
+                        parts.table_elements = parts.table_elements.saturating_add(table.map_err(broken)?.ty.initial);
+                    }
+                }
                 _ => {}
             }
         }
@@ -94,11 +132,13 @@ impl Outline {
             );
             PluginFailure::new("plugin.bad_manifest", message)
         })?;
-        Ok(Self { manifest, imports, exports })
+        Ok(Self { manifest, imports, exports, parts })
     }
 }
 
 fn not_a_component(reason: &str) -> PluginFailure {
+    // The bytes that stand there instead would fill lines.
+    let reason = reason.split(" - expected").next().unwrap_or(reason);
     PluginFailure::new("plugin.not_a_component", format!("this is no WebAssembly component: {reason}"))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::limits::RunLimits;
 use crate::domain::plugin::PluginFailure;
 
 /// How often running plugins are looked at: much shorter than the default CPU limit.
@@ -14,12 +15,6 @@ const TICK: Duration = Duration::from_millis(10);
 const SLOT_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 /// Memory that stays mapped in a slot between runs, so that a small plugin makes no system call for a fresh instance.
 const KEEP_RESIDENT_BYTES: usize = 2 * 1024 * 1024;
-/// Memories of one component: what the runtimes of other languages need is three.
-const MEMORIES_MAX: u32 = 8;
-/// Tables of one component.
-const TABLES_MAX: u32 = 16;
-/// Core instances of one component.
-const INSTANCES_MAX: u32 = 64;
 
 #[derive(Debug)]
 pub(super) struct PluginEngine {
@@ -35,15 +30,15 @@ impl std::fmt::Debug for EngineHandle {
 }
 
 impl PluginEngine {
-    /// An engine for so many runs at once, each with `stack_bytes` of stack and at most `table_elements` in a table.
-    pub(super) fn start(threads: usize, stack_bytes: usize, table_elements: usize) -> Result<Self, PluginFailure> {
+    /// An engine for so many runs at once under these limits.
+    pub(super) fn start(threads: usize, limits: &RunLimits) -> Result<Self, PluginFailure> {
         let unusable = |error: &wasmtime::Error| {
             PluginFailure::new("host.engine", format!("the engine does not start: {error:#}"))
         };
         let mut config = base_config();
-        config.max_wasm_stack(stack_bytes);
+        config.max_wasm_stack(limits.stack_bytes);
         let mut pooled = config.clone();
-        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads, table_elements)));
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads, limits)));
         let engine = Engine::new(&pooled).or_else(|error| {
             // A container with little address space has no room for the pool's reservations.
             tracing::warn!(error = %format!("{error:#}"), "no room for pooled plugin memory; plugins run slower");
@@ -102,19 +97,21 @@ fn base_config() -> Config {
     config
 }
 
-fn pool(threads: usize, table_elements: usize) -> PoolingAllocationConfig {
+fn pool(threads: usize, limits: &RunLimits) -> PoolingAllocationConfig {
     // Instances live on plugin threads only, one on each at a time; more slots keep what ran lately warm.
-    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let threads = number(threads);
+    let [instances, memories, tables] = [limits.instances, limits.memories, limits.tables].map(number);
     let slots = threads.saturating_mul(2).max(16);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(threads.saturating_mul(INSTANCES_MAX).max(slots))
-        .total_memories(threads.saturating_mul(MEMORIES_MAX).max(slots))
-        .total_tables(threads.saturating_mul(TABLES_MAX).max(slots))
-        .max_core_instances_per_component(INSTANCES_MAX)
-        .max_memories_per_component(MEMORIES_MAX)
-        .max_tables_per_component(TABLES_MAX)
-        .table_elements(table_elements)
+        .total_core_instances(threads.saturating_mul(instances).max(slots))
+        .total_memories(threads.saturating_mul(memories).max(slots))
+        .total_tables(threads.saturating_mul(tables).max(slots))
+        .max_core_instances_per_component(instances)
+        .max_memories_per_component(memories)
+        .max_tables_per_component(tables)
+        .table_elements(limits.table_elements)
         .max_memory_size(SLOT_MEMORY_BYTES)
         .max_unused_warm_slots(slots)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
@@ -126,10 +123,11 @@ fn pool(threads: usize, table_elements: usize) -> PoolingAllocationConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PluginConfig;
 
     #[test]
     fn the_process_that_compiles_makes_code_for_the_engine_that_runs_it() {
-        let running = PluginEngine::start(2, 512 * 1024, 20_000).unwrap();
+        let running = PluginEngine::start(2, &RunLimits::from(&PluginConfig::default())).unwrap();
         assert_eq!(compatibility(running.engine()), compatibility(&compiling().unwrap()));
         let mut other = base_config();
         other.epoch_interruption(false);

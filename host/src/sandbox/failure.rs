@@ -2,6 +2,7 @@
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use super::limits::RunLimits;
 use crate::domain::plugin::{LimitHit, PluginFailure};
 use crate::domain::rules::BrokenRule;
 
@@ -33,10 +34,10 @@ impl PluginFailure {
         Self { code: "plugin.bad_output".to_owned(), message: broken.to_string(), limit }
     }
 
-    /// The engine ended the run.
-    pub(super) fn from_engine(error: &wasmtime::Error, result_bytes: usize) -> Self {
+    /// The engine ended the run; `panic` is what the plugin said of that, if it did.
+    pub(super) fn from_engine(error: &wasmtime::Error, limits: &RunLimits, panic: Option<&str>) -> Self {
         if let Some(reached) = error.downcast_ref::<Reached>() {
-            let message = reached.to_string();
+            let message = format!("{reached}{}", frames(error));
             return match *reached {
                 Reached::CpuMs { used, allowed } => Self::limit("plugin.timeout", message, "cpu_ms", used, allowed),
                 Reached::WallMs { used, allowed } => Self::limit("plugin.timeout", message, "wall_ms", used, allowed),
@@ -48,17 +49,40 @@ impl PluginFailure {
                 }
             };
         }
-        if let Some(trap) = error.downcast_ref::<Trap>() {
-            return Self::new("plugin.crashed", format!("the plugin trapped: {trap}{}", frames(error)));
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::StackOverflow) => {
+                let allowed = limits.stack_bytes as u64;
+                let message = format!("the plugin used all {allowed} bytes of its stack{}", frames(error));
+                Self::limit("plugin.crashed", message, "stack_bytes", allowed, allowed)
+            }
+            Some(Trap::UnreachableCodeReached) if panic.is_some() => {
+                let text = panic.unwrap_or_default().lines().collect::<Vec<_>>().join(" ");
+                Self::new("plugin.crashed", format!("the plugin {text}{}", frames(error)))
+            }
+            Some(trap) => {
+                let reason = trap.to_string();
+                let reason = reason.strip_prefix("wasm trap: ").unwrap_or(&reason);
+                Self::new("plugin.crashed", format!("the plugin trapped: {reason}{}", frames(error)))
+            }
+            None => Self::of_text(&format!("{error:#}"), &error.root_cause().to_string(), limits),
         }
-        let text = format!("{error:#}");
-        // The engine has no type for this one.
+    }
+
+    /// Failures for which the engine has no type.
+    fn of_text(text: &str, reason: &str, limits: &RunLimits) -> Self {
         if text.contains("fuel allocated for hostcalls") {
-            let message = format!("the plugin's result is larger than {result_bytes} bytes");
-            let allowed = result_bytes as u64;
+            let allowed = limits.result_bytes as u64;
+            let message = format!("what the plugin hands to the server is larger than {allowed} bytes");
             return Self::limit("plugin.output_too_large", message, "result_bytes", allowed + 1, allowed);
         }
-        Self::new("plugin.crashed", format!("the plugin could not be run: {text}"))
+        let bad_output = ["utf-8", "not aligned", "out of bounds", "end of memory", "discriminant", "invalid"];
+        if bad_output.iter().any(|known| text.to_lowercase().contains(known)) {
+            return Self::new(
+                "plugin.bad_output",
+                format!("what the plugin hands to the server cannot be read: {reason}"),
+            );
+        }
+        Self::new("plugin.crashed", format!("the plugin could not be run: {reason}"))
     }
 }
 
@@ -72,7 +96,7 @@ fn frames(error: &wasmtime::Error) -> String {
         .filter(|name| !is_machinery(name))
         .take(FRAMES_MAX)
         .collect();
-    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
+    if names.is_empty() { String::new() } else { format!(", in {}", names.join(" < ")) }
 }
 
 /// Frames of the language's own machinery say nothing to an author.

@@ -7,23 +7,30 @@ use wasmtime::ResourceLimiter;
 
 use super::failure::Reached;
 use crate::config::PluginConfig;
-
-/// A run that gets no processor is stopped after this many times its CPU limit.
-const WALL_TIMES_CPU: u32 = 10;
-/// Instances, memories and tables of one component.
-const PARTS_MAX: usize = 64;
-/// Handles that a component may hold.
-pub(super) const HANDLES_MAX: usize = 1000;
+use crate::domain::plugin_limits::PluginLimits;
+use crate::domain::rules::RequestLimits;
 
 /// What one run may use.
 #[derive(Debug, Clone, Copy)]
 pub struct RunLimits {
     /// CPU time, the making of the instance included.
     pub cpu: Duration,
+    /// Time, however little of a processor there was.
+    pub wall: Duration,
     /// Memory over all memories, in bytes.
     pub memory_bytes: usize,
     /// Elements over all tables.
     pub table_elements: usize,
+    /// Memories.
+    pub memories: usize,
+    /// Tables.
+    pub tables: usize,
+    /// Instances of modules.
+    pub instances: usize,
+    /// Handles to resources.
+    pub handles: usize,
+    /// Stack in bytes: the same for all, since it is the engine's.
+    pub stack_bytes: usize,
     /// The result in bytes.
     pub result_bytes: usize,
     /// Log lines.
@@ -32,20 +39,74 @@ pub struct RunLimits {
     pub log_line_bytes: usize,
     /// Bytes of the log.
     pub log_bytes: usize,
+    /// What its requests may hold.
+    pub requests: RequestLimits,
 }
 
 impl From<&PluginConfig> for RunLimits {
     fn from(config: &PluginConfig) -> Self {
+        let cpu = Duration::from_millis(config.cpu_ms);
         Self {
-            cpu: Duration::from_millis(config.cpu_ms),
+            cpu,
+            wall: cpu * config.wall_times_cpu,
             memory_bytes: config.memory_bytes,
             table_elements: config.table_elements,
+            memories: config.memories,
+            tables: config.tables,
+            instances: config.instances,
+            handles: config.handles,
+            stack_bytes: config.stack_bytes,
             result_bytes: config.result_bytes,
             log_lines: config.log_lines,
             log_line_bytes: config.log_line_bytes,
             log_bytes: config.log_bytes,
+            requests: config.requests,
         }
     }
+}
+
+impl RunLimits {
+    /// Those that a webhook can lower, as people see them.
+    pub fn shown(&self) -> PluginLimits {
+        let number = |value: usize| Some(value as u64);
+        PluginLimits {
+            cpu_ms: Some(millis(self.cpu)),
+            memory_bytes: number(self.memory_bytes),
+            table_elements: number(self.table_elements),
+            result_bytes: number(self.result_bytes),
+            requests: number(self.requests.requests),
+            log_lines: number(self.log_lines),
+            log_line_bytes: number(self.log_line_bytes),
+            log_bytes: number(self.log_bytes),
+        }
+    }
+
+    /// The same with a webhook's own where they are lower.
+    #[must_use]
+    pub fn lowered(&self, own: &PluginLimits) -> Self {
+        let shown = self.shown().lowered(own);
+        let lower = |value: Option<u64>, limit: usize| {
+            value.and_then(|value| usize::try_from(value).ok()).unwrap_or(limit).min(limit)
+        };
+        let cpu = shown.cpu_ms.map_or(self.cpu, Duration::from_millis).min(self.cpu);
+        let times = self.wall.as_nanos().checked_div(self.cpu.as_nanos()).unwrap_or(1);
+        Self {
+            cpu,
+            wall: (cpu * u32::try_from(times).unwrap_or(u32::MAX)).min(self.wall),
+            memory_bytes: lower(shown.memory_bytes, self.memory_bytes),
+            table_elements: lower(shown.table_elements, self.table_elements),
+            result_bytes: lower(shown.result_bytes, self.result_bytes),
+            log_lines: lower(shown.log_lines, self.log_lines),
+            log_line_bytes: lower(shown.log_line_bytes, self.log_line_bytes),
+            log_bytes: lower(shown.log_bytes, self.log_bytes),
+            requests: RequestLimits { requests: lower(shown.requests, self.requests.requests), ..self.requests },
+            ..*self
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// CPU time of this thread.
@@ -59,13 +120,15 @@ pub(super) fn thread_cpu() -> Duration {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     cpu_limit: Duration,
+    wall_limit: Duration,
     cpu_start: Duration,
     wall_start: Instant,
 }
 
 impl Budget {
-    pub(super) fn start(cpu_limit: Duration) -> Self {
-        Self { cpu_limit, cpu_start: thread_cpu(), wall_start: Instant::now() }
+    pub(super) fn start(limits: &RunLimits) -> Self {
+        let RunLimits { cpu, wall, .. } = *limits;
+        Self { cpu_limit: cpu, wall_limit: wall, cpu_start: thread_cpu(), wall_start: Instant::now() }
     }
 
     pub(super) fn cpu_used(&self) -> Duration {
@@ -74,12 +137,11 @@ impl Budget {
 
     /// Whether the run may go on; asked at every tick.
     pub(super) fn check(&self) -> Result<(), Reached> {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let cpu = self.cpu_used();
         if cpu >= self.cpu_limit {
             return Err(Reached::CpuMs { used: millis(cpu), allowed: millis(self.cpu_limit) });
         }
-        let (wall, wall_limit) = (self.wall_start.elapsed(), self.cpu_limit * WALL_TIMES_CPU);
+        let (wall, wall_limit) = (self.wall_start.elapsed(), self.wall_limit);
         if wall >= wall_limit {
             return Err(Reached::WallMs { used: millis(wall), allowed: millis(wall_limit) });
         }
@@ -90,15 +152,14 @@ impl Budget {
 /// Counts memory and tables over a whole component, which may have several of each.
 #[derive(Debug)]
 pub(super) struct Usage {
-    memory_limit: usize,
-    table_limit: usize,
+    limits: RunLimits,
     memory: usize,
     table: usize,
 }
 
 impl Usage {
     pub(super) fn new(limits: &RunLimits) -> Self {
-        Self { memory_limit: limits.memory_bytes, table_limit: limits.table_elements, memory: 0, table: 0 }
+        Self { limits: *limits, memory: 0, table: 0 }
     }
 
     /// Memory never shrinks, so this is also the most there was.
@@ -109,40 +170,41 @@ impl Usage {
 
 impl ResourceLimiter for Usage {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.memory.saturating_add(desired.saturating_sub(current));
+        if wanted > self.limits.memory_bytes {
+            let reached = Reached::MemoryBytes { used: wanted as u64, allowed: self.limits.memory_bytes as u64 };
+            return Err(wasmtime::Error::new(reached));
+        }
+        // Its own declaration says less: that is no more than a refusal.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
-        }
-        let wanted = self.memory.saturating_add(desired.saturating_sub(current));
-        if wanted > self.memory_limit {
-            let reached = Reached::MemoryBytes { used: wanted as u64, allowed: self.memory_limit as u64 };
-            return Err(wasmtime::Error::new(reached));
         }
         self.memory = wanted;
         Ok(true)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table.saturating_add(desired.saturating_sub(current));
+        if wanted > self.limits.table_elements {
+            let reached = Reached::TableElements { used: wanted as u64, allowed: self.limits.table_elements as u64 };
+            return Err(wasmtime::Error::new(reached));
+        }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
-        }
-        let wanted = self.table.saturating_add(desired.saturating_sub(current));
-        if wanted > self.table_limit {
-            let reached = Reached::TableElements { used: wanted as u64, allowed: self.table_limit as u64 };
-            return Err(wasmtime::Error::new(reached));
         }
         self.table = wanted;
         Ok(true)
     }
 
     fn instances(&self) -> usize {
-        PARTS_MAX
+        self.limits.instances
     }
 
     fn tables(&self) -> usize {
-        PARTS_MAX
+        self.limits.tables
     }
 
     fn memories(&self) -> usize {
-        PARTS_MAX
+        self.limits.memories
     }
 }

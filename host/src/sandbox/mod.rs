@@ -29,6 +29,7 @@ use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, WebhookId};
 use crate::domain::plugin::{Digest, Manifest, PluginFailure, PluginVersion};
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::request::PluginRequest;
 use crate::domain::rules::freeze;
 
@@ -141,13 +142,14 @@ impl Sandbox {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         };
-        let engine = engine::PluginEngine::start(threads, config.stack_bytes, config.table_elements)?;
+        let limits = RunLimits::from(config);
+        let engine = engine::PluginEngine::start(threads, &limits)?;
         let workers = workers::Workers::start(threads, config.queue, config.stack_bytes);
         let cache = cache::Cache::open(cache, engine::compatibility(engine.engine()));
         let inner = Inner {
             engine,
             config: config.clone(),
-            limits: RunLimits::from(config),
+            limits,
             workers,
             compiler,
             cache,
@@ -200,7 +202,7 @@ impl Sandbox {
         case.judge(&made).map_err(|difference| PluginFailure::new("plugin.case_failed", difference))?;
         if let Transformed::Deliver(requests) = made {
             let is_known = |name: &str| version.manifest.secrets.contains_key(name);
-            freeze(requests, &self.inner.config.requests, &[], &is_known)
+            freeze(requests, &self.inner.limits.requests, &[], &is_known)
                 .map_err(|broken| named(PluginFailure::broken_rule(&broken)))?;
         }
         Ok(())
@@ -257,8 +259,7 @@ impl Sandbox {
         if let Some(loaded) = self.cached(digest).await {
             return Ok(loaded);
         }
-        let code = self.inner.compiler.compile(&turn, &component).await?;
-        drop(component);
+        let code = self.inner.compiler.compile(&turn, component).await?;
         let inner = self.inner.clone();
         let link = move || {
             let linked = inner.link(&code)?;
@@ -270,11 +271,16 @@ impl Sandbox {
         Ok(linked.map_err(|error| CompileError::Unavailable(error.to_string()))??)
     }
 
+    /// The limits of runs for a webhook that has these of its own.
+    pub fn limits(&self, own: &PluginLimits) -> RunLimits {
+        self.inner.limits.lowered(own)
+    }
+
     /// Runs a plugin on one event; `Busy` when too many wait already.
-    pub async fn run(&self, loaded: Arc<Loaded>, input: Input) -> Result<Ran, Busy> {
+    pub async fn run(&self, loaded: Arc<Loaded>, limits: RunLimits, input: Input) -> Result<Ran, Busy> {
         let inner = self.inner.clone();
         let key = input.webhook;
-        let job = move || loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
+        let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
         self.inner.workers.run(key, job).await
     }
 }

@@ -4,7 +4,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::code::Code;
-use super::limits::{Budget, HANDLES_MAX, RunLimits, Usage};
+use super::limits::{Budget, RunLimits, Usage};
 use super::{Input, LogLine, Ran, Transformed, Used};
 use crate::domain::credential::{Credential, Part, Placement};
 use crate::domain::event::Field;
@@ -77,7 +77,7 @@ impl Prepared {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.usage);
         store.set_hostcall_fuel(limits.result_bytes);
-        store.set_max_component_handles(HANDLES_MAX);
+        store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| match budget.check() {
             Ok(()) => Ok(UpdateDeadline::Continue(1)),
@@ -88,11 +88,11 @@ impl Prepared {
 
     /// Makes an instance and throws it away: a start function that loops, or types that do not fit, show here.
     pub(super) fn try_instance(&self, engine: &Engine, limits: &RunLimits) -> Result<(), PluginFailure> {
-        let mut store = Self::store(engine, limits, Budget::start(limits.cpu));
+        let mut store = Self::store(engine, limits, Budget::start(limits));
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let failure = PluginFailure::from_engine(&error, limits.result_bytes);
+                let failure = PluginFailure::from_engine(&error, limits, panic_text(&store.data().logs));
                 let incompatible = failure.limit.is_none() && error.downcast_ref::<wasmtime::Trap>().is_none();
                 Err(if incompatible {
                     PluginFailure::new("plugin.incompatible", format!("{error:#}"))
@@ -105,7 +105,7 @@ impl Prepared {
 
     /// Runs `transform` on a fresh instance.
     pub(super) fn transform(&self, engine: &Engine, limits: &RunLimits, input: &Input) -> Ran {
-        let budget = Budget::start(limits.cpu);
+        let budget = Budget::start(limits);
         let mut store = Self::store(engine, limits, budget);
         let (event, subscription) = (event(input), subscription(input));
         let called = self.pre.instantiate(&mut store).and_then(|instance| {
@@ -118,7 +118,7 @@ impl Prepared {
                 message: failure.message,
                 retry_after_ms: failure.retry_after_ms,
             }),
-            Err(error) => Err(PluginFailure::from_engine(&error, limits.result_bytes)),
+            Err(error) => Err(PluginFailure::from_engine(&error, limits, panic_text(&store.data().logs))),
         };
         let state = store.into_data();
         let used = Used {
@@ -129,6 +129,12 @@ impl Prepared {
         };
         Ran { used, result }
     }
+}
+
+/// What the SDK logs as a plugin panics, which the trap behind it does not say.
+fn panic_text(logs: &[LogLine]) -> Option<&str> {
+    let last = logs.iter().rev().find(|line| line.level == "error")?;
+    last.message.starts_with("panicked at ").then_some(last.message.as_str())
 }
 
 fn fields_in(fields: &[Field]) -> Vec<types::Field> {

@@ -17,6 +17,7 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, RequestId, WebhookId};
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::request::FrozenRequest;
 use crate::domain::webhook::{Configuration, ContentType, Envelope, PluginUse};
 
@@ -198,6 +199,7 @@ struct HeadRow {
     envelope: String,
     plugin_version_id: Option<Uuid>,
     plugin_config: Option<String>,
+    plugin_limits: Option<String>,
     plugin_name: Option<String>,
     plugin_version: Option<String>,
     #[sqlx(flatten)]
@@ -211,7 +213,7 @@ impl HeadRow {
             self.revision,
             &self.content_type,
             &self.envelope,
-            (self.plugin_version_id, self.plugin_config, self.plugin_name, self.plugin_version),
+            (self.plugin_version_id, self.plugin_config, self.plugin_limits, self.plugin_name, self.plugin_version),
         )
         .ok_or_else(|| corrupt("webhook_configurations", "content_type"))?;
         let event = self.event.into_event()?;
@@ -227,8 +229,8 @@ impl HeadRow {
     }
 }
 
-/// The columns of a plugin's use: version, configuration, and its name and version for people.
-pub(super) type PluginColumns = (Option<Uuid>, Option<String>, Option<String>, Option<String>);
+/// The columns of a plugin's use: version, configuration, limits, and its name and version for people.
+pub(super) type PluginColumns = (Option<Uuid>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// A configuration from its columns.
 pub(super) fn configuration(
@@ -238,8 +240,9 @@ pub(super) fn configuration(
     plugin: PluginColumns,
 ) -> Option<Configuration> {
     let plugin = match plugin {
-        (Some(id), Some(config), Some(name), Some(version)) => {
-            Some(PluginUse { version_id: PluginVersionId::from_uuid(id), name, version, config })
+        (Some(id), Some(config), limits, Some(name), Some(version)) => {
+            let limits = limits.map_or(Some(PluginLimits::default()), |json| serde_json::from_str(&json).ok())?;
+            Some(PluginUse { version_id: PluginVersionId::from_uuid(id), name, version, config, limits })
         }
         _ => None,
     };
@@ -339,7 +342,7 @@ impl Store {
     }
 
     async fn load(&self, row: ClaimedRow, lease: Lease) -> Result<Option<ClaimedWork>, StoreError> {
-        const SELECT: &str = "SELECT d.webhook_id, d.trigger_kind, d.revision, d.requests_total, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config,
+        const SELECT: &str = "SELECT d.webhook_id, d.trigger_kind, d.revision, d.requests_total, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits,
                     p.name AS plugin_name, p.version AS plugin_version,
                     e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
                     e.content_type AS event_content_type, e.attributes, e.payload

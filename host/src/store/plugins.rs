@@ -261,6 +261,7 @@ async fn insert(
             return Ok(Inserted::There(*id));
         }
     }
+    let is_there = existing.is_some();
     let id = existing.map_or(new.id.uuid(), |(id, ..)| id);
     let used = tx.fetch::<(i64, i64)>(USED, &values![project, id]).await?;
     let (versions, bytes) = used.first().map_or((0, 0), |(versions, bytes)| (*versions, *bytes));
@@ -276,21 +277,12 @@ async fn insert(
     let size = i64::try_from(new.size_bytes).unwrap_or(i64::MAX);
     let text = serde_json::to_string(manifest).expect("a manifest is plain data");
     let digest = &new.digest.0[..];
-    let replace = values![id, digest, size, text.as_str(), component.as_slice(), check_until.0, new.created_at.0];
-    if tx.execute(REPLACE, &replace).await? == 0 {
+    let (until, created_at) = (check_until.0, new.created_at.0);
+    if is_there {
+        tx.execute(REPLACE, &values![id, digest, size, text, component, until, created_at]).await?;
+    } else {
         let [project, name, version] = key;
-        let values = [
-            id.into(),
-            project,
-            name,
-            version,
-            digest.into(),
-            size.into(),
-            text.into(),
-            component.into(),
-            check_until.0.into(),
-            new.created_at.0.into(),
-        ];
+        let values = values![id, project, name, version, digest, size, text, component, until, created_at];
         tx.execute(INSERT, &values).await?;
     }
     Ok(Inserted::New(PluginVersionId::from_uuid(id)))

@@ -16,6 +16,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::redact::Redactor;
 use crate::domain::webhook::{ContentType, Envelope, OnUncertain, Order, State, Target, Webhook, mask_url};
 
@@ -63,6 +64,7 @@ struct WebhookRow {
     envelope: String,
     plugin_version_id: Option<Uuid>,
     plugin_config: Option<String>,
+    plugin_limits: Option<String>,
     plugin_name: Option<String>,
     plugin_version: Option<String>,
 }
@@ -70,7 +72,7 @@ struct WebhookRow {
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
         w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.revision, w.version,
         w.created_at, w.updated_at,
-        c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, p.name AS plugin_name, p.version AS plugin_version
+        c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version
     FROM webhooks w
     JOIN webhook_configurations c ON c.webhook_id = w.id AND c.revision = w.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
@@ -82,7 +84,7 @@ impl Store {
         let corrupt = |column| StoreError::Corrupt { table: "webhooks", column, id: id.to_string() };
         let secrets = sealed::open(&self.keys, id, &row.sealed)?;
         let labels: BTreeMap<String, String> = serde_json::from_str(&row.labels).map_err(|_| corrupt("labels"))?;
-        let plugin = (row.plugin_version_id, row.plugin_config, row.plugin_name, row.plugin_version);
+        let plugin = (row.plugin_version_id, row.plugin_config, row.plugin_limits, row.plugin_name, row.plugin_version);
         let configuration =
             configuration(row.revision, &row.content_type, &row.envelope, plugin).ok_or_else(|| corrupt("revision"))?;
         Ok(Webhook {
@@ -312,8 +314,8 @@ pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreE
 
 async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO webhook_configurations (webhook_id, revision, project_id, content_type, envelope,
-            plugin_version_id, plugin_config, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (webhook_id, revision) DO NOTHING";
+            plugin_version_id, plugin_config, created_at, plugin_limits)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (webhook_id, revision) DO NOTHING";
     let configuration = &webhook.configuration;
     let content_type = match configuration.content_type {
         ContentType::Json => "json",
@@ -323,6 +325,7 @@ async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), Stor
         Envelope::Standard => "standard",
         Envelope::Raw => "raw",
     };
+    let limits = configuration.plugin.as_ref().filter(|plugin| plugin.limits != PluginLimits::default());
     let values = values![
         webhook.id.uuid(),
         configuration.revision,
@@ -332,6 +335,7 @@ async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), Stor
         configuration.plugin.as_ref().map(|plugin| plugin.version_id.uuid()),
         configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()),
         webhook.updated_at.0,
+        limits.map(|plugin| json(&plugin.limits)),
     ];
     if let Some(plugin) = &configuration.plugin {
         hold_version(tx, plugin.version_id).await?;

@@ -16,6 +16,7 @@ use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::plugin::PluginState;
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
@@ -24,6 +25,7 @@ use crate::domain::webhook::{
     Configuration, ContentType, Envelope, MASK, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX,
     RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
 };
+use crate::sandbox::RunLimits;
 
 const NAME_MAX_CHARS: usize = 255;
 const DESCRIPTION_MAX_CHARS: usize = 2000;
@@ -78,6 +80,8 @@ pub(super) struct PluginForm {
     pub(super) config: Option<Box<RawValue>>,
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) limits: PluginLimits,
 }
 
 const fn yes() -> bool {
@@ -332,6 +336,10 @@ pub(super) async fn check_plugin(
     } else if !serde_json::from_str::<serde_json::Value>(&config).is_ok_and(|config| config.is_object()) {
         errors.add("/plugin/config", "is a JSON object");
     }
+    for (limit, allowed) in form.limits.not_within(&RunLimits::from(&api.config.plugins).shown()) {
+        let (least, most) = allowed.into_inner();
+        errors.add(format!("/plugin/limits/{limit}"), format!("is {least} to {most}, which is the server's limit"));
+    }
     let wanted = &version.manifest.secrets;
     let mut secrets = BTreeMap::new();
     for (name, value) in form.secrets {
@@ -344,8 +352,13 @@ pub(super) async fn check_plugin(
         }
     }
     check_needed_secrets(&version.manifest, &secrets, errors);
-    let plugin =
-        PluginUse { version_id: version.id, name: version.manifest.name, version: version.manifest.version, config };
+    let plugin = PluginUse {
+        version_id: version.id,
+        name: version.manifest.name,
+        version: version.manifest.version,
+        config,
+        limits: form.limits,
+    };
     Ok((Some(plugin), secrets))
 }
 

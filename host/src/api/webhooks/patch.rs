@@ -17,6 +17,7 @@ use super::form::{
     Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order_wait,
     check_patterns, check_plugin, check_rate_limit, check_texts, check_timeout, check_url, state,
 };
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{
@@ -84,6 +85,8 @@ struct PluginPatch {
     #[serde(deserialize_with = "given")]
     config: Option<Option<Box<RawValue>>>,
     secrets: BTreeMap<String, Option<String>>,
+    #[serde(deserialize_with = "given")]
+    limits: Option<Option<BTreeMap<String, Option<u64>>>>,
 }
 
 /// Tells an absent field (the outer none) from `null` (the inner none).
@@ -286,5 +289,26 @@ async fn change_plugin(
             None => secrets.remove(&name),
         };
     }
-    check_plugin(api, next.project, PluginForm { name, version, config, secrets }, errors).await
+    let kept = plugin.filter(|_| same_plugin).map(|plugin| plugin.limits).unwrap_or_default();
+    let limits = change.limits.map_or(kept, |limits| change_limits(kept, limits, errors));
+    check_plugin(api, next.project, PluginForm { name, version, config, secrets, limits }, errors).await
+}
+
+/// What the change does not name stays; `null` takes all away.
+fn change_limits(
+    kept: PluginLimits,
+    changes: Option<BTreeMap<String, Option<u64>>>,
+    errors: &mut Errors,
+) -> PluginLimits {
+    let Some(changes) = changes else { return PluginLimits::default() };
+    let mut limits = kept;
+    for (name, value) in changes {
+        if !limits.set(&name, value) {
+            errors.add(
+                format!("/plugin/limits/{name}"),
+                format!("unknown field; limits are {}", PluginLimits::NAMES.join(", ")),
+            );
+        }
+    }
+    limits
 }

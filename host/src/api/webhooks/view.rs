@@ -10,6 +10,7 @@ use crate::domain::clock::Millis;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, Order, RateLimit, State, Webhook};
 
@@ -53,6 +54,7 @@ struct PluginBody {
     version: String,
     config: Box<RawValue>,
     secrets: BTreeMap<String, &'static str>,
+    limits: PluginLimits,
 }
 
 /// Events of this node since it started or the filter was changed.
@@ -106,6 +108,7 @@ impl WebhookBody {
             version: plugin.version.clone(),
             config: RawValue::from_string(plugin.config.clone()).expect("a stored configuration is JSON"),
             secrets: webhook.secrets.plugin.keys().map(|name| (name.clone(), MASK)).collect(),
+            limits: plugin.limits,
         });
         let filter_stats = webhook.filter.as_ref().map(|filter| {
             let in_use = subscriptions.webhook(webhook.id).and_then(|in_use| in_use.filter.as_ref());

@@ -44,7 +44,10 @@ pub fn compile_child(limits: ChildLimits) -> ExitCode {
         Ok(code) => (code, 0),
         Err(error) => (format!("{error:#}").chars().take(MESSAGE_CHARS).collect::<String>().into_bytes(), REFUSED),
     };
-    match std::io::stdout().lock().write_all(&answer) {
+    // Its length first: whoever reads it need not guess how much room it takes.
+    let mut stdout = std::io::stdout().lock();
+    let length = (answer.len() as u64).to_le_bytes();
+    match stdout.write_all(&length).and_then(|()| stdout.write_all(&answer)) {
         Ok(()) => ExitCode::from(code),
         Err(_) => ExitCode::FAILURE,
     }

@@ -76,7 +76,7 @@ impl Compiler {
     }
 
     /// Compiles, in the turn that was waited for.
-    pub(super) async fn compile(&self, _turn: &Turn, component: &[u8]) -> Result<Code, CompileError> {
+    pub(super) async fn compile(&self, _turn: &Turn, component: Vec<u8>) -> Result<Code, CompileError> {
         let unavailable = |error: std::io::Error| CompileError::Unavailable(error.to_string());
         let mut child = Command::new(&self.program)
             .arg(SUBCOMMAND)
@@ -97,12 +97,14 @@ impl Compiler {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let write = async move {
             // A child that ends early reads no further; how it ended says why.
-            let _ = stdin.write_all(component).await;
+            let _ = stdin.write_all(&component).await;
+            // The code need not find room beside it.
+            drop(component);
         };
         let talk = async {
             let ((), output, complaints) = tokio::join!(
                 write,
-                read(stdout.expect("stdout is piped"), self.limits.output_bytes),
+                read_answer(stdout.expect("stdout is piped"), self.limits.output_bytes),
                 read(stderr.expect("stderr is piped"), STDERR_BYTES),
             );
             (output, complaints, child.wait().await)
@@ -157,6 +159,18 @@ fn reached(limit: &str, verb: &str, unit: &str, used: u64, allowed: u64) -> Plug
         format!("compiling the component {verb} {allowed} {unit}, which is all that is allowed")
     };
     PluginFailure::limit("plugin.compile_limit", message, limit, used, allowed)
+}
+
+/// The child's answer behind its length; what there is of it when the child ended early.
+async fn read_answer(mut pipe: impl AsyncRead + Unpin, most: u64) -> std::io::Result<Vec<u8>> {
+    let length = match pipe.read_u64_le().await {
+        Ok(length) => length.min(most),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    pipe.take(length).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 async fn read(pipe: impl AsyncRead + Unpin, most: u64) -> std::io::Result<Vec<u8>> {

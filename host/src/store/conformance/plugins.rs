@@ -8,6 +8,7 @@ use crate::domain::delivery::DeliveryStatus;
 use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId};
 use crate::domain::page::PageRequest;
 use crate::domain::plugin::{Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::webhook::{Configuration, PluginUse, Webhook};
 use crate::store::{Deleted, OpenWork, Quota, Settle, StoreError, Stored, WorkKind};
 
@@ -50,12 +51,13 @@ impl Stage {
         PluginVersion { state, ..version }
     }
 
-    fn with_plugin(&self, webhook: Webhook, version: &PluginVersion) -> Webhook {
+    fn with_plugin(webhook: Webhook, version: &PluginVersion) -> Webhook {
         let plugin = PluginUse {
             version_id: version.id,
             name: version.manifest.name.clone(),
             version: version.manifest.version.clone(),
             config: "{}".to_owned(),
+            limits: PluginLimits { cpu_ms: Some(7), ..PluginLimits::default() },
         };
         let configuration = Configuration { plugin: Some(plugin), ..Configuration::clone(&webhook.configuration) };
         Webhook { configuration: Arc::new(configuration), ..webhook }
@@ -145,8 +147,10 @@ async fn a_project_has_no_more_than_its_quota(stage: Stage) {
 
 async fn a_version_that_a_webhook_uses_is_not_deleted(stage: Stage) {
     let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
-    let webhook = stage.with_plugin(stage.webhook(), &version);
+    let webhook = Stage::with_plugin(stage.webhook(), &version);
     stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    let stored = stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap();
+    assert_eq!(stored.configuration, webhook.configuration);
     assert_eq!(stage.delete("1.0.0").await, Deleted::UsedBy(vec![webhook.id]));
     let mut moved = webhook.clone();
     moved.configuration =
@@ -155,14 +159,14 @@ async fn a_version_that_a_webhook_uses_is_not_deleted(stage: Stage) {
     assert!(stage.store.update_webhook(&moved, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
     assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
     assert_eq!(stage.delete("1.0.0").await, Deleted::NotThere);
-    let late = stage.with_plugin(stage.webhook(), &version);
+    let late = Stage::with_plugin(stage.webhook(), &version);
     let error = stage.store.insert_webhook(&late, &stage.entropy).await.unwrap_err();
     assert!(matches!(error, StoreError::Constraint(_)), "{error}");
 }
 
 async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
     let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
-    let webhook = stage.with_plugin(stage.webhook(), &version);
+    let webhook = Stage::with_plugin(stage.webhook(), &version);
     stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
     let (lease, other) = (stage.lease(), stage.lease());
     let waiting = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
