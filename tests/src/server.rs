@@ -229,10 +229,19 @@ impl Server {
 
     /// The memory that it holds now, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.counted("VmRSS:")
+    }
+
+    fn counted(&self, what: &str) -> u64 {
         let id = self.child.id().expect("the server still runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("what the kernel counts");
-        let kb = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the resident memory");
+        let kb = status.lines().find_map(|line| line.strip_prefix(what)).expect("the kernel counts it");
         kb.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The most memory that it ever held, in bytes.
+    pub fn peak_bytes(&self) -> u64 {
+        self.counted("VmHWM:")
     }
 
     /// Another node beside it: the same database, the same keys, the same first token.

@@ -11,6 +11,8 @@ use super::{LAST_WORDS, Output};
 
 /// Where an output is laid out in a guest's memory: behind its last words, before what it is given.
 const OUTPUT_AT: u32 = 2048;
+/// How much room it has there.
+const OUTPUT_BYTES: usize = 65_536 - 2048;
 /// Pages of a guest's memory: room for the largest event.
 const MEMORY_PAGES: usize = 17;
 const CONTRACT: &str = "hookwright:plugin@1.0.0";
@@ -66,9 +68,15 @@ impl Forge {
     /// What `transform` returns.
     pub fn returns(self, output: &Output) -> Self {
         let bytes = output.bytes(OUTPUT_AT);
+        assert!(bytes.len() <= OUTPUT_BYTES, "{} bytes do not fit before what the guest is given", bytes.len());
         let data = bytes.iter().fold(String::new(), |data, byte| data + &format!("\\{byte:02x}"));
         self.items(&format!("(data (i32.const {OUTPUT_AT}) \"{data}\")"))
             .transform(&format!("(return (i32.const {OUTPUT_AT}))"))
+    }
+
+    /// The address at which the output begins.
+    pub const fn output_at() -> u32 {
+        OUTPUT_AT
     }
 
     /// Pages of 64 KiB that its memory begins with.
@@ -99,17 +107,26 @@ impl Forge {
 
     /// The component.
     pub fn component(&self) -> Vec<u8> {
-        let mut component = ComponentEncoder::default()
+        let component = ComponentEncoder::default()
             .module(&self.module())
             .expect("a module of the world")
             .validate(true)
             .encode()
             .expect("a component");
-        if self.has_manifest {
-            let data = self.manifest.to_string().into_bytes();
-            CustomSection { name: Cow::Borrowed("hookwright:manifest"), data: Cow::Owned(data) }
-                .append_to_component(&mut component);
-        }
+        if self.has_manifest { self.with_manifest(component) } else { component }
+    }
+
+    /// Any other component, with this one's manifest.
+    pub fn wrap(&self, text: &str) -> Vec<u8> {
+        self.with_manifest(wat::parse_str(text).expect("the text of a component"))
+    }
+
+    /// The component with its manifest behind all that it has.
+    pub fn with_manifest(&self, component: Vec<u8>) -> Vec<u8> {
+        let mut component = component;
+        let data = self.manifest.to_string().into_bytes();
+        CustomSection { name: Cow::Borrowed("hookwright:manifest"), data: Cow::Owned(data) }
+            .append_to_component(&mut component);
         component
     }
 

@@ -33,6 +33,8 @@ pub struct Request {
     pub query: Vec<Field>,
     pub headers: Vec<Field>,
     pub json: String,
+    /// Where its body stands instead, and how long it is, whatever is there.
+    pub json_at: Option<(u32, u32)>,
     pub credentials: Vec<Credential>,
 }
 
@@ -45,6 +47,7 @@ impl Default for Request {
             query: Vec::new(),
             headers: Vec::new(),
             json: "{}".to_owned(),
+            json_at: None,
             credentials: Vec::new(),
         }
     }
@@ -121,7 +124,10 @@ fn request(memory: &mut Memory, at: usize, request: &Request) {
     memory.put_pair(at + 32, headers);
     // The body's case `json`.
     memory.put(at + 40, &[1]);
-    memory.string(at + 44, request.json.as_bytes());
+    match request.json_at {
+        Some(pair) => memory.put_pair(at + 44, pair),
+        None => memory.string(at + 44, request.json.as_bytes()),
+    }
     let credentials = memory.list(&request.credentials, CREDENTIAL, credential);
     memory.put_pair(at + 68, credentials);
 }

@@ -16,21 +16,20 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const RETRO: &str = "retro.completed";
 
 /// Ten kilobytes that take a compiler twenty seconds: loops in loops, in the innermost of which every local changes.
-fn slow_bomb(name: &str) -> Vec<u8> {
+pub(crate) fn slow_bomb(name: &str) -> Vec<u8> {
     const LOOPS: usize = 200;
     const LOCALS: usize = 400;
-    let changes: String = (0..LOCALS)
-        .map(|n| format!("(local.set {n} (i32.add (local.get {n}) (local.get {})))", (n + 1) % LOCALS))
-        .collect();
+    let change = |n| format!("(local.set {n} (i32.add (local.get {n}) (local.get {})))", (n + 1) % LOCALS);
+    let changes = (0..LOCALS).map(change).collect::<Vec<_>>().concat();
     let ends = "(br_if 0 (local.get 0)))".repeat(LOOPS);
     let function = format!("(func (local{}) {}{changes}{ends})", " i32".repeat(LOCALS), "(loop ".repeat(LOOPS));
     Forge::new(name).items(&function).component()
 }
 
-/// Half a megabyte that takes a compiler hundreds: so many instructions in a straight line.
-fn large_bomb(name: &str) -> Vec<u8> {
+/// Ten bytes for each instruction, of which a compiler makes a thousand: all in a straight line.
+pub(crate) fn large_bomb(name: &str, instructions: usize) -> Vec<u8> {
     let line = "(local.set $n (i32.add (local.get $n) (i32.load (local.get $n))))";
-    Forge::new(name).transform(&line.repeat(60_000)).component()
+    Forge::new(name).transform(&line.repeat(instructions)).component()
 }
 
 /// What a refused upload says: the problem's code, the error's code and its limit.
@@ -100,7 +99,7 @@ async fn delivered_after_all(stage: &Stage) {
 async fn memory_of_the_compiler_is_bounded() {
     let installation = Installation::new().env("HOOKWRIGHT_PLUGINS_COMPILE_MEMORY_BYTES", "134217728");
     let stage = Stage::on(installation).await;
-    let (status, _, error) = refusal(&stage.api, large_bomb("memory-bomb")).await;
+    let (status, _, error) = refusal(&stage.api, large_bomb("memory-bomb", 60_000)).await;
     assert_eq!(
         (status, &error["limit"], &error["allowed"]),
         (422, &json!("compile_memory_bytes"), &json!(134_217_728))

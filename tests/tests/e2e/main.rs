@@ -8,6 +8,7 @@ mod failover;
 mod fan_out;
 mod filters;
 mod flow;
+mod hostile;
 mod ingest;
 mod kills;
 mod load;
