@@ -28,6 +28,9 @@ use crate::store::{Claim, ClaimedWork, Lease, Outlook, Snapshot, Store, StoreErr
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long to wait at most when work was left for want of room.
+const LEFT_PAUSE: Duration = Duration::from_millis(100);
+
 /// What a dispatcher works with.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -126,6 +129,16 @@ impl Dispatcher {
         });
     }
 
+    /// Says that work of this webhook, for which there was no place, is in the store now.
+    pub fn left(&self, webhook: &Webhook) {
+        // What has a rate limit, an open breaker or another owner has its own time, and the plan must know of it.
+        if self.owners.permit(webhook, self.now()).and_then(|()| self.pace.room(webhook, self.now())).is_ok() {
+            self.lanes.left(webhook.id, webhook.target);
+        } else {
+            self.wake();
+        }
+    }
+
     /// Says that something is due.
     pub fn wake(&self) {
         self.wake.notify_one();
@@ -173,8 +186,6 @@ impl Dispatcher {
     /// Claims once; says how long nothing is due.
     async fn claim(self: &Arc<Self>) -> Duration {
         let sweep = Duration::from_millis(self.parts.delivery.sweep_ms);
-        // Set before the store is asked: room that becomes free meanwhile must not go unnoticed.
-        self.lanes.set_backlog(true);
         let (work, outlook) = match self.claim_due().await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -186,21 +197,24 @@ impl Dispatcher {
         for (work, slot) in work {
             self.start(work, slot);
         }
-        self.lanes.set_backlog(outlook.left);
+        self.lanes.end_plan(outlook.left);
         if outlook.left && claimed > 0 {
             return Duration::ZERO;
         }
         let due = outlook.next_due.unwrap_or(Millis::NEVER);
         *self.alarm.lock() = due;
-        Duration::from_millis(due.since(self.now())).clamp(Duration::from_millis(1), sweep)
+        // Room may have been kept for webhooks that had less than was thought.
+        let longest = if outlook.left { LEFT_PAUSE.min(sweep) } else { sweep };
+        Duration::from_millis(due.since(self.now())).clamp(Duration::from_millis(1), longest)
     }
 
     async fn claim_due(&self) -> Result<(Vec<(ClaimedWork, Slot)>, Outlook), StoreError> {
+        // Before the store is asked: room that becomes free meanwhile must not go unnoticed.
+        let (in_hand, bounds) = self.lanes.begin_plan();
         let heads = self.parts.store.work_heads(self.parts.clock.now()).await?;
         let now = self.now();
         self.pace.forget(now);
         let webhooks = self.parts.store.subscriptions();
-        let (in_hand, bounds) = self.lanes.in_hand();
         self.take_over(&heads, &webhooks, now).await?;
         let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.room(webhook, now)));
         let (wanted, mut outlook) = plan(&heads, known, in_hand, bounds, now);

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -63,50 +62,73 @@ impl InHand {
     }
 }
 
+#[derive(Debug, Default)]
+struct State {
+    in_hand: InHand,
+    /// Work that is due was left in the store for want of room.
+    backlog: bool,
+    /// Some of it was left since the last plan began.
+    left_since: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Lanes {
-    in_hand: Mutex<InHand>,
+    state: Mutex<State>,
     bounds: Bounds,
-    /// Due work was left in the store for want of room.
-    backlog: AtomicBool,
     wake: Arc<Notify>,
 }
 
 impl Lanes {
     pub(super) fn new(bounds: Bounds, wake: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { in_hand: Mutex::default(), bounds, backlog: AtomicBool::new(false), wake })
+        Arc::new(Self { state: Mutex::default(), bounds, wake })
     }
 
     /// A place for work of this webhook, if there is one.
     pub(super) fn take(self: &Arc<Self>, webhook: WebhookId, target: Target) -> Option<Slot> {
-        let mut in_hand = self.in_hand.lock();
-        if in_hand.room(webhook, target, self.bounds) == 0 {
+        let mut state = self.state.lock();
+        if state.in_hand.room(webhook, target, self.bounds) == 0 {
             return None;
         }
-        in_hand.add(webhook, target, 1);
-        drop(in_hand);
+        state.in_hand.add(webhook, target, 1);
+        drop(state);
         Some(Slot { lanes: self.clone(), webhook, target })
     }
 
     /// A place for work that was claimed while there was room.
     pub(super) fn take_claimed(self: &Arc<Self>, webhook: WebhookId, target: Target) -> Slot {
-        self.in_hand.lock().add(webhook, target, 1);
+        self.state.lock().in_hand.add(webhook, target, 1);
         Slot { lanes: self.clone(), webhook, target }
     }
 
-    /// What is in hand now, to plan with, and the bounds.
-    pub(super) fn in_hand(&self) -> (InHand, Bounds) {
-        (self.in_hand.lock().clone(), self.bounds)
+    /// Work of this webhook, for which there was no place, is in the store now: it is claimed at once if there is room by
+    /// now, and else when some becomes free.
+    pub(super) fn left(&self, webhook: WebhookId, target: Target) {
+        let mut state = self.state.lock();
+        if state.in_hand.room(webhook, target, self.bounds) > 0 {
+            drop(state);
+            self.wake.notify_one();
+        } else {
+            (state.backlog, state.left_since) = (true, true);
+        }
+    }
+
+    /// Begins a plan: what is in hand now, and the bounds. Room that becomes free from now on does not go unnoticed.
+    pub(super) fn begin_plan(&self) -> (InHand, Bounds) {
+        let mut state = self.state.lock();
+        (state.backlog, state.left_since) = (true, false);
+        (state.in_hand.clone(), self.bounds)
+    }
+
+    /// Ends a plan that perhaps left work for want of room.
+    pub(super) fn end_plan(&self, left: bool) {
+        let mut state = self.state.lock();
+        // Whoever has been woken since need not be woken twice.
+        state.backlog &= left || state.left_since;
     }
 
     /// Whether there is time for work of others: half of the room is free.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_hand.lock().total * 2 <= self.bounds.total
-    }
-
-    /// Whether room that becomes free must wake the dispatcher.
-    pub(super) fn set_backlog(&self, backlog: bool) {
-        self.backlog.store(backlog, Ordering::SeqCst);
+        self.state.lock().in_hand.total * 2 <= self.bounds.total
     }
 }
 
@@ -120,8 +142,12 @@ pub struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.lanes.in_hand.lock().remove(self.webhook, self.target);
-        if self.lanes.backlog.swap(false, Ordering::SeqCst) {
+        let mut state = self.lanes.state.lock();
+        // Work is left only where a bound is reached, so only there does a free place help.
+        let was_full = state.in_hand.room(self.webhook, self.target, self.lanes.bounds) == 0;
+        state.in_hand.remove(self.webhook, self.target);
+        if was_full && std::mem::take(&mut state.backlog) {
+            drop(state);
             self.lanes.wake.notify_one();
         }
     }
@@ -148,6 +174,44 @@ mod tests {
         assert!(lanes.take(b, there).is_none(), "the total is bounded too");
         drop(first);
         assert!(lanes.take(b, there).is_some());
+    }
+
+    #[tokio::test]
+    async fn only_a_place_that_helps_wakes_for_work_that_was_left() {
+        use std::future::Future as _;
+        use std::task::{Context, Poll, Waker};
+
+        let wake = Arc::new(Notify::new());
+        let lanes = Lanes::new(Bounds { total: 9, per_webhook: 2, per_target: 9 }, wake.clone());
+        let is_woken = || {
+            let woken = std::pin::pin!(wake.notified());
+            woken.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+        };
+        let (full, other, target) = (WebhookId::new(Millis(1), 1), WebhookId::new(Millis(1), 2), Target::from(1));
+        let slots = [lanes.take(full, target).unwrap(), lanes.take(full, target).unwrap()];
+        assert!(lanes.take(full, target).is_none());
+        lanes.left(full, target);
+        drop(lanes.take(other, target).unwrap());
+        assert!(!is_woken(), "the place of another webhook is of no use");
+        let [first, second] = slots;
+        drop(first);
+        assert!(is_woken());
+        drop(second);
+        assert!(!is_woken(), "once is enough");
+        lanes.left(full, target);
+        assert!(is_woken(), "there is room by now");
+        let slots = [lanes.take(full, target).unwrap(), lanes.take(full, target).unwrap()];
+        lanes.begin_plan();
+        lanes.left(full, target);
+        lanes.end_plan(false);
+        let _other = lanes.take(other, target).unwrap();
+        drop(slots);
+        assert!(is_woken(), "what was left while a plan was made is not forgotten");
+        let slots = [lanes.take(full, target).unwrap(), lanes.take(full, target).unwrap()];
+        lanes.begin_plan();
+        lanes.end_plan(false);
+        drop(slots);
+        assert!(!is_woken(), "nothing was left");
     }
 
     #[test]

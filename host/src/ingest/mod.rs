@@ -292,7 +292,7 @@ impl Ingest {
 
     /// Starts the deliveries of events that are on disk.
     fn start(&self, stored: impl Iterator<Item = (NewEvent, Plan)>) {
-        let (mut waiting, mut wide) = (false, false);
+        let mut wide = false;
         for (new, Plan { places, verdicts }) in stored {
             wide |= to_come(&new) > 0;
             let NewEvent { event, deliveries, .. } = new;
@@ -302,7 +302,7 @@ impl Ingest {
             for (new, Place { webhook, slot }) in deliveries.into_iter().zip(places) {
                 let Beginning::Open { kind, lease, .. } = new.beginning else { continue };
                 let (Some(slot), Some(lease)) = (slot, lease) else {
-                    waiting = true;
+                    self.dispatcher.left(&webhook);
                     continue;
                 };
                 let head = DeliveryHead {
@@ -328,9 +328,6 @@ impl Ingest {
                 };
                 self.dispatcher.start(work, slot);
             }
-        }
-        if waiting {
-            self.dispatcher.wake();
         }
         if wide {
             self.wide.notify_one();
