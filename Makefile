@@ -27,7 +27,7 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
 	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
 
-soak: plugins ## Kills, outages, frozen nodes and random cases, far more often than in the tests (an hour)
+soak: plugins ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 
 build: compiler ## Builds the server (target/debug/hookwright)

@@ -17,7 +17,7 @@ export RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=()
-for group in kills:: outages:: nodes:: conformance::model::; do
+for group in kills:: outages:: failover:: conformance::model::; do
   printf '\n== %s\n' "$group"
   "$@" -- --nocapture "$group" 2>&1 | tee -a "$log" || failed+=("$group")
 done
