@@ -132,7 +132,7 @@ impl Dispatcher {
     /// Says that work of this webhook, for which there was no place, is in the store now.
     pub fn left(&self, webhook: &Webhook) {
         // What has a rate limit, an open breaker or another owner has its own time, and the plan must know of it.
-        if self.owners.permit(webhook, self.now()).and_then(|()| self.pace.room(webhook, self.now())).is_ok() {
+        if self.room(webhook, self.now()).is_ok() {
             self.lanes.left(webhook.id, webhook.target);
         } else {
             self.wake();

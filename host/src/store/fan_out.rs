@@ -38,12 +38,12 @@ impl Store {
     /// Claims the next step that is due at `now`.
     pub async fn claim_fan_out(&self, now: Millis, lease: Lease) -> Result<Option<FanOutStep>, StoreError> {
         const UPDATE: &str = "UPDATE fan_out_steps SET lease_token = $1, due_at = $2
-            WHERE (event_id, step) IN (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
-                                       ORDER BY event_id, step LIMIT 1)
+            WHERE (event_id, step) = (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
+                                      ORDER BY event_id, step LIMIT 1)
             RETURNING event_id, step, project_id, webhooks";
         const UPDATE_BESIDE_OTHERS: &str = "UPDATE fan_out_steps SET lease_token = $1, due_at = $2
-            WHERE (event_id, step) IN (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
-                                       ORDER BY event_id, step LIMIT 1 FOR UPDATE SKIP LOCKED)
+            WHERE (event_id, step) = (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
+                                      ORDER BY event_id, step LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING event_id, step, project_id, webhooks";
         let claimed: Vec<(Uuid, i64, Uuid, Vec<u8>)> = self
             .db

@@ -81,7 +81,7 @@ pub(super) async fn patch(
         (true, false) => OpenWork::Hold,
         (false, true) => {
             let wait_ms = changed.order_wait_ms.unwrap_or(api.config.delivery.order_wait_ms);
-            OpenWork::Resume { blocked_until: api.clock.now().plus(wait_ms) }
+            OpenWork::Resume { blocked_until: api.store.time(api.clock.now()).plus(wait_ms) }
         }
         _ => OpenWork::Keep,
     };

@@ -141,7 +141,7 @@ impl WebhookBody {
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,
-            breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.clock.now()),
+            breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.store.time(api.clock.now())),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             signing_secret: None,

@@ -22,8 +22,8 @@ pub(super) async fn begin(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), Store
         FanOut::Step { .. } => Vec::new(),
     });
     let rows = Rows::of(INSERT, steps, |(event, step, webhooks)| {
-        let due = event.received_at.0;
-        values![event.id.uuid(), step, event.project.uuid(), packed(webhooks), due, None::<i64>]
+        // Due at once, whatever this machine's clock says.
+        values![event.id.uuid(), step, event.project.uuid(), packed(webhooks), 0_i64, None::<i64>]
     });
     tx.execute_rows(&rows).await?;
     Ok(())
