@@ -1,6 +1,6 @@
 //! What all measurements of one run have in common.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 
 use super::{Failure, process::Programs};
 
@@ -12,7 +12,7 @@ pub(super) struct Setting {
     pub(super) programs: Programs,
     pub(super) lengths: Lengths,
     /// Where the receiver of stored deliveries always is.
-    pub(super) receiver: SocketAddr,
+    pub(super) receiver: SocketAddrV4,
 }
 
 /// How many seconds things go on.
@@ -26,7 +26,7 @@ pub(super) struct Lengths {
 impl Setting {
     pub(super) fn new(lengths: Lengths) -> Result<Self, Failure> {
         // Free now, and nobody else asks for this address.
-        let receiver = TcpListener::bind((RECEIVER, 0))?.local_addr()?;
-        Ok(Self { programs: Programs::find()?, lengths, receiver })
+        let port = TcpListener::bind((RECEIVER, 0))?.local_addr()?.port();
+        Ok(Self { programs: Programs::find()?, lengths, receiver: SocketAddrV4::new(RECEIVER, port) })
     }
 }

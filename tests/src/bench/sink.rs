@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, convert::Infallible, future, process::ExitCode, sync::Arc};
 
+use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -60,15 +61,20 @@ struct Sink {
 }
 
 /// Serves until the process ends. Requests on a path in `hang` are never answered.
-pub async fn serve(listener: TcpListener, hang: Vec<String>) -> Result<ExitCode, Failure> {
+pub async fn serve(listeners: Vec<TcpListener>, hang: Vec<String>) -> Result<ExitCode, Failure> {
     // A sender may open more connections than the usual 1,024 files.
     let files = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files })?;
     let sink = Arc::new(Sink { hang, state: Mutex::default() });
+    try_join_all(listeners.into_iter().map(|listener| accept(listener, &sink))).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn accept(listener: TcpListener, sink: &Arc<Sink>) -> Result<(), Failure> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let sink = Arc::clone(&sink);
+        let sink = Arc::clone(sink);
         tokio::spawn(async move {
             // Fails whenever a client goes away.
             let _ = connection(stream, sink).await;

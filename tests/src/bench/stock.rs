@@ -89,7 +89,7 @@ impl Stock {
     /// Has a server do for one event what is then copied, and says how many deliveries that made.
     async fn example(&self, row: &Row, setting: &Setting) -> Result<u64, Failure> {
         let (folder, programs) = (self.folder.path(), &setting.programs);
-        let receiver = Receiver::start(setting.receiver, &[BACKLOG_PATH.to_owned()], programs, folder).await?;
+        let receiver = Receiver::start(setting.receiver, 0, &[BACKLOG_PATH.to_owned()], programs, folder).await?;
         let server = start_server(self.database.as_ref(), programs, folder).await?;
         let token = fs::read_to_string(folder.join(ADMIN_TOKEN))?;
         let api = Api::new(server.url(), Some(token.trim()));

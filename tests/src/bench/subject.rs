@@ -11,6 +11,7 @@ use super::{
     Failure,
     database::Database,
     process::{Process, Programs},
+    receiver::Receiver,
     relay,
     row::{Plugin, Row, Store},
     stock::Stock,
@@ -49,24 +50,25 @@ impl Subject {
     pub(super) async fn start(
         row: &Row,
         stock: Option<&Stock>,
-        receiver: &str,
+        receiver: &Receiver,
         programs: &Programs,
         folder: &Path,
     ) -> Result<Self, Failure> {
         match row.store {
             Store::Raw => {
-                Ok(Self { process: None, events_url: format!("{receiver}/0"), token: None, store: Kept::Nowhere })
+                let events_url = receiver.endpoints(row).next().ok_or("no row is without a receiver")?;
+                Ok(Self { process: None, events_url, token: None, store: Kept::Nowhere })
             }
             Store::Relay => Self::relay(row, receiver, programs, folder).await,
             Store::Sqlite | Store::Postgres => Self::server(row, stock, receiver, programs, folder).await,
         }
     }
 
-    async fn relay(row: &Row, receiver: &str, programs: &Programs, folder: &Path) -> Result<Self, Failure> {
+    async fn relay(row: &Row, receiver: &Receiver, programs: &Programs, folder: &Path) -> Result<Self, Failure> {
         let mut command = programs.command("hw-relay", folder)?;
         command.args(["--file", "events"]);
-        for path in row.paths() {
-            command.args(["--target", &format!("{receiver}{path}")]);
+        for endpoint in receiver.endpoints(row) {
+            command.args(["--target", &endpoint]);
         }
         let process = Process::start(command, &log(folder)).await?;
         let events_url = format!("{}/events", process.url());
@@ -77,7 +79,7 @@ impl Subject {
     async fn server(
         row: &Row,
         stock: Option<&Stock>,
-        receiver: &str,
+        receiver: &Receiver,
         programs: &Programs,
         folder: &Path,
     ) -> Result<Self, Failure> {
@@ -99,8 +101,8 @@ impl Subject {
                 Some(json!({ "name": plugin.name, "version": plugin.version, "config": {} }))
             }
         };
-        for path in row.paths() {
-            let mut webhook = json!({ "url": format!("{receiver}{path}"), "events": [MEASURED] });
+        for endpoint in receiver.endpoints(row) {
+            let mut webhook = json!({ "url": endpoint, "events": [MEASURED] });
             if let Some(plugin) = &plugin {
                 webhook["plugin"] = plugin.clone();
             }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -91,9 +91,9 @@ impl<'a> Trial<'a> {
         let folder = setting.programs.working_folder("row-")?;
         let mut hang: Vec<String> = row.paths().take(usize::try_from(row.hanging)?).collect();
         hang.push(BACKLOG_PATH.to_owned());
-        let address = if stock.is_some() { setting.receiver } else { (Ipv4Addr::LOCALHOST, 0).into() };
-        let receiver = Receiver::start(address, &hang, &setting.programs, folder.path()).await?;
-        let subject = Subject::start(row, stock, receiver.url(), &setting.programs, folder.path()).await?;
+        let address = if stock.is_some() { setting.receiver } else { SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0) };
+        let receiver = Receiver::start(address, row.fanout, &hang, &setting.programs, folder.path()).await?;
+        let subject = Subject::start(row, stock, &receiver, &setting.programs, folder.path()).await?;
         Ok(Self { row, setting, folder, receiver, subject, next: 0 })
     }
 
