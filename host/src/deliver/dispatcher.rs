@@ -221,12 +221,21 @@ impl Dispatcher {
         if wanted.is_empty() {
             return Ok((Vec::new(), outlook));
         }
+        let mut places = BTreeMap::new();
+        for (id, count) in wanted {
+            let Some(webhook) = webhooks.webhook(id) else { continue };
+            let held = self.lanes.hold(id, webhook.target, count);
+            outlook.left |= held.count() < count;
+            places.insert(id, held);
+        }
+        places.retain(|_, held| held.count() > 0);
+        let wanted = places.iter().map(|(id, held)| (*id, held.count())).collect();
         let (work, of_claimed) = self.parts.store.claim(Claim { now, lease: self.lease(), wanted }).await?;
         outlook.left |= of_claimed.left;
         of_claimed.next_due.into_iter().for_each(|due| outlook.note(due));
         let with_slot = work.into_iter().filter_map(|work| {
-            let webhook = webhooks.webhook(work.head().webhook_id)?;
-            Some((work, self.lanes.take_claimed(webhook.id, webhook.target)))
+            let slot = places.get_mut(&work.head().webhook_id)?.slot()?;
+            Some((work, slot))
         });
         Ok((with_slot.collect(), outlook))
     }

@@ -47,18 +47,18 @@ impl InHand {
         *self.by_target.entry(target).or_insert(0) += count;
     }
 
-    fn remove(&mut self, webhook: WebhookId, target: Target) {
-        fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    fn remove(&mut self, webhook: WebhookId, target: Target, removed: usize) {
+        fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K, removed: usize) {
             if let Some(count) = counts.get_mut(key) {
-                *count -= 1;
+                *count -= removed;
                 if *count == 0 {
                     counts.remove(key);
                 }
             }
         }
-        self.total -= 1;
-        less(&mut self.by_webhook, &webhook);
-        less(&mut self.by_target, &target);
+        self.total -= removed;
+        less(&mut self.by_webhook, &webhook, removed);
+        less(&mut self.by_target, &target, removed);
     }
 }
 
@@ -94,10 +94,13 @@ impl Lanes {
         Some(Slot { lanes: self.clone(), webhook, target })
     }
 
-    /// A place for work that was claimed while there was room.
-    pub(super) fn take_claimed(self: &Arc<Self>, webhook: WebhookId, target: Target) -> Slot {
-        self.state.lock().in_hand.add(webhook, target, 1);
-        Slot { lanes: self.clone(), webhook, target }
+    /// Places for work of this webhook that is about to be claimed: as many as there still are of so many.
+    pub(super) fn hold(self: &Arc<Self>, webhook: WebhookId, target: Target, wanted: usize) -> Held {
+        let mut state = self.state.lock();
+        let count = wanted.min(state.in_hand.room(webhook, target, self.bounds));
+        state.in_hand.add(webhook, target, count);
+        drop(state);
+        Held { lanes: self.clone(), webhook, target, count }
     }
 
     /// Work of this webhook, for which there was no place, is in the store now: it is claimed at once if there is room by
@@ -132,6 +135,44 @@ impl Lanes {
     }
 }
 
+/// Places for work that is about to be claimed; what was not used is free again when dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    lanes: Arc<Lanes>,
+    webhook: WebhookId,
+    target: Target,
+    count: usize,
+}
+
+impl Held {
+    /// How many places are left.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// One of them; none when all are used.
+    pub(super) fn slot(&mut self) -> Option<Slot> {
+        self.count = self.count.checked_sub(1)?;
+        Some(Slot { lanes: self.lanes.clone(), webhook: self.webhook, target: self.target })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let mut state = self.lanes.state.lock();
+        state.in_hand.remove(self.webhook, self.target, self.count);
+        // Work came meanwhile that found no place because of these.
+        let missed = std::mem::take(&mut state.left_since);
+        drop(state);
+        if missed {
+            self.lanes.wake.notify_one();
+        }
+    }
+}
+
 /// A place in hand; free again when dropped.
 #[derive(Debug)]
 pub struct Slot {
@@ -145,7 +186,7 @@ impl Drop for Slot {
         let mut state = self.lanes.state.lock();
         // Work is left only where a bound is reached, so only there does a free place help.
         let was_full = state.in_hand.room(self.webhook, self.target, self.lanes.bounds) == 0;
-        state.in_hand.remove(self.webhook, self.target);
+        state.in_hand.remove(self.webhook, self.target, 1);
         if was_full && std::mem::take(&mut state.backlog) {
             drop(state);
             self.lanes.wake.notify_one();
@@ -212,6 +253,21 @@ mod tests {
         lanes.end_plan(false);
         drop(slots);
         assert!(!is_woken(), "nothing was left");
+    }
+
+    #[test]
+    fn what_is_about_to_be_claimed_has_its_places() {
+        let lanes = lanes(9, 3, 9);
+        let (webhook, target) = (WebhookId::new(Millis(1), 1), Target::from(1));
+        let _first = lanes.take(webhook, target).unwrap();
+        let mut held = lanes.hold(webhook, target, 3);
+        assert_eq!(held.count(), 2, "one was taken since it was planned");
+        assert!(lanes.take(webhook, target).is_none());
+        let _second = held.slot().unwrap();
+        drop(held);
+        let _third = lanes.take(webhook, target).unwrap();
+        assert!(lanes.take(webhook, target).is_none());
+        assert!(lanes.hold(webhook, target, 1).slot().is_none());
     }
 
     #[test]

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::db::{Db, Tx, reading};
 use super::deliveries::cancel_open;
-use super::events::EventRow;
-use super::record::{Freeze, Lease, WorkKind};
+use super::record::{Freeze, Lease};
 use super::value::values;
 use super::webhooks::DELETED;
 use super::{Store, StoreError, postgres, sqlite};
@@ -64,10 +62,10 @@ impl Outlook {
 
 #[derive(Debug)]
 pub(super) struct ClaimedRow {
-    id: Uuid,
-    kind: i64,
-    attempts: i64,
-    is_ordered: bool,
+    pub(super) id: Uuid,
+    pub(super) kind: i64,
+    pub(super) attempts: i64,
+    pub(super) is_ordered: bool,
 }
 
 #[derive(Debug)]
@@ -189,46 +187,6 @@ async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError>
     Ok(rows.first().and_then(|(due,)| *due))
 }
 
-#[derive(Debug, FromRow)]
-struct HeadRow {
-    webhook_id: Uuid,
-    trigger_kind: String,
-    revision: i64,
-    requests_total: i64,
-    content_type: String,
-    envelope: String,
-    plugin_version_id: Option<Uuid>,
-    plugin_config: Option<String>,
-    plugin_limits: Option<String>,
-    plugin_name: Option<String>,
-    plugin_version: Option<String>,
-    #[sqlx(flatten)]
-    event: EventRow,
-}
-
-impl HeadRow {
-    fn into_head(self, id: DeliveryId, is_ordered: bool) -> Result<DeliveryHead, StoreError> {
-        let corrupt = |table, column| StoreError::Corrupt { table, column, id: id.to_string() };
-        let configuration = configuration(
-            self.revision,
-            &self.content_type,
-            &self.envelope,
-            (self.plugin_version_id, self.plugin_config, self.plugin_limits, self.plugin_name, self.plugin_version),
-        )
-        .ok_or_else(|| corrupt("webhook_configurations", "content_type"))?;
-        let event = self.event.into_event()?;
-        Ok(DeliveryHead {
-            id,
-            project: event.project,
-            webhook_id: WebhookId::from_uuid(self.webhook_id),
-            is_ordered,
-            trigger: Trigger::parse(&self.trigger_kind).ok_or_else(|| corrupt("webhook_deliveries", "trigger_kind"))?,
-            event: Arc::new(event),
-            configuration: Arc::new(configuration),
-        })
-    }
-}
-
 /// The columns of a plugin's use: version, configuration, limits, and its name and version for people.
 pub(super) type PluginColumns = (Option<Uuid>, Option<String>, Option<String>, Option<String>, Option<String>);
 
@@ -328,64 +286,6 @@ impl Store {
     pub async fn claim(&self, claim: Claim) -> Result<(Vec<ClaimedWork>, Outlook), StoreError> {
         let lease = claim.lease;
         let (rows, outlook) = self.claim_rows(claim).await?;
-        let mut work = Vec::with_capacity(rows.len());
-        for row in rows {
-            match self.load(row, lease).await {
-                Ok(Some(loaded)) => work.push(loaded),
-                Ok(None) => {}
-                // One unreadable row must not keep the others from being done; its lease ends by itself.
-                Err(error @ StoreError::Corrupt { .. }) => tracing::error!(%error, "claimed work cannot be read"),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((work, outlook))
-    }
-
-    async fn load(&self, row: ClaimedRow, lease: Lease) -> Result<Option<ClaimedWork>, StoreError> {
-        const SELECT: &str = "SELECT d.webhook_id, d.trigger_kind, d.revision, d.requests_total, c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits,
-                    p.name AS plugin_name, p.version AS plugin_version,
-                    e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
-                    e.content_type AS event_content_type, e.attributes, e.payload
-             FROM webhook_deliveries d
-             JOIN events e ON e.id = d.event_id
-             JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
-             LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
-             WHERE d.id = $1";
-        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        let corrupt = |column| StoreError::Corrupt { table: "open_work", column, id: row.id.to_string() };
-        let kind = WorkKind::from_number(row.kind).ok_or_else(|| corrupt("kind"))?;
-        let request = RequestId::from_uuid(row.id);
-        let delivery = match kind {
-            WorkKind::Transform => DeliveryId::from_uuid(row.id),
-            WorkKind::Send => request.delivery(),
-        };
-        let head: Option<HeadRow> = reading!(&self.db, pool => {
-            sqlx::query_as(SELECT).bind(delivery.uuid()).fetch_optional(pool).await?
-        });
-        let head = head.ok_or_else(|| corrupt("id"))?;
-        let only_request = head.requests_total == 1;
-        let head = head.into_head(delivery, row.is_ordered)?;
-        match kind {
-            WorkKind::Transform => Ok(Some(ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }))),
-            WorkKind::Send => {
-                let content = self.request_content(request).await?;
-                let send = ClaimedSend { head, request, content, lease, freeze: None, attempts, only_request };
-                Ok(Some(ClaimedWork::Send(send)))
-            }
-        }
-    }
-
-    async fn request_content(&self, request: RequestId) -> Result<LoadedRequest, StoreError> {
-        const SELECT: &str = "SELECT spec, body FROM requests WHERE id = $1";
-        let row: Option<(Option<String>, Option<Vec<u8>>)> = reading!(&self.db, pool => {
-            sqlx::query_as(SELECT).bind(request.uuid()).fetch_optional(pool).await?
-        });
-        let Some((Some(spec), body)) = row else { return Ok(LoadedRequest::Plain) };
-        let spec = serde_json::from_str(&spec).map_err(|_| StoreError::Corrupt {
-            table: "requests",
-            column: "spec",
-            id: request.to_string(),
-        })?;
-        Ok(LoadedRequest::Frozen(Arc::new(FrozenRequest { spec, body: body.unwrap_or_default().into() })))
+        Ok((self.load(rows, lease).await?, outlook))
     }
 }

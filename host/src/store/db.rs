@@ -3,7 +3,10 @@
 
 use std::pin::Pin;
 
-use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, SqlitePool, Transaction};
+use uuid::Uuid;
 
 use super::rows::Rows;
 use super::value::{Fetched, Value};
@@ -43,6 +46,28 @@ impl Db {
                     tx.commit().await?;
                 }
                 Ok(done)
+            }
+        }
+    }
+
+    /// Reads, outside of a transaction, what has one of these ids: they stand for `{ids}` in the statement.
+    pub(super) async fn fetch_listed<T>(&self, statement: &str, ids: &[Uuid]) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::Sqlite { read, .. } => {
+                let sql = statement.replace("{ids}", "SELECT unhex(value) FROM json_each(?1)");
+                let list: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
+                let list = serde_json::Value::from(list).to_string();
+                Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(list).fetch_all(read).await?)
+            }
+            Self::Postgres(pool) => {
+                let sql = statement.replace("{ids}", "SELECT UNNEST($1::uuid[])");
+                Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(pool).await?)
             }
         }
     }

@@ -45,7 +45,7 @@ impl EventRow {
     }
 }
 
-const EVENT_COLUMNS: &str =
+pub(super) const EVENT_COLUMNS: &str =
     "e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
     e.content_type AS event_content_type, e.attributes, e.payload";
 

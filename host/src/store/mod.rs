@@ -9,6 +9,7 @@ mod deliveries;
 mod events;
 mod fan_out;
 mod keyring;
+mod load;
 mod nodes;
 mod owners;
 mod partitions;

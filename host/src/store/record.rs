@@ -41,6 +41,14 @@ impl WorkKind {
             _ => None,
         }
     }
+
+    /// The delivery that work of this id is for.
+    pub(super) fn delivery(self, id: uuid::Uuid) -> DeliveryId {
+        match self {
+            Self::Transform => DeliveryId::from_uuid(id),
+            Self::Send => RequestId::from_uuid(id).delivery(),
+        }
+    }
 }
 
 /// How a new delivery begins.
