@@ -34,6 +34,8 @@ impl<'a> Rows<'a> {
         row: impl Fn(T) -> [Value<'a>; N],
     ) -> Self {
         let mut rows = Self::new(statement);
+        let items = items.into_iter();
+        rows.values.reserve(items.size_hint().0 * N);
         for item in items {
             rows.push(row(item));
         }
