@@ -165,6 +165,7 @@ CREATE TABLE attempts (
     response_body    BYTEA,
     truncated        BOOLEAN NOT NULL,
     late             BOOLEAN NOT NULL,
+    verdict          TEXT   ,
     PRIMARY KEY (request_id, number)
 ) PARTITION BY RANGE (request_id);
 
@@ -232,6 +233,27 @@ CREATE TABLE nodes (
     id      BIGINT  NOT NULL PRIMARY KEY,
     seen_at BIGINT  NOT NULL,
     is_idle BOOLEAN NOT NULL
+);
+
+-- What plugins remember of answers. The id is made of webhook, plugin and key.
+CREATE TABLE facts (
+    id          UUID    NOT NULL PRIMARY KEY,
+    project_id  UUID    NOT NULL,
+    webhook_id  UUID    NOT NULL,
+    plugin      TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    value       TEXT    NOT NULL,
+    delivery_id UUID    NOT NULL,
+    updated_at  BIGINT  NOT NULL
+);
+
+CREATE INDEX facts_webhook ON facts (webhook_id, id);
+CREATE INDEX facts_age ON facts (webhook_id, updated_at, id);
+
+-- How many facts each webhook has, so that they stay bounded without being counted.
+CREATE TABLE fact_counts (
+    webhook_id UUID    NOT NULL PRIMARY KEY,
+    facts      BIGINT  NOT NULL
 );
 
 CREATE TABLE events_default PARTITION OF events DEFAULT;

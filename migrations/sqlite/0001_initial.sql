@@ -164,6 +164,7 @@ CREATE TABLE attempts (
     response_body    BLOB,
     truncated        INTEGER NOT NULL,
     late             INTEGER NOT NULL,
+    verdict          TEXT   ,
     PRIMARY KEY (request_id, number)
 ) STRICT;
 
@@ -232,3 +233,24 @@ CREATE TABLE nodes (
     seen_at INTEGER NOT NULL,
     is_idle INTEGER NOT NULL
 ) STRICT;
+
+-- What plugins remember of answers. The id is made of webhook, plugin and key.
+CREATE TABLE facts (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    project_id  BLOB    NOT NULL,
+    webhook_id  BLOB    NOT NULL,
+    plugin      TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    value       TEXT    NOT NULL,
+    delivery_id BLOB    NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX facts_webhook ON facts (webhook_id, id);
+CREATE INDEX facts_age ON facts (webhook_id, updated_at, id);
+
+-- How many facts each webhook has, so that they stay bounded without being counted.
+CREATE TABLE fact_counts (
+    webhook_id BLOB    NOT NULL PRIMARY KEY,
+    facts      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -103,6 +103,8 @@ struct AttemptBody {
     response_body: Option<String>,
     truncated: bool,
     late: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Box<RawValue>>,
 }
 
 pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
@@ -173,6 +175,7 @@ fn attempt_body(attempt: AttemptView, with_bodies: bool) -> AttemptBody {
             .map(|body| String::from_utf8_lossy(&body).into_owned()),
         truncated: attempt.truncated,
         late: attempt.late,
+        verdict: attempt.verdict.and_then(|verdict| RawValue::from_string(verdict).ok()),
     }
 }
 

@@ -108,7 +108,7 @@ impl Dispatcher {
             to_own_url,
             on_uncertain: webhook.on_uncertain,
         };
-        next_step(situation, ending, self.parts.entropy.jitter())
+        next_step(situation, ending, None, self.parts.entropy.jitter())
     }
 
     fn result(
@@ -152,6 +152,7 @@ impl Dispatcher {
             response_headers: response.as_ref().map(|response| redacted(redactor, &response.headers)),
             truncated: kept.as_ref().is_some_and(|(_, truncated)| *truncated),
             response_body: kept.map(|(body, _)| body),
+            verdict: None,
         };
         let mut disabled = None;
         let end = match step {
@@ -175,6 +176,7 @@ impl Dispatcher {
             only_request: work.only_request,
             is_plain: matches!(work.content, LoadedRequest::Plain),
             is_ordered: work.head.is_ordered,
+            learnt: None,
             disable: disabled,
             now,
         }

@@ -8,7 +8,7 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::plugin::{PluginFailure, PluginVersion};
 use crate::domain::request::FrozenRequest;
-use crate::domain::retry::WAIT_MAX_MS;
+use crate::domain::retry::{ASKED_WAIT_MIN_MS, WAIT_MAX_MS};
 use crate::domain::rules::{RequestLimits, freeze};
 use crate::domain::webhook::{PluginUse, Webhook};
 use crate::sandbox::{Input, Loaded, Ran, RunLimits, Transformed, Used};
@@ -16,8 +16,6 @@ use crate::store::{ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, L
 
 /// How long a delivery waits when no plugin thread is free.
 const BUSY_WAIT_MS: u64 = 250;
-/// Shortest wait that a plugin may ask for.
-const ASKED_WAIT_MIN_MS: u64 = 1000;
 /// A run that timed out or crashed is tried once more.
 const RUNS_MAX: u32 = 2;
 

@@ -23,4 +23,5 @@ pub mod retry;
 pub mod rules;
 pub mod signature;
 pub mod token;
+pub mod verdict;
 pub mod webhook;

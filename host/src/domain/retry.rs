@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::clock::Millis;
 use super::delivery::{ErrorClass, Trigger};
+use super::verdict::{Decision, Verdict};
 use super::webhook::OnUncertain;
 
 /// Most attempts that a schedule may have.
@@ -14,6 +15,8 @@ pub const ATTEMPTS_MAX: usize = 50;
 pub const WAIT_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 /// Waits vary by this share up and down, so that retries of one outage do not come at once.
 const JITTER: f64 = 0.2;
+/// Shortest wait that a plugin may ask for, in milliseconds.
+pub const ASKED_WAIT_MIN_MS: u64 = 1000;
 
 /// When to try: a wait in milliseconds before each attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -232,8 +235,9 @@ fn by_status(status: u16, by_plugin: bool, to_own_url: bool) -> ByStatus {
     }
 }
 
-/// What happens after an attempt. `entropy` makes the jitter.
-pub fn next_step(situation: Situation<'_>, ending: &Ending, entropy: u32) -> NextStep {
+/// What happens after an attempt. `verdict` is what the plugin made of the answer, if it was asked; `entropy` makes the
+/// jitter.
+pub fn next_step(situation: Situation<'_>, ending: &Ending, verdict: Option<&Verdict>, entropy: u32) -> NextStep {
     let again = |asked_ms: Option<u64>, because: String| {
         let wait = situation.trigger.retries().then(|| situation.schedule.wait_before(situation.attempt + 1)).flatten();
         match wait {
@@ -242,6 +246,33 @@ pub fn next_step(situation: Situation<'_>, ending: &Ending, entropy: u32) -> Nex
             None => NextStep::Failed { reason: because, disable: false },
         }
     };
+    if let (Ending::Answered { retry_after_ms, .. }, Some(verdict)) = (ending, verdict) {
+        let said = || verdict.message.clone().unwrap_or_else(|| "the plugin says so".to_owned());
+        let failed = |reason: String, disable| NextStep::Failed { reason, disable };
+        match verdict.decision {
+            Decision::ByStatus => {}
+            Decision::Delivered => return NextStep::Succeeded,
+            Decision::Retry => {
+                let because = format!("the last of {} attempts did not arrive: {}", situation.attempt, said());
+                return match (again(*retry_after_ms, because), verdict.wait_ms) {
+                    // The plugin knows its receiver better than the schedule does.
+                    (NextStep::Retry { .. }, Some(asked_ms)) => {
+                        NextStep::Retry { wait_ms: asked_ms.clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS) }
+                    }
+                    (step, _) => step,
+                };
+            }
+            Decision::Rejected => return failed(format!("rejected: {}", said()), false),
+            Decision::Disable => return failed(format!("the destination is of no use any more: {}", said()), true),
+            Decision::Uncertain if situation.on_uncertain == OnUncertain::Hold => return NextStep::Held,
+            Decision::Uncertain => {
+                return match again(verdict.wait_ms, String::new()) {
+                    NextStep::Failed { .. } => NextStep::Uncertain,
+                    step => step,
+                };
+            }
+        }
+    }
     match *ending {
         Ending::Answered { status, retry_after_ms } => {
             match by_status(status, situation.by_plugin, situation.to_own_url) {
@@ -295,10 +326,10 @@ mod tests {
     fn by_status_without_a_plugin_only_2xx_is_success_and_all_else_retries() {
         let schedule = Schedule::default();
         for status in [200, 201, 204, 299] {
-            assert_eq!(next_step(situation(&schedule), &answered(status), MIDDLE), NextStep::Succeeded);
+            assert_eq!(next_step(situation(&schedule), &answered(status), None, MIDDLE), NextStep::Succeeded);
         }
         for status in [301, 304, 400, 401, 404, 408, 425, 429, 500, 503, 599] {
-            let step = next_step(situation(&schedule), &answered(status), MIDDLE);
+            let step = next_step(situation(&schedule), &answered(status), None, MIDDLE);
             assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
         }
     }
@@ -308,11 +339,11 @@ mod tests {
         let schedule = Schedule::default();
         let situation = Situation { by_plugin: true, ..situation(&schedule) };
         for status in [400, 404, 405, 409, 413, 415, 422] {
-            let step = next_step(situation, &answered(status), MIDDLE);
+            let step = next_step(situation, &answered(status), None, MIDDLE);
             assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{status}: {step:?}");
         }
         for status in [401, 403, 408, 425, 429, 500, 302] {
-            let step = next_step(situation, &answered(status), MIDDLE);
+            let step = next_step(situation, &answered(status), None, MIDDLE);
             assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
         }
     }
@@ -320,9 +351,9 @@ mod tests {
     #[test]
     fn gone_disables_at_the_own_url_and_is_final_below_it() {
         let schedule = Schedule::default();
-        let own = next_step(situation(&schedule), &answered(410), MIDDLE);
+        let own = next_step(situation(&schedule), &answered(410), None, MIDDLE);
         assert!(matches!(own, NextStep::Failed { disable: true, .. }), "{own:?}");
-        let below = next_step(Situation { to_own_url: false, ..situation(&schedule) }, &answered(410), MIDDLE);
+        let below = next_step(Situation { to_own_url: false, ..situation(&schedule) }, &answered(410), None, MIDDLE);
         assert!(matches!(below, NextStep::Failed { disable: false, .. }), "{below:?}");
     }
 
@@ -330,14 +361,15 @@ mod tests {
     fn attempts_end_with_the_schedule() {
         let schedule = Schedule::list(vec![0, 10]).unwrap();
         let last = Situation { attempt: 2, ..situation(&schedule) };
-        assert!(matches!(next_step(last, &answered(500), MIDDLE), NextStep::Failed { disable: false, .. }));
+        assert!(matches!(next_step(last, &answered(500), None, MIDDLE), NextStep::Failed { disable: false, .. }));
     }
 
     #[test]
     fn retry_after_lengthens_a_wait_and_never_shortens_it() {
         let schedule = Schedule::default();
-        let step =
-            |ms| next_step(situation(&schedule), &Ending::Answered { status: 503, retry_after_ms: Some(ms) }, MIDDLE);
+        let step = |ms| {
+            next_step(situation(&schedule), &Ending::Answered { status: 503, retry_after_ms: Some(ms) }, None, MIDDLE)
+        };
         assert_eq!(step(60_000), NextStep::Retry { wait_ms: 60_000 });
         assert!(matches!(step(1), NextStep::Retry { wait_ms: 4990..=5010 }), "{:?}", step(1));
     }
@@ -359,20 +391,49 @@ mod tests {
     fn uncertain_is_retried_or_held_as_the_webhook_says() {
         let schedule = Schedule::default();
         let lost = Ending::Broken { class: ErrorClass::Timeout, body_sent: true };
-        assert!(matches!(next_step(situation(&schedule), &lost, MIDDLE), NextStep::Retry { .. }));
+        assert!(matches!(next_step(situation(&schedule), &lost, None, MIDDLE), NextStep::Retry { .. }));
         let hold = Situation { on_uncertain: OnUncertain::Hold, ..situation(&schedule) };
-        assert_eq!(next_step(hold, &lost, MIDDLE), NextStep::Held);
+        assert_eq!(next_step(hold, &lost, None, MIDDLE), NextStep::Held);
         let refused = Ending::Broken { class: ErrorClass::Connect, body_sent: false };
-        assert!(matches!(next_step(hold, &refused, MIDDLE), NextStep::Retry { .. }));
+        assert!(matches!(next_step(hold, &refused, None, MIDDLE), NextStep::Retry { .. }));
         let last = Situation { attempt: 10, ..situation(&schedule) };
-        assert_eq!(next_step(last, &lost, MIDDLE), NextStep::Uncertain);
+        assert_eq!(next_step(last, &lost, None, MIDDLE), NextStep::Uncertain);
+    }
+
+    #[test]
+    fn a_verdict_goes_before_the_status() {
+        let schedule = Schedule::default();
+        let step = |situation, status, decision, wait_ms| {
+            let message = Some("why".to_owned());
+            let verdict = Verdict { decision, message, wait_ms, link: None, facts: Vec::new(), items: Vec::new() };
+            next_step(situation, &answered(status), Some(&verdict), MIDDLE)
+        };
+        let first = situation(&schedule);
+        assert_eq!(step(first, 409, Decision::Delivered, None), NextStep::Succeeded);
+        assert!(matches!(step(first, 200, Decision::Retry, None), NextStep::Retry { wait_ms: 4990..=5010 }));
+        assert_eq!(step(first, 200, Decision::Retry, Some(90_000)), NextStep::Retry { wait_ms: 90_000 });
+        assert_eq!(step(first, 200, Decision::Retry, Some(0)), NextStep::Retry { wait_ms: ASKED_WAIT_MIN_MS });
+        assert_eq!(step(first, 200, Decision::Retry, Some(u64::MAX)), NextStep::Retry { wait_ms: WAIT_MAX_MS });
+        let last = Situation { attempt: 10, ..first };
+        let ended = "the last of 10 attempts did not arrive: why".to_owned();
+        assert_eq!(step(last, 200, Decision::Retry, Some(9)), NextStep::Failed { reason: ended, disable: false });
+        let rejected = "rejected: why".to_owned();
+        assert_eq!(step(first, 503, Decision::Rejected, None), NextStep::Failed { reason: rejected, disable: false });
+        assert!(matches!(step(first, 401, Decision::Disable, None), NextStep::Failed { disable: true, .. }));
+        assert!(matches!(step(first, 502, Decision::Uncertain, None), NextStep::Retry { .. }));
+        assert_eq!(step(last, 502, Decision::Uncertain, None), NextStep::Uncertain);
+        let hold = Situation { on_uncertain: OnUncertain::Hold, ..first };
+        assert_eq!(step(hold, 502, Decision::Uncertain, None), NextStep::Held);
+        assert_eq!(step(first, 204, Decision::ByStatus, None), NextStep::Succeeded);
+        let test = Situation { trigger: Trigger::Test, ..first };
+        assert!(matches!(step(test, 200, Decision::Retry, Some(9)), NextStep::Failed { .. }));
     }
 
     #[test]
     fn what_a_person_waits_for_is_not_retried() {
         let schedule = Schedule::default();
         for trigger in [Trigger::Manual, Trigger::Test] {
-            let step = next_step(Situation { trigger, ..situation(&schedule) }, &answered(500), MIDDLE);
+            let step = next_step(Situation { trigger, ..situation(&schedule) }, &answered(500), None, MIDDLE);
             assert!(matches!(step, NextStep::Failed { .. }), "{trigger}: {step:?}");
         }
     }

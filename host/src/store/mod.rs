@@ -7,6 +7,7 @@ mod conformance;
 mod db;
 mod deliveries;
 mod events;
+mod facts;
 mod fan_out;
 mod keyring;
 mod load;
@@ -33,14 +34,15 @@ use db::reading;
 
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+pub use facts::FactView;
 pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
 pub use nodes::WakeUps;
 pub use owners::Ownership;
 pub use plugins::{Deleted, Quota, Stored};
 pub use record::{
-    Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
-    Postpone, RequestEnd, Settle, WorkKind,
+    Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Learnt, Lease, NewDelivery,
+    NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;

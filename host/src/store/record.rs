@@ -7,6 +7,7 @@ use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigge
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::request::FrozenRequest;
+use crate::domain::verdict::Fact;
 
 /// The right to work on something until a time. Work is finished only with the token it was claimed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +247,19 @@ pub struct Attempt {
     pub response_body: Option<Vec<u8>>,
     /// Whether the answer was longer.
     pub truncated: bool,
+    /// What the plugin made of the answer, if it was asked: JSON.
+    pub verdict: Option<String>,
+}
+
+/// What a plugin wants to remember of an answer.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// The plugin's name.
+    pub plugin: String,
+    /// What; each key counts once, the last time.
+    pub facts: Vec<Fact>,
+    /// Most facts that the webhook may have; the oldest are forgotten.
+    pub most: usize,
 }
 
 /// What becomes of a request after an attempt.
@@ -292,6 +306,8 @@ pub struct Finish {
     pub is_plain: bool,
     /// Whether later deliveries wait for its delivery to settle.
     pub is_ordered: bool,
+    /// What the plugin wants to remember.
+    pub learnt: Option<Learnt>,
     /// Why the webhook is disabled, when this attempt is the reason.
     pub disable: Option<String>,
     /// Now.

@@ -245,6 +245,8 @@ impl Store {
                 return Ok(false);
             }
             deliveries::cancel_open(tx, id, DELETED, now).await?;
+            tx.execute("DELETE FROM facts WHERE webhook_id = $1", &values![id.uuid()]).await?;
+            tx.execute("DELETE FROM fact_counts WHERE webhook_id = $1", &values![id.uuid()]).await?;
             note_change(tx, id).await?;
             Ok(true)
         };

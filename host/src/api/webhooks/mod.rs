@@ -1,6 +1,7 @@
 //! `/webhooks`: registered, changed, tested, explained, deleted.
 
 mod explain;
+pub(super) mod facts;
 mod form;
 mod patch;
 mod test;

@@ -11,6 +11,7 @@ use super::super::record::{Finish, Finished, RequestEnd};
 use super::super::rows::Rows;
 use super::super::value::values;
 use super::super::webhooks::note_change;
+use super::facts;
 use super::late::{self, Late};
 use super::order::Places;
 use super::transforms;
@@ -61,6 +62,7 @@ pub(super) async fn write(
     work::later(tx, &later).await?;
     insert_attempts(tx, &numbered, false).await?;
     late::write(tx, &late).await?;
+    facts::write(tx, numbered.iter().map(|(finish, _)| *finish), &late).await?;
     record_ends(tx, &ends).await?;
     let moved = move_deliveries(tx, &current, &is_held).await?;
     for finish in &current {
@@ -133,7 +135,7 @@ async fn unclaimed_successes<'a>(tx: &mut Tx, late: &[&'a Finish]) -> Result<Vec
 pub(super) async fn insert_attempts(tx: &mut Tx, numbered: &[(&Finish, i64)], late: bool) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO attempts
         (request_id, number, project_id, started_at, duration_ms, outcome, error_class, error, url, status_code,
-         request_headers, response_headers, response_body, truncated, late) {values}";
+         request_headers, response_headers, response_body, truncated, late, verdict) {values}";
     let rows = Rows::of(INSERT, numbered, |(finish, number)| {
         let attempt = &finish.attempt;
         values![
@@ -152,6 +154,7 @@ pub(super) async fn insert_attempts(tx: &mut Tx, numbered: &[(&Finish, i64)], la
             attempt.response_body.as_deref(),
             attempt.truncated,
             late,
+            attempt.verdict.as_deref(),
         ]
     });
     tx.execute_rows(&rows).await?;

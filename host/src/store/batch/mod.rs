@@ -1,6 +1,7 @@
 //! A group of records written in one transaction, with one statement for each table.
 
 mod accepts;
+mod facts;
 mod fan_out;
 mod finishes;
 mod late;

@@ -236,11 +236,13 @@ impl Stage {
                 response_headers: Some("[]".to_owned()),
                 response_body: Some(b"ok".to_vec()),
                 truncated: false,
+                verdict: None,
             },
             end,
             only_request: false,
             is_plain: false,
             is_ordered: false,
+            learnt: None,
             disable: None,
             now: NOW,
         }

@@ -115,6 +115,8 @@ pub struct AttemptView {
     pub truncated: bool,
     /// Whether it came after the lease had passed on.
     pub late: bool,
+    /// What the plugin made of the answer, if it was asked: JSON.
+    pub verdict: Option<String>,
 }
 
 #[derive(Debug, FromRow)]
@@ -206,6 +208,7 @@ struct AttemptRow {
     response_body: Option<Vec<u8>>,
     truncated: bool,
     late: bool,
+    verdict: Option<String>,
 }
 
 impl AttemptRow {
@@ -235,6 +238,7 @@ impl AttemptRow {
             response_body: self.response_body,
             truncated: self.truncated,
             late: self.late,
+            verdict: self.verdict,
         })
     }
 }

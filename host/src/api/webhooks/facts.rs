@@ -1,0 +1,75 @@
+//! What a webhook's plugins remember: shown and erased.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::extract::{Id, Query, page};
+use super::super::problem::Answer;
+use super::find;
+use crate::domain::clock::Millis;
+use crate::domain::id::{DeliveryId, WebhookId};
+use crate::domain::page::Page;
+use crate::domain::token::Permission;
+use crate::store::FactView;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct FactQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    key: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Erase {
+    key: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(in super::super) struct FactBody {
+    plugin: String,
+    key: String,
+    value: String,
+    delivery_id: DeliveryId,
+    updated_at: Millis,
+}
+
+impl From<FactView> for FactBody {
+    fn from(fact: FactView) -> Self {
+        let FactView { id: _, plugin, key, value, delivery, updated_at } = fact;
+        Self { plugin, key, value, delivery_id: delivery, updated_at }
+    }
+}
+
+/// What plugins remember for this webhook, in no order that means anything; `key` picks one. It was made of payloads and
+/// answers, so only those who may read events see it.
+pub(in super::super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    Query(query): Query<FactQuery>,
+) -> Answer<axum::Json<Page<FactBody>>> {
+    caller.needs(Permission::WebhooksRead)?;
+    caller.needs(Permission::EventsRead)?;
+    let webhook = find(&api, &caller, id).await?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let facts = api.store.facts(webhook.project, id, query.key.as_deref(), page).await?;
+    Ok(axum::Json(facts.map(FactBody::from)))
+}
+
+/// Makes the webhook's plugins forget one key, or everything.
+pub(in super::super) async fn erase(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    Query(Erase { key }): Query<Erase>,
+) -> Answer<StatusCode> {
+    caller.needs(Permission::WebhooksWrite)?;
+    let webhook = find(&api, &caller, id).await?;
+    api.store.forget_facts(webhook.project, id, key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
