@@ -92,6 +92,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         clock: clock.clone(),
         entropy: entropy.clone(),
         delivery: config.delivery.clone(),
+        plugins: config.plugins.clone(),
     });
     let plugins = Plugins::new(plugins::Parts {
         store: store.clone(),

@@ -29,6 +29,7 @@ CREATE TABLE plugin_versions (
     digest     BYTEA    NOT NULL,
     size_bytes BIGINT NOT NULL,
     manifest   TEXT    NOT NULL,
+    abilities  TEXT    NOT NULL,
     component  BYTEA    NOT NULL,
     state      TEXT    NOT NULL,
     failure    TEXT,

@@ -29,6 +29,7 @@ CREATE TABLE plugin_versions (
     digest     BLOB    NOT NULL,
     size_bytes INTEGER NOT NULL,
     manifest   TEXT    NOT NULL,
+    abilities  TEXT    NOT NULL,
     component  BLOB    NOT NULL,
     state      TEXT    NOT NULL,
     failure    TEXT,

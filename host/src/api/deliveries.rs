@@ -17,7 +17,7 @@ use crate::domain::plugin::PluginFailure;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
-use crate::sandbox::LogLine;
+use crate::sandbox::{LogLine, Recalled};
 use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
 
 #[derive(Debug, Serialize)]
@@ -44,6 +44,9 @@ struct PluginBody {
     version: String,
     #[serde(flatten)]
     run: Run,
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recalled: Vec<RecalledBody>,
 }
 
 /// How the plugin's run went, as the dispatcher stored it.
@@ -59,6 +62,15 @@ struct Run {
     limits: Option<PluginLimits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PluginFailure>,
+}
+
+/// What a plugin recalled.
+#[derive(Debug, Serialize)]
+struct RecalledBody {
+    key: String,
+    /// What it was, perhaps nothing; only for those who may read events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,7 +134,7 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
         requests_succeeded: summary.requests.1,
         created_at: summary.created_at,
         settled_at: summary.settled_at,
-        plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run }),
+        plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run, recalled: Vec::new() }),
     }
 }
 
@@ -130,7 +142,23 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
 pub(super) fn delivery_body(view: DeliveryView, with_bodies: bool) -> DeliveryBody {
     let requests =
         view.requests.into_iter().map(|request| request_body(request, &view.masked_url, with_bodies)).collect();
-    DeliveryBody { summary: summary_body(view.summary), requests }
+    let recalled = recalled(view.summary.run.as_deref(), with_bodies);
+    let mut summary = summary_body(view.summary);
+    if let Some(plugin) = &mut summary.plugin {
+        plugin.recalled = recalled;
+    }
+    DeliveryBody { summary, requests }
+}
+
+fn recalled(run: Option<&str>, with_values: bool) -> Vec<RecalledBody> {
+    #[derive(Default, Deserialize)]
+    struct Input {
+        #[serde(default)]
+        recalled: Vec<Recalled>,
+    }
+    let input: Input = run.and_then(|run| serde_json::from_str(run).ok()).unwrap_or_default();
+    let body = |fact: Recalled| RecalledBody { key: fact.key, value: with_values.then(|| fact.value.into()) };
+    input.recalled.into_iter().map(body).collect()
 }
 
 fn request_body(request: RequestView, masked_url: &str, with_bodies: bool) -> RequestBody {

@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::domain::filter::FilterLimits;
 use crate::domain::rules::RequestLimits;
+use crate::domain::verdict::VerdictLimits;
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -339,6 +340,16 @@ pub struct PluginConfig {
     pub log_bytes: usize,
     /// What its requests may hold.
     pub requests: RequestLimits,
+    /// Calls of `memory.recall` of one run; at most 10,000.
+    pub recalls: usize,
+    /// What a verdict on an answer may hold.
+    pub verdict: VerdictLimits,
+    /// Facts that a webhook's plugins may remember; at most 1,000,000. What was not told again for longest goes first.
+    pub facts_per_webhook: usize,
+    /// How much of an answer's body a plugin may read that interprets it, in bytes; at most 4 MiB.
+    pub answer_bytes: usize,
+    /// How long an answer waits for its interpretation, in milliseconds; then the status alone counts. At most 60,000.
+    pub interpreter_wait_ms: u64,
     /// Largest manifest in bytes; at most 4 MiB.
     pub manifest_bytes: usize,
     /// Most golden cases of one manifest; at most 1,000.
@@ -387,6 +398,11 @@ impl Default for PluginConfig {
             log_line_bytes: 1024,
             log_bytes: 16 * 1024,
             requests: RequestLimits::default(),
+            recalls: 256,
+            verdict: VerdictLimits::default(),
+            facts_per_webhook: 10_000,
+            answer_bytes: 256 * 1024,
+            interpreter_wait_ms: 5000,
             manifest_bytes: 1024 * 1024,
             cases: 100,
             versions_per_project: 200,
@@ -495,6 +511,20 @@ impl Config {
         ] {
             within(name, value as u64, 1, most)?;
         }
+        within("plugins.recalls", self.plugins.recalls as u64, 0, 10_000)?;
+        let verdict = &self.plugins.verdict;
+        for (name, value, most) in [
+            ("plugins.verdict.facts", verdict.facts, 1000),
+            ("plugins.verdict.fact_key_chars", verdict.fact_key_chars, 1000),
+            ("plugins.verdict.fact_value_bytes", verdict.fact_value_bytes, 64 * 1024),
+            ("plugins.verdict.items", verdict.items, 10_000),
+            ("plugins.verdict.link_bytes", verdict.link_bytes, 8 * 1024),
+        ] {
+            within(name, value as u64, 1, most)?;
+        }
+        within("plugins.facts_per_webhook", self.plugins.facts_per_webhook as u64, 1, 1_000_000)?;
+        within("plugins.answer_bytes", self.plugins.answer_bytes as u64, 0, 4 * 1024 * 1024)?;
+        within("plugins.interpreter_wait_ms", self.plugins.interpreter_wait_ms, 0, 60_000)?;
         within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
         within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
         within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
@@ -607,11 +637,13 @@ mod tests {
     #[test]
     fn every_limit_of_plugins_has_a_maximum_that_no_setting_exceeds() {
         let table = toml::Table::try_from(PluginConfig::default()).unwrap();
-        let unbounded =
-            ["versions_per_project", "bytes_per_project", "cache_bytes", "loaded_bytes", "requests", "cache_folder"];
-        let requests = table["requests"].as_table().unwrap();
-        let names = table.keys().filter(|name| !unbounded.contains(&name.as_str())).map(|name| ("plugins", name));
-        for (section, name) in names.chain(requests.keys().map(|name| ("plugins.requests", name))) {
+        let unbounded = ["versions_per_project", "bytes_per_project", "cache_bytes", "loaded_bytes", "cache_folder"];
+        let is_bounded = |name: &&String| !unbounded.contains(&name.as_str());
+        let names = table.iter().flat_map(|(name, value)| match value.as_table() {
+            Some(part) => part.keys().map(|inner| (format!("plugins.{name}"), inner)).collect(),
+            None => vec![("plugins".to_owned(), name)],
+        });
+        for (section, name) in names.filter(|(_, name)| is_bounded(name)) {
             let error = load(&format!("[{section}]\n{name} = 4000000000000\n"), &[]).unwrap_err().to_string();
             assert!(error.contains(&format!("`{section}.{name}`")) || error.contains("u32"), "{name}: {error}");
         }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::client::{EDGE_BYTES, Exchange};
 use super::dispatcher::Dispatcher;
+use super::interpret::{Heard, reader};
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, ErrorClass, Trigger};
 use crate::domain::event::{Field, FieldRef, fields_json};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
+use crate::domain::verdict::{Decision, Verdict};
 use crate::domain::webhook::Webhook;
 use crate::store::{Attempt, ClaimedSend, Finish, Finished, LoadedRequest, Postpone, RequestEnd, StoreError};
 
@@ -38,7 +40,10 @@ impl Dispatcher {
         }
         let built = message::build(&webhook, &work.head, work.request, &work.content, now);
         let exchange = match &built {
-            Ok(message) => self.parts.sender.send(message, Duration::from_millis(timeout_ms), now).await,
+            Ok(message) => {
+                let timeout = Duration::from_millis(timeout_ms);
+                self.parts.sender.send(message, self.read_bytes(&work), timeout, now).await
+            }
             Err(unsendable) => Exchange {
                 ending: Ending::Broken { class: ErrorClass::InvalidRequest, body_sent: false },
                 error: Some(unsendable.to_string()),
@@ -48,9 +53,11 @@ impl Dispatcher {
         };
         fail::fail_point!("after-send", |_| std::process::abort());
         self.pace.note(&webhook, is_receivers_failure(&exchange.ending), self.now());
-        let step =
-            self.decide(&work, &webhook, built.as_ref().is_ok_and(|message| message.to_own_url), &exchange.ending);
-        let mut finish = self.result(&work, &webhook, built.ok(), now, exchange, step);
+        let heard = self.interpret(&work, &webhook, &exchange, work.attempts + 1).await;
+        fail::fail_point!("after-interpret", |_| std::process::abort());
+        let to_own_url = built.as_ref().is_ok_and(|message| message.to_own_url);
+        let step = self.decide(&work, &webhook, to_own_url, &exchange.ending, heard.verdict.as_ref());
+        let mut finish = self.result(&work, &webhook, built.ok(), now, exchange, (step, heard));
         finish.freeze = work.freeze.take();
         let freezes = finish.freeze.is_some();
         fail::fail_point!("before-record", |_| std::process::abort());
@@ -69,10 +76,8 @@ impl Dispatcher {
             // What the plugin made is kept, so that it need not run again.
             freeze.leases.fill(None);
             freeze.due = due;
-            match self.parts.store.freeze(*freeze).await {
-                Ok(_) => self.due_at(due),
-                Err(error) => tracing::error!(%error, "requests cannot be stored; the lease will end"),
-            }
+            self.freeze(*freeze).await;
+            self.due_at(due);
         } else {
             let (work, lease) = (work.request.uuid(), work.lease);
             self.postpone(Postpone { work, lease, due, reason: None, counts: false, run: None }).await;
@@ -98,7 +103,20 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn decide(&self, work: &ClaimedSend, webhook: &Webhook, to_own_url: bool, ending: &Ending) -> NextStep {
+    /// How much of the answer's body is read: what is kept, or as much as the plugin may see of it.
+    fn read_bytes(&self, work: &ClaimedSend) -> usize {
+        let kept = self.parts.delivery.response_kept_bytes;
+        reader(work).map_or(kept, |_| kept.max(self.parts.plugins.answer_bytes))
+    }
+
+    fn decide(
+        &self,
+        work: &ClaimedSend,
+        webhook: &Webhook,
+        to_own_url: bool,
+        ending: &Ending,
+        verdict: Option<&Verdict>,
+    ) -> NextStep {
         let default = Schedule::default();
         let situation = Situation {
             schedule: webhook.retry.as_ref().unwrap_or(&default),
@@ -108,7 +126,7 @@ impl Dispatcher {
             to_own_url,
             on_uncertain: webhook.on_uncertain,
         };
-        next_step(situation, ending, None, self.parts.entropy.jitter())
+        next_step(situation, ending, verdict, self.parts.entropy.jitter())
     }
 
     fn result(
@@ -118,12 +136,17 @@ impl Dispatcher {
         message: Option<Message>,
         started_at: Millis,
         exchange: Exchange,
-        step: NextStep,
+        (step, mut heard): (NextStep, Heard),
     ) -> Finish {
         let now = self.now();
         let redactor = &webhook.redactor;
+        let by_verdict = heard.verdict.as_ref().is_some_and(|verdict| verdict.decision != Decision::ByStatus);
         let (outcome, error_class) = match (&step, &exchange.ending) {
             (NextStep::Succeeded, _) => (AttemptOutcome::Succeeded, None),
+            (NextStep::Uncertain | NextStep::Held, Ending::Answered { .. }) => {
+                (AttemptOutcome::Uncertain, Some(ErrorClass::Verdict))
+            }
+            (_, Ending::Answered { .. }) if by_verdict => (AttemptOutcome::Failed, Some(ErrorClass::Verdict)),
             (_, Ending::Answered { .. }) => (AttemptOutcome::Failed, Some(ErrorClass::Status)),
             (_, Ending::Broken { class, body_sent: true }) => (AttemptOutcome::Uncertain, Some(*class)),
             (_, Ending::Broken { class, .. }) => (AttemptOutcome::Failed, Some(*class)),
@@ -152,8 +175,11 @@ impl Dispatcher {
             response_headers: response.as_ref().map(|response| redacted(redactor, &response.headers)),
             truncated: kept.as_ref().is_some_and(|(_, truncated)| *truncated),
             response_body: kept.map(|(body, _)| body),
-            verdict: None,
+            verdict: heard.shown.take(),
         };
+        let plugin = work.head.configuration.plugin.as_ref();
+        let most = self.parts.plugins.facts_per_webhook;
+        let learnt = plugin.and_then(|plugin| heard.learnt(&plugin.name, most));
         let mut disabled = None;
         let end = match step {
             NextStep::Succeeded => RequestEnd::Succeeded,
@@ -176,7 +202,7 @@ impl Dispatcher {
             only_request: work.only_request,
             is_plain: matches!(work.content, LoadedRequest::Plain),
             is_ordered: work.head.is_ordered,
-            learnt: None,
+            learnt,
             disable: disabled,
             now,
         }
@@ -235,7 +261,7 @@ const fn is_receivers_failure(ending: &Ending) -> bool {
 
 /// What is kept of a body whose secrets were replaced. Where more followed, the end may hold the beginning of a secret
 /// that was not read whole.
-fn keep(mut body: Vec<u8>, more_followed: bool, kept_bytes: usize) -> (Vec<u8>, bool) {
+pub(super) fn keep(mut body: Vec<u8>, more_followed: bool, kept_bytes: usize) -> (Vec<u8>, bool) {
     let certain = if more_followed { body.len().saturating_sub(EDGE_BYTES) } else { body.len() };
     let truncated = more_followed || certain > kept_bytes;
     body.truncate(certain.min(kept_bytes));

@@ -66,7 +66,6 @@ impl SenderError {
 pub struct Sender {
     guard: Guard,
     client: Client<Connector, Outgoing>,
-    kept_bytes: usize,
     headers_kept_bytes: usize,
 }
 
@@ -112,12 +111,7 @@ impl Sender {
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .build(Connector::new(guard.clone(), network)?);
-        Ok(Self {
-            guard,
-            client,
-            kept_bytes: delivery.response_kept_bytes,
-            headers_kept_bytes: delivery.response_headers_kept_bytes,
-        })
+        Ok(Self { guard, client, headers_kept_bytes: delivery.response_headers_kept_bytes })
     }
 
     /// What decides which URLs may be called.
@@ -125,11 +119,12 @@ impl Sender {
         &self.guard
     }
 
-    pub(super) async fn send(&self, message: &Message, timeout: Duration, now: Millis) -> Exchange {
+    /// Sends a request and reads of its answer's body so much, and what is needed to find secrets at the end of that.
+    pub(super) async fn send(&self, message: &Message, body_bytes: usize, timeout: Duration, now: Millis) -> Exchange {
         let started = Instant::now();
         let taken = Taken::default();
         let mut answer = None;
-        let exchange = self.exchange(message, &taken, &mut answer);
+        let exchange = self.exchange(message, body_bytes + EDGE_BYTES, &taken, &mut answer);
         let result = timeout_at((started + timeout).into(), exchange).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // The status says whether it arrived; a body that breaks off or never ends does not change that.
@@ -148,14 +143,19 @@ impl Sender {
     }
 
     /// Puts what came into `answer` as it comes, so that it is there when the time is over.
-    async fn exchange(&self, message: &Message, taken: &Taken, answer: &mut Option<Response>) -> Result<(), Broken> {
+    async fn exchange(
+        &self,
+        message: &Message,
+        max: usize,
+        taken: &Taken,
+        answer: &mut Option<Response>,
+    ) -> Result<(), Broken> {
         self.guard.check_form(&message.url).map_err(|refused| Broken::refused(&refused))?;
         let response = self.answered(message, taken).await?;
         let (head, mut body) = response.into_parts();
         let headers = self.kept_headers(&head.headers);
         let answer =
             answer.insert(Response { status: head.status.as_u16(), headers, body: Vec::new(), truncated: true });
-        let max = self.kept_bytes + EDGE_BYTES;
         while let Some(frame) = body.frame().await {
             // It broke off.
             let Ok(frame) = frame else { return Ok(()) };

@@ -16,7 +16,7 @@ use super::owners::{OWN_MS, Owners};
 use super::pace::Pace;
 use super::plan::plan;
 use super::watchers::Watchers;
-use crate::config::DeliveryConfig;
+use crate::config::{DeliveryConfig, PluginConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::entropy::Entropy;
@@ -46,6 +46,8 @@ pub struct Parts {
     pub entropy: Entropy,
     /// How deliveries are made.
     pub delivery: DeliveryConfig,
+    /// How plugins are run.
+    pub plugins: PluginConfig,
 }
 
 /// Has deliveries made.

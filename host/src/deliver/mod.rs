@@ -5,6 +5,7 @@ mod client;
 mod connector;
 mod dispatcher;
 mod guard;
+mod interpret;
 mod lanes;
 mod library;
 mod message;

@@ -63,7 +63,7 @@ impl Stage {
             shown_headers: String::new(),
             to_own_url: true,
         };
-        self.sender.send(&message, timeout, Millis(0)).await
+        self.sender.send(&message, DeliveryConfig::default().response_kept_bytes, timeout, Millis(0)).await
     }
 
     /// Why an attempt was refused before anything was sent.

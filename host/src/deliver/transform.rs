@@ -1,23 +1,40 @@
 //! From a delivery to its requests: run the plugin, check what it wants, fix it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dispatcher::Dispatcher;
 use super::library::Availability;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
+use crate::domain::id::WebhookId;
 use crate::domain::plugin::{PluginFailure, PluginVersion};
 use crate::domain::request::FrozenRequest;
 use crate::domain::retry::{ASKED_WAIT_MIN_MS, WAIT_MAX_MS};
 use crate::domain::rules::{RequestLimits, freeze};
 use crate::domain::webhook::{PluginUse, Webhook};
-use crate::sandbox::{Input, Loaded, Ran, RunLimits, Transformed, Used};
-use crate::store::{ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle};
+use crate::sandbox::{Input, Loaded, Memory, Ran, RunLimits, Transformed, Used};
+use crate::store::{
+    ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, Store,
+};
 
 /// How long a delivery waits when no plugin thread is free.
 const BUSY_WAIT_MS: u64 = 250;
+/// How long a delivery waits when what its plugin remembers cannot be read.
+const MEMORY_WAIT_MS: u64 = 1000;
+/// How long a plugin waits for what it remembers.
+const RECALL_WAIT: Duration = Duration::from_secs(5);
 /// A run that timed out or crashed is tried once more.
 const RUNS_MAX: u32 = 2;
+
+/// What a plugin made.
+struct Made {
+    requests: Vec<FrozenRequest>,
+    /// How its run went: JSON.
+    run: String,
+    /// Whether it recalled something: it may make something else of the same event next time.
+    from_memory: bool,
+}
 
 /// How a transformation ends.
 enum End {
@@ -42,11 +59,13 @@ impl Dispatcher {
             return;
         };
         let later = |wait_ms, reason: &str| End::Later { wait_ms, counts: false, reason: reason.to_owned() };
+        let mut from_memory = false;
         let (end, run) = match self.library.get(&plugin, self.now()).await {
             Availability::Ready((loaded, version)) => {
                 let limits = self.parts.sandbox.limits(&plugin.limits);
                 match self.run_plugin(&head, &webhook, &plugin, loaded, limits).await {
                     Some(ran) => {
+                        from_memory = !ran.used.recalled.is_empty();
                         let (end, failure) = judge(&webhook, &version, &limits.requests, attempts, &ran);
                         (end, Some(run_json(&ran.used, Some(&limits), failure.as_ref())))
                     }
@@ -60,7 +79,10 @@ impl Dispatcher {
             }
         };
         match end {
-            End::Requests(requests) => self.send_frozen(head, lease, requests, run.unwrap_or_default()).await,
+            End::Requests(requests) => {
+                let made = Made { requests, run: run.unwrap_or_default(), from_memory };
+                self.send_frozen(head, lease, made).await;
+            }
             End::Settled(status, reason) => self.settle(&head, lease, status, reason, run).await,
             End::Later { wait_ms, counts, reason } => {
                 let due = self.now().plus(wait_ms);
@@ -90,31 +112,19 @@ impl Dispatcher {
         plugin: &PluginUse,
         loaded: Arc<Loaded>,
         limits: RunLimits,
-    ) -> Option<Ran> {
-        let input = Input {
-            event: head.event.clone(),
-            trigger: head.trigger,
-            delivery: head.id,
-            webhook: webhook.id,
-            webhook_name: webhook.name.clone(),
-            configuration: plugin.config.clone(),
-        };
+    ) -> Option<Ran<Transformed>> {
+        let input = input(&self.parts.store, head, webhook, plugin);
         self.parts.sandbox.run(loaded, limits, input).await.ok()
     }
 
     /// Sends the requests that a plugin made. A plugin makes the same ones again from the same event, so they are written
-    /// together with the first one's result: a crash in between sends the same bytes under the same id again.
-    async fn send_frozen(
-        self: &Arc<Self>,
-        head: DeliveryHead,
-        lease: Lease,
-        requests: Vec<FrozenRequest>,
-        run: String,
-    ) {
-        let requests: Vec<Arc<FrozenRequest>> = requests.into_iter().map(Arc::new).collect();
+    /// together with the first one's result: a crash in between sends the same bytes under the same id again. What it made
+    /// from memory is written before.
+    async fn send_frozen(self: &Arc<Self>, head: DeliveryHead, lease: Lease, made: Made) {
+        let requests: Vec<Arc<FrozenRequest>> = made.requests.into_iter().map(Arc::new).collect();
         let only_request = requests.len() == 1;
         let leases: Vec<Lease> = requests.iter().map(|_| self.lease()).collect();
-        let mut freeze = Some(Box::new(Freeze {
+        let freeze = Freeze {
             delivery: head.id,
             project: head.project,
             webhook_id: head.webhook_id,
@@ -123,25 +133,45 @@ impl Dispatcher {
             leases: leases.iter().copied().map(Some).collect(),
             due: self.now(),
             is_ordered: head.is_ordered,
-            run,
-        }));
+            run: made.run,
+        };
+        let mut freeze = if made.from_memory {
+            if !self.freeze(freeze).await {
+                return;
+            }
+            None
+        } else {
+            Some(Box::new(freeze))
+        };
         // In their order, one after the other: what the plugin put first arrives first.
         for ((position, request), own_lease) in (0..).zip(requests).zip(leases) {
             let freeze = freeze.take();
+            let freezes = freeze.is_some();
             let recorded = self
                 .attempt(ClaimedSend {
                     request: head.id.request(position),
                     head: head.clone(),
                     content: LoadedRequest::Frozen(request),
-                    lease: if freeze.is_some() { lease } else { own_lease },
+                    lease: if freezes { lease } else { own_lease },
                     freeze,
                     attempts: 0,
                     only_request,
                 })
                 .await;
             // Without the first one's result the others are not there.
-            if !recorded && position == 0 {
+            if !recorded && freezes {
                 return;
+            }
+        }
+    }
+
+    /// Writes what a plugin made; false when it cannot be sent now.
+    pub(super) async fn freeze(&self, freeze: Freeze) -> bool {
+        match self.parts.store.freeze(freeze).await {
+            Ok(is_written) => is_written,
+            Err(error) => {
+                tracing::error!(%error, "requests cannot be stored; the lease will end");
+                false
             }
         }
     }
@@ -177,13 +207,39 @@ impl Dispatcher {
     }
 }
 
+/// What a plugin is given.
+pub(super) fn input(store: &Store, head: &DeliveryHead, webhook: &Webhook, plugin: &PluginUse) -> Input {
+    Input {
+        event: head.event.clone(),
+        trigger: head.trigger,
+        delivery: head.id,
+        webhook: webhook.id,
+        webhook_name: webhook.name.clone(),
+        configuration: plugin.config.clone(),
+        memory: plugin.abilities.recalls.then(|| memory(store, webhook.id, &plugin.name)),
+    }
+}
+
+/// What a plugin remembers for a webhook.
+fn memory(store: &Store, webhook: WebhookId, plugin: &str) -> Memory {
+    let (store, plugin, runtime) = (store.clone(), plugin.to_owned(), tokio::runtime::Handle::current());
+    Memory::new(move |key| {
+        let recalled = async { tokio::time::timeout(RECALL_WAIT, store.recall(webhook, &plugin, key)).await };
+        match runtime.block_on(recalled) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the store gave no answer within {} ms", RECALL_WAIT.as_millis())),
+        }
+    })
+}
+
 /// What a run comes to.
 fn judge(
     webhook: &Webhook,
     version: &PluginVersion,
     limits: &RequestLimits,
     attempts: u32,
-    ran: &Ran,
+    ran: &Ran<Transformed>,
 ) -> (End, Option<PluginFailure>) {
     let parked =
         |failure: PluginFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
@@ -217,6 +273,10 @@ fn judge(
                 None => parked(failure),
             }
         }
+        Err(failure) if failure.is_passing() => (
+            End::Later { wait_ms: MEMORY_WAIT_MS, counts: false, reason: failure.message.clone() },
+            Some(failure.clone()),
+        ),
         Err(failure) if failure.is_worth_another_try() && attempts + 1 < RUNS_MAX => {
             (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
         }
@@ -229,6 +289,7 @@ fn run_json(used: &Used, limits: Option<&RunLimits>, error: Option<&PluginFailur
     let run = serde_json::json!({
         "cpu_us": used.cpu_us,
         "memory_bytes": used.memory_bytes,
+        "recalled": used.recalled,
         "logs": used.logs,
         "logs_dropped": used.logs_dropped,
         "limits": limits.map(RunLimits::shown),

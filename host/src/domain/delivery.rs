@@ -124,6 +124,8 @@ text_enum!(
     ErrorClass {
         /// The receiver answered with another status than 2xx.
         Status = "status",
+        /// The plugin read in the answer that it did not arrive, whatever the status says.
+        Verdict = "verdict",
         /// The name did not resolve.
         Dns = "dns",
         /// The address is not one that may be called.

@@ -74,6 +74,35 @@ pub struct Interpreter {
     pub statuses: Vec<String>,
 }
 
+impl Interpreter {
+    /// Whether it wants to see an answer of this status.
+    fn wants(&self, status: u16) -> bool {
+        let status = status.to_string();
+        self.statuses.iter().any(|wanted| match wanted.strip_suffix("xx") {
+            Some(class) => status.starts_with(class),
+            None => *wanted == status,
+        })
+    }
+}
+
+/// What a version can do besides making requests. Stands beside its manifest, which need not be read for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities {
+    /// When it wants to see answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<Interpreter>,
+    /// Whether it recalls what earlier answers taught it.
+    #[serde(default)]
+    pub recalls: bool,
+}
+
+impl Abilities {
+    /// Whether it wants to see an answer of this status.
+    pub fn interprets(&self, status: u16) -> bool {
+        self.interpreter.as_ref().is_some_and(|interpreter| interpreter.wants(status))
+    }
+}
+
 /// Why a manifest is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidManifest {
@@ -201,7 +230,8 @@ pub struct LimitHit {
 #[error("{message}")]
 pub struct PluginFailure {
     /// For programs. As it ran: `plugin.timeout`, `plugin.out_of_memory`, `plugin.crashed`, `plugin.output_too_large`,
-    /// `plugin.bad_output`, `plugin.incompatible`, `plugin.failed`. As it was checked also `plugin.too_large`,
+    /// `plugin.bad_output`, `plugin.too_many_recalls`, `plugin.incompatible`, `plugin.failed`; `host.no_memory` when the
+    /// server could not read what it remembers. As it was checked also `plugin.too_large`,
     /// `plugin.not_a_component`, `plugin.bad_manifest`, `plugin.forbidden_import`, `plugin.compile_limit`,
     /// `plugin.case_failed`, `plugin.interrupted`.
     pub code: String,
@@ -256,6 +286,8 @@ pub struct PluginVersion {
     pub project: ProjectId,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// What it can do besides making requests.
+    pub abilities: Abilities,
     /// What its bytes are.
     pub digest: Digest,
     /// How many bytes.
@@ -276,6 +308,18 @@ mod tests {
         let manifest = Manifest::parse(json).unwrap();
         assert_eq!(manifest.rest["later"]["x"], 1);
         assert_eq!(serde_json::to_value(&manifest).unwrap()["later"]["x"], 1);
+    }
+
+    #[test]
+    fn answers_are_interpreted_by_status_or_class() {
+        let abilities = |statuses: &[&str]| {
+            let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
+            Abilities { interpreter: Some(Interpreter { statuses }), recalls: false }
+        };
+        let some = abilities(&["2xx", "404"]);
+        assert!(some.interprets(200) && some.interprets(299) && some.interprets(404));
+        assert!(!some.interprets(400) && !some.interprets(302));
+        assert!(!abilities(&[]).interprets(200) && !Abilities::default().interprets(200));
     }
 
     #[test]

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::credential::Credential;
 use super::event::Field;
 
+/// The media types that bodies imply.
+pub(super) const JSON: &str = "application/json";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+
 /// Methods that a plugin may use.
 pub const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -102,6 +107,41 @@ pub struct FrozenRequest {
     pub spec: RequestSpec,
     /// The body's exact bytes, without the credentials that go into it.
     pub body: Bytes,
+}
+
+impl FrozenRequest {
+    /// The request as a plugin would make it to get this one.
+    pub fn as_made(&self) -> PluginRequest {
+        let Self { spec, body } = self;
+        let text = || String::from_utf8_lossy(body).into_owned();
+        let content_type = spec.content_type.as_deref().unwrap_or_default();
+        let (body, implied) = match spec.body_kind {
+            BodyKind::None => (Body::None, ""),
+            BodyKind::Json => (Body::Json(text()), JSON),
+            BodyKind::Form => {
+                let pairs = url::form_urlencoded::parse(body);
+                (Body::Form(pairs.map(|(name, value)| Field::new(&*name, &*value)).collect()), FORM)
+            }
+            BodyKind::Opaque if content_type == TEXT => (Body::Text(text()), TEXT),
+            BodyKind::Opaque => {
+                (Body::Bytes { content_type: content_type.to_owned(), data: body.to_vec() }, content_type)
+            }
+        };
+        let mut headers = spec.headers.clone();
+        if content_type != implied {
+            headers.push(Field::new("content-type", content_type));
+        }
+        PluginRequest {
+            label: spec.label.clone(),
+            method: spec.method.clone(),
+            path: spec.path.clone(),
+            query: spec.query.clone(),
+            headers,
+            body,
+            credentials: spec.credentials.clone(),
+            correlation: spec.correlation.clone(),
+        }
+    }
 }
 
 /// Form fields as `application/x-www-form-urlencoded` (URL Standard).

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::{Credential, Placement};
 use super::event::Field;
-use super::request::{Body, BodyKind, FrozenRequest, METHODS, PluginRequest, RequestSpec, encode_form};
+use super::request::{
+    Body, BodyKind, FORM, FrozenRequest, JSON, METHODS, PluginRequest, RequestSpec, TEXT, encode_form,
+};
 use super::webhook::{is_header_name, is_header_value, is_reserved_header};
 
 /// How much a plugin may ask for.
@@ -242,12 +244,10 @@ fn freeze_body(body: Body) -> Result<(BodyKind, Option<String>, Bytes), BrokenRu
         Body::Json(text) => {
             serde_json::from_str::<serde::de::IgnoredAny>(&text)
                 .map_err(|error| broken("body_json", format!("the body is not JSON: {error}")))?;
-            (BodyKind::Json, Some("application/json".to_owned()), Bytes::from(text))
+            (BodyKind::Json, Some(JSON.to_owned()), Bytes::from(text))
         }
-        Body::Form(fields) => {
-            (BodyKind::Form, Some("application/x-www-form-urlencoded".to_owned()), Bytes::from(encode_form(&fields)))
-        }
-        Body::Text(text) => (BodyKind::Opaque, Some("text/plain; charset=utf-8".to_owned()), Bytes::from(text)),
+        Body::Form(fields) => (BodyKind::Form, Some(FORM.to_owned()), Bytes::from(encode_form(&fields))),
+        Body::Text(text) => (BodyKind::Opaque, Some(TEXT.to_owned()), Bytes::from(text)),
         Body::Bytes { content_type, data } => {
             if content_type.is_empty() || !is_header_value(&content_type) {
                 return Err(broken("body_content_type", format!("{content_type:?} is no media type")));
@@ -396,6 +396,36 @@ mod tests {
         let frozen = check(PluginRequest { path: vec!["cards".to_owned(), "$a b".to_owned()], ..request() }).unwrap();
         assert_eq!(frozen.spec.content_type.as_deref(), Some("application/json"));
         assert_eq!(frozen.body, "{\"a\":{}}");
+    }
+
+    #[test]
+    fn a_frozen_request_is_shown_as_it_was_made() {
+        let fields = vec![Field::new("a b", "1&2"), Field::new("ü", "")];
+        let bytes = Body::Bytes { content_type: "image/png".to_owned(), data: vec![0, 255] };
+        for body in
+            [Body::None, Body::Json("{}".to_owned()), Body::Form(fields.clone()), Body::Text("x".to_owned()), bytes]
+        {
+            for content_type in [None, Some("application/vnd.later+json")] {
+                let mut headers = vec![Field::new("X-A", "1")];
+                headers
+                    .extend(content_type.filter(|_| body != Body::None).map(|value| Field::new("content-type", value)));
+                let made = PluginRequest {
+                    label: "card".to_owned(),
+                    path: vec!["cards".to_owned()],
+                    query: vec![Field::new("a", "b")],
+                    correlation: Some("ticket:42".to_owned()),
+                    headers,
+                    body: body.clone(),
+                    ..request()
+                };
+                let again = check(made.clone()).unwrap().as_made();
+                if content_type.is_none() {
+                    assert_eq!(again, made);
+                }
+                // A media type of its own may make it other bytes, but never another request.
+                assert_eq!(check(again), check(made));
+            }
+        }
     }
 
     #[test]

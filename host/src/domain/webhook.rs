@@ -15,6 +15,7 @@ use super::event::Field;
 use super::filter::Filter;
 use super::id::{PluginVersionId, ProjectId, WebhookId};
 use super::pattern::{EventType, Pattern};
+use super::plugin::Abilities;
 use super::plugin_limits::PluginLimits;
 use super::redact::Redactor;
 use super::retry::Schedule;
@@ -128,6 +129,8 @@ pub struct PluginUse {
     pub config: String,
     /// Limits of its runs that are lower than the server's.
     pub limits: PluginLimits,
+    /// What it can do besides making requests.
+    pub abilities: Abilities,
 }
 
 /// What is fixed when a delivery is made. Revisions are kept, so that open deliveries and the log know theirs.

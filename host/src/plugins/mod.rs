@@ -77,8 +77,8 @@ impl Plugins {
     pub async fn upload(&self, project: ProjectId, component: Bytes) -> Result<Uploaded, StoreError> {
         let (sandbox, bytes) = (self.0.sandbox.clone(), component.clone());
         let inspect = move || (sandbox.inspect(&bytes), Digest::of(&bytes));
-        let (manifest, digest) = match tokio::task::spawn_blocking(inspect).await {
-            Ok((Ok(manifest), digest)) => (manifest, digest),
+        let ((manifest, abilities), digest) = match tokio::task::spawn_blocking(inspect).await {
+            Ok((Ok(inspected), digest)) => (inspected, digest),
             Ok((Err(failure), _)) => return Ok(Uploaded::Refused(failure)),
             Err(_) => {
                 let failure = PluginFailure::new("plugin.not_a_component", "the component cannot be read");
@@ -90,6 +90,7 @@ impl Plugins {
             id: PluginVersionId::new(now, self.0.entropy.id()),
             project,
             manifest,
+            abilities,
             digest,
             size_bytes: component.len() as u64,
             state: PluginState::Checking,

@@ -3,15 +3,17 @@
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::config::PluginConfig;
-use crate::domain::plugin::{MANIFEST_SECTION, Manifest, PluginFailure};
+use crate::domain::plugin::{Abilities, MANIFEST_SECTION, Manifest, PluginFailure};
 
 /// The package of the contract.
 const PACKAGE: &str = "hookwright:plugin/";
 /// The version of the contract that this server knows: a component may want this or, of the same major number, an
 /// earlier one.
 const CONTRACT: (u64, u64) = (1, 0);
-/// What plugins may import. `memory` comes with the interpreter.
-const OFFERED: [&str; 2] = ["logging", "types"];
+/// What plugins may import.
+const OFFERED: [&str; 3] = ["logging", "memory", "types"];
+/// What a plugin imports that recalls what answers taught it.
+const MEMORY: &str = "memory";
 /// What every plugin exports.
 const TRANSFORMER: &str = "transformer";
 /// What a plugin exports that reads answers.
@@ -54,7 +56,7 @@ pub fn manifest_of(component: &[u8]) -> Result<Manifest, PluginFailure> {
 }
 
 /// Checks what can be seen without compiling: size, imports, exports, manifest.
-pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<Manifest, PluginFailure> {
+pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<(Manifest, Abilities), PluginFailure> {
     at_most("component_bytes", "bytes", component.len(), config.component_bytes)?;
     let Outline { manifest, imports, exports, parts } = Outline::read(component, config.manifest_bytes)?;
     for import in &imports {
@@ -67,7 +69,9 @@ pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<Manifes
         let message = format!("the manifest has `interpreter`, but the component exports no {PACKAGE}{INTERPRETER}");
         return Err(PluginFailure::new("plugin.bad_manifest", message));
     }
-    Ok(manifest)
+    let recalls = imports.iter().any(|name| is_known(name, MEMORY));
+    let abilities = Abilities { interpreter: manifest.interpreter.clone(), recalls };
+    Ok((manifest, abilities))
 }
 
 fn at_most(limit: &str, what: &str, used: usize, allowed: usize) -> Result<(), PluginFailure> {
@@ -171,7 +175,7 @@ fn check_import(name: &str) -> Result<(), PluginFailure> {
         _ => {
             let (major, minor) = CONTRACT;
             let message = format!(
-                "the component imports `{name}`; plugins get `{PACKAGE}logging@{major}.{minor}.0` and nothing else from this server"
+                "the component imports `{name}`; plugins get `{PACKAGE}logging@{major}.{minor}.0` and `{PACKAGE}memory@{major}.{minor}.0` and nothing else from this server"
             );
             Err(PluginFailure::new("plugin.forbidden_import", message))
         }

@@ -5,7 +5,10 @@ use wasmtime::{Trap, WasmBacktrace};
 use super::limits::RunLimits;
 use crate::domain::plugin::{LimitHit, PluginFailure};
 use crate::domain::rules::BrokenRule;
+use crate::domain::verdict::BrokenVerdict;
 
+/// What the plugin remembers could not be read.
+const NO_MEMORY: &str = "host.no_memory";
 /// Most frames of a trap that are shown.
 const FRAMES_MAX: usize = 8;
 
@@ -20,12 +23,30 @@ pub(super) enum Reached {
     MemoryBytes { used: u64, allowed: u64 },
     #[error("the plugin asked for {used} table elements; allowed are {allowed}")]
     TableElements { used: u64, allowed: u64 },
+    #[error("the plugin called `memory.recall` {used} times; allowed are {allowed}")]
+    Recalls { used: u64, allowed: u64 },
 }
+
+/// The store did not say what was remembered: no fault of the plugin's.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("what the plugin remembers cannot be read now: {0}")]
+pub(super) struct Unrecallable(pub(super) String);
 
 impl PluginFailure {
     /// Whether the same input might do better a second time.
     pub fn is_worth_another_try(&self) -> bool {
         matches!(self.code.as_str(), "plugin.timeout" | "plugin.crashed")
+    }
+
+    /// Whether it is this server's own, and over when that is well again.
+    pub fn is_passing(&self) -> bool {
+        self.code == NO_MEMORY
+    }
+
+    /// The plugin's verdict broke a rule.
+    pub fn broken_verdict(broken: &BrokenVerdict) -> Self {
+        let limit = broken.limit.map(|(used, allowed)| LimitHit { limit: broken.rule.to_owned(), used, allowed });
+        Self { code: "plugin.bad_output".to_owned(), message: broken.to_string(), limit }
     }
 
     /// The plugin broke a rule for requests.
@@ -47,7 +68,13 @@ impl PluginFailure {
                 Reached::TableElements { used, allowed } => {
                     Self::limit("plugin.out_of_memory", message, "table_elements", used, allowed)
                 }
+                Reached::Recalls { used, allowed } => {
+                    Self::limit("plugin.too_many_recalls", message, "recalls", used, allowed)
+                }
             };
+        }
+        if let Some(unrecallable) = error.downcast_ref::<Unrecallable>() {
+            return Self::new(NO_MEMORY, unrecallable.to_string());
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => {

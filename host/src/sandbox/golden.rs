@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Input, Transformed};
+use super::{Input, Memory, Transformed};
 use crate::domain::clock::Millis;
 use crate::domain::credential::Credential;
 use crate::domain::delivery::Trigger;
@@ -32,7 +32,6 @@ pub(super) struct Case {
     config: Value,
     /// What earlier answers left behind; for plugins with memory.
     #[serde(default)]
-    #[expect(dead_code, reason = "nothing recalls facts yet")]
     facts: BTreeMap<String, String>,
     expect: Expect,
 }
@@ -98,6 +97,11 @@ impl Case {
         Ok(case)
     }
 
+    fn memory(&self) -> Memory {
+        let facts = self.facts.clone();
+        Memory::new(move |key| Ok(facts.get(key).cloned()))
+    }
+
     /// What the plugin gets: ids of zeros, so that what it makes of them is always the same.
     pub(super) fn input(&self) -> Result<Input, String> {
         let event = &self.event;
@@ -121,6 +125,7 @@ impl Case {
             webhook: WebhookId::from_uuid(nil),
             webhook_name: String::new(),
             configuration: config,
+            memory: Some(self.memory()),
         })
     }
 

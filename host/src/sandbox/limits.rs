@@ -9,6 +9,7 @@ use super::failure::Reached;
 use crate::config::PluginConfig;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::rules::RequestLimits;
+use crate::domain::verdict::VerdictLimits;
 
 /// What one run may use.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,10 @@ pub struct RunLimits {
     pub log_bytes: usize,
     /// What its requests may hold.
     pub requests: RequestLimits,
+    /// Calls of `memory.recall`.
+    pub recalls: usize,
+    /// What a verdict may hold.
+    pub verdict: VerdictLimits,
 }
 
 impl From<&PluginConfig> for RunLimits {
@@ -61,6 +66,8 @@ impl From<&PluginConfig> for RunLimits {
             log_line_bytes: config.log_line_bytes,
             log_bytes: config.log_bytes,
             requests: config.requests,
+            recalls: config.recalls,
+            verdict: config.verdict,
         }
     }
 }
@@ -133,6 +140,11 @@ impl Budget {
 
     pub(super) fn cpu_used(&self) -> Duration {
         thread_cpu().saturating_sub(self.cpu_start)
+    }
+
+    /// Leaves time out that was spent on something else than the run.
+    pub(super) fn pause(&mut self, elapsed: Duration) {
+        self.wall_start += elapsed;
     }
 
     /// Whether the run may go on; asked at every tick.

@@ -26,12 +26,13 @@ pub use workers::Busy;
 
 use crate::config::PluginConfig;
 use crate::domain::delivery::Trigger;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, WebhookId};
-use crate::domain::plugin::{Digest, Manifest, PluginFailure, PluginVersion};
+use crate::domain::plugin::{Abilities, Digest, Manifest, PluginFailure, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::request::PluginRequest;
 use crate::domain::rules::freeze;
+use crate::domain::verdict::Verdict;
 
 /// One line that a plugin logged.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,6 +43,57 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// What a plugin recalled: a part of its input.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Recalled {
+    /// Under which key.
+    pub key: String,
+    /// What, if anything was remembered.
+    pub value: Option<String>,
+}
+
+/// What a plugin remembers for a webhook: asked from a plugin thread, which waits for it.
+#[derive(Clone)]
+pub struct Memory(Arc<Recall>);
+
+type Recall = dyn Fn(&str) -> Result<Option<String>, String> + Send + Sync;
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory")
+    }
+}
+
+impl Memory {
+    /// A memory that is asked by this; an error says why it cannot be asked now.
+    pub fn new(recall: impl Fn(&str) -> Result<Option<String>, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(recall))
+    }
+
+    fn recall(&self, key: &str) -> Result<Option<String>, String> {
+        (self.0)(key)
+    }
+}
+
+/// An answer to one of a plugin's requests, without secrets.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The request, as the plugin made it.
+    pub request: PluginRequest,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: Vec<Field>,
+    /// The beginning of the body.
+    pub body: Vec<u8>,
+    /// Whether it was longer.
+    pub truncated: bool,
+    /// From the first byte sent to the last byte read.
+    pub elapsed_ms: u64,
+}
+
 /// What a run used.
 #[derive(Debug, Clone, Default)]
 pub struct Used {
@@ -49,6 +101,8 @@ pub struct Used {
     pub cpu_us: u64,
     /// Most memory at once, in bytes.
     pub memory_bytes: u64,
+    /// What it recalled, by key.
+    pub recalled: Vec<Recalled>,
     /// What it logged.
     pub logs: Vec<LogLine>,
     /// Log lines that were dropped because there were too many.
@@ -88,15 +142,17 @@ pub struct Input {
     pub webhook_name: String,
     /// Its configuration for the plugin: JSON text.
     pub configuration: String,
+    /// What it remembers; none for a plugin that does not ask.
+    pub memory: Option<Memory>,
 }
 
 /// How a run went.
 #[derive(Debug)]
-pub struct Ran {
+pub struct Ran<T> {
     /// What it used.
     pub used: Used,
     /// What came of it.
-    pub result: Result<Transformed, PluginFailure>,
+    pub result: Result<T, PluginFailure>,
 }
 
 /// A component that is compiled and linked, ready to be instantiated.
@@ -159,7 +215,7 @@ impl Sandbox {
     }
 
     /// Checks what can be seen of an uploaded component without compiling it: size, imports, exports, manifest.
-    pub fn inspect(&self, component: &[u8]) -> Result<Manifest, PluginFailure> {
+    pub fn inspect(&self, component: &[u8]) -> Result<(Manifest, Abilities), PluginFailure> {
         admission::inspect(component, &self.inner.config)
     }
 
@@ -193,7 +249,7 @@ impl Sandbox {
     }
 
     /// What a golden case must come to: what it expects, and requests that keep to the rules.
-    fn judge(&self, version: &PluginVersion, case: &golden::Case, ran: Ran) -> Result<(), PluginFailure> {
+    fn judge(&self, version: &PluginVersion, case: &golden::Case, ran: Ran<Transformed>) -> Result<(), PluginFailure> {
         let named = |failure: PluginFailure| PluginFailure {
             message: format!("the golden case `{}` fails: {}", case.name, failure.message),
             ..failure
@@ -277,10 +333,24 @@ impl Sandbox {
     }
 
     /// Runs a plugin on one event; `Busy` when too many wait already.
-    pub async fn run(&self, loaded: Arc<Loaded>, limits: RunLimits, input: Input) -> Result<Ran, Busy> {
+    pub async fn run(&self, loaded: Arc<Loaded>, limits: RunLimits, input: Input) -> Result<Ran<Transformed>, Busy> {
         let inner = self.inner.clone();
         let key = input.webhook;
         let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
+        self.inner.workers.run(key, job).await
+    }
+
+    /// Has a plugin read an answer; none if it reads none.
+    pub async fn interpret(
+        &self,
+        loaded: Arc<Loaded>,
+        limits: RunLimits,
+        input: Input,
+        answered: Answered,
+    ) -> Result<Option<Ran<Verdict>>, Busy> {
+        let inner = self.inner.clone();
+        let key = input.webhook;
+        let job = move || loaded.plugin.interpret(inner.engine.engine(), &limits, &input, &answered);
         self.inner.workers.run(key, job).await
     }
 }

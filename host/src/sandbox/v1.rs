@@ -1,24 +1,49 @@
-//! Version 1 of the contract: how our values become the plugin's, and the plugin's ours.
+//! Version 1 of the contract: what a plugin can reach, and how its functions are called.
+
+mod given;
+mod got;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::code::Code;
+use super::failure::{Reached, Unrecallable};
 use super::limits::{Budget, RunLimits, Usage};
-use super::{Input, LogLine, Ran, Transformed, Used};
-use crate::domain::credential::{Credential, Part, Placement};
-use crate::domain::event::Field;
+use super::{Answered, Input, LogLine, Memory, Ran, Recalled, Transformed, Used};
 use crate::domain::plugin::PluginFailure;
-use crate::domain::request::{Body, PluginRequest};
+use crate::domain::verdict::Verdict;
 
+/// What every plugin exports.
 #[allow(clippy::pedantic, reason = "generated from the contract")]
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit/v1", world: "plugin" });
 }
 
+/// What a plugin exports that reads answers, and all that any plugin may import.
+#[allow(clippy::pedantic, reason = "generated from the contract")]
+mod interpreting {
+    wasmtime::component::bindgen!({
+        path: "../wit/v1",
+        world: "plugin-interpreting",
+        with: {
+            "hookwright:plugin/types": super::bindings::hookwright::plugin::types,
+            "hookwright:plugin/logging": super::bindings::hookwright::plugin::logging,
+        },
+        imports: { "hookwright:plugin/memory.recall": trappable },
+    });
+}
+
+use bindings::PluginPre;
 use bindings::hookwright::plugin::logging::{Host as Logging, Level};
 use bindings::hookwright::plugin::types;
-use bindings::{Plugin, PluginPre};
+use interpreting::hookwright::plugin::memory::Host as Recalling;
+use interpreting::{PluginInterpreting, PluginInterpretingPre};
+
+/// The interface of the contract that reads answers.
+const INTERPRETER: &str = "hookwright:plugin/interpreter@1.0.0";
 
 /// What a running plugin can reach.
 struct State {
@@ -27,6 +52,12 @@ struct State {
     logs: Vec<LogLine>,
     log_bytes: usize,
     logs_dropped: u32,
+    budget: Budget,
+    /// None where there is nothing to remember: a trial, a golden case, an answer.
+    memory: Option<Memory>,
+    /// What was recalled, by key: the same key gives the same all through a run.
+    recalled: BTreeMap<String, Option<String>>,
+    recalls: usize,
 }
 
 impl types::Host for State {}
@@ -55,9 +86,37 @@ impl Logging for State {
     }
 }
 
+impl Recalling for State {
+    fn recall(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        self.recalls += 1;
+        if self.recalls > self.limits.recalls {
+            let (used, allowed) = (self.recalls as u64, self.limits.recalls as u64);
+            return Err(wasmtime::Error::new(Reached::Recalls { used, allowed }));
+        }
+        if let Some(known) = self.recalled.get(&key) {
+            return Ok(known.clone());
+        }
+        // Nothing was ever remembered under such a key.
+        if key.is_empty() || key.contains('\0') || key.chars().count() > self.limits.verdict.fact_key_chars {
+            return Ok(None);
+        }
+        let asked = Instant::now();
+        let value = match &self.memory {
+            Some(memory) => memory.recall(&key).map_err(|reason| wasmtime::Error::new(Unrecallable(reason)))?,
+            None => None,
+        };
+        // The store's time is not the plugin's.
+        self.budget.pause(asked.elapsed());
+        self.recalled.insert(key, value.clone());
+        Ok(value)
+    }
+}
+
 /// A compiled and linked component of this version.
 pub(super) struct Prepared {
     pre: PluginPre<State>,
+    /// None for a plugin that does not read answers.
+    interpreting: Option<PluginInterpretingPre<State>>,
 }
 
 impl Prepared {
@@ -66,20 +125,33 @@ impl Prepared {
         let incompatible = |error: wasmtime::Error| PluginFailure::new("plugin.incompatible", format!("{error:#}"));
         let component = code.load(engine).map_err(incompatible)?;
         let mut linker: Linker<State> = Linker::new(engine);
-        Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(incompatible)?;
+        PluginInterpreting::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(incompatible)?;
         let pre = linker.instantiate_pre(&component).map_err(incompatible)?;
-        Ok(Self { pre: PluginPre::new(pre).map_err(incompatible)? })
+        let interpreting = match component.get_export_index(None, INTERPRETER) {
+            Some(_) => Some(PluginInterpretingPre::new(pre.clone()).map_err(incompatible)?),
+            None => None,
+        };
+        Ok(Self { pre: PluginPre::new(pre).map_err(incompatible)?, interpreting })
     }
 
-    fn store(engine: &Engine, limits: &RunLimits, budget: Budget) -> Store<State> {
-        let state =
-            State { usage: Usage::new(limits), limits: *limits, logs: Vec::new(), log_bytes: 0, logs_dropped: 0 };
+    fn store(engine: &Engine, limits: &RunLimits, memory: Option<Memory>) -> Store<State> {
+        let state = State {
+            usage: Usage::new(limits),
+            limits: *limits,
+            logs: Vec::new(),
+            log_bytes: 0,
+            logs_dropped: 0,
+            budget: Budget::start(limits),
+            memory,
+            recalled: BTreeMap::new(),
+            recalls: 0,
+        };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.usage);
         store.set_hostcall_fuel(limits.result_bytes);
         store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| match budget.check() {
+        store.epoch_deadline_callback(|context| match context.data().budget.check() {
             Ok(()) => Ok(UpdateDeadline::Continue(1)),
             Err(reached) => Err(wasmtime::Error::new(reached)),
         });
@@ -88,7 +160,7 @@ impl Prepared {
 
     /// Makes an instance and throws it away: a start function that loops, or types that do not fit, show here.
     pub(super) fn try_instance(&self, engine: &Engine, limits: &RunLimits) -> Result<(), PluginFailure> {
-        let mut store = Self::store(engine, limits, Budget::start(limits));
+        let mut store = Self::store(engine, limits, None);
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -104,141 +176,63 @@ impl Prepared {
     }
 
     /// Runs `transform` on a fresh instance.
-    pub(super) fn transform(&self, engine: &Engine, limits: &RunLimits, input: &Input) -> Ran {
-        let budget = Budget::start(limits);
-        let mut store = Self::store(engine, limits, budget);
-        let (event, subscription) = (event(input), subscription(input));
+    pub(super) fn transform(&self, engine: &Engine, limits: &RunLimits, input: &Input) -> Ran<Transformed> {
+        let mut store = Self::store(engine, limits, input.memory.clone());
+        let (event, subscription) = (given::event(input), given::subscription(input));
         let called = self.pre.instantiate(&mut store).and_then(|instance| {
             instance.hookwright_plugin_transformer().call_transform(&mut store, &event, &subscription)
         });
-        let result = match called {
-            Ok(Ok(outcome)) => transformed(outcome),
-            Ok(Err(failure)) => Ok(Transformed::Failed {
+        ended(store, called, |result| match result {
+            Ok(outcome) => got::transformed(outcome),
+            Err(failure) => Ok(Transformed::Failed {
                 code: failure.code,
                 message: failure.message,
                 retry_after_ms: failure.retry_after_ms,
             }),
-            Err(error) => Err(PluginFailure::from_engine(&error, limits, panic_text(&store.data().logs))),
-        };
-        let state = store.into_data();
-        let used = Used {
-            cpu_us: u64::try_from(budget.cpu_used().as_micros()).unwrap_or(u64::MAX),
-            memory_bytes: state.usage.memory_bytes(),
-            logs: state.logs,
-            logs_dropped: state.logs_dropped,
-        };
-        Ran { used, result }
+        })
     }
+
+    /// Runs `interpret` on a fresh instance; none for a plugin that does not read answers.
+    pub(super) fn interpret(
+        &self,
+        engine: &Engine,
+        limits: &RunLimits,
+        input: &Input,
+        answered: &Answered,
+    ) -> Option<Ran<Verdict>> {
+        let plugin = self.interpreting.as_ref()?;
+        let mut store = Self::store(engine, limits, input.memory.clone());
+        let exchange = given::exchange(input, answered);
+        let called = plugin
+            .instantiate(&mut store)
+            .and_then(|instance| instance.hookwright_plugin_interpreter().call_interpret(&mut store, &exchange));
+        Some(ended(store, called, got::verdict))
+    }
+}
+
+/// What a run came to and used.
+fn ended<C, R>(
+    store: Store<State>,
+    called: wasmtime::Result<C>,
+    read: impl FnOnce(C) -> Result<R, PluginFailure>,
+) -> Ran<R> {
+    let state = store.into_data();
+    let result = match called {
+        Ok(given) => read(given),
+        Err(error) => Err(PluginFailure::from_engine(&error, &state.limits, panic_text(&state.logs))),
+    };
+    let used = Used {
+        cpu_us: u64::try_from(state.budget.cpu_used().as_micros()).unwrap_or(u64::MAX),
+        memory_bytes: state.usage.memory_bytes(),
+        recalled: state.recalled.into_iter().map(|(key, value)| Recalled { key, value }).collect(),
+        logs: state.logs,
+        logs_dropped: state.logs_dropped,
+    };
+    Ran { used, result }
 }
 
 /// What the SDK logs as a plugin panics, which the trap behind it does not say.
 fn panic_text(logs: &[LogLine]) -> Option<&str> {
     let last = logs.iter().rev().find(|line| line.level == "error")?;
     last.message.starts_with("panicked at ").then_some(last.message.as_str())
-}
-
-fn fields_in(fields: &[Field]) -> Vec<types::Field> {
-    fields.iter().map(|field| types::Field { name: field.name.clone(), value: field.value.clone() }).collect()
-}
-
-fn fields_out(fields: Vec<types::Field>) -> Vec<Field> {
-    fields.into_iter().map(|field| Field { name: field.name, value: field.value }).collect()
-}
-
-fn payload(bytes: &[u8]) -> types::Payload {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => types::Payload::Text(text.to_owned()),
-        Err(_) => types::Payload::Binary(bytes.to_vec()),
-    }
-}
-
-fn event(input: &Input) -> types::Event {
-    let event = &input.event;
-    types::Event {
-        id: event.id.to_string(),
-        kind: event.event_type.as_str().to_owned(),
-        occurred_at: event.occurred_at.to_string(),
-        received_at: event.received_at.to_string(),
-        project: event.project.to_string(),
-        subject: event.subject.clone(),
-        content_type: event.content_type.clone(),
-        payload: event.payload.as_deref().map(payload),
-        attributes: fields_in(&event.attributes),
-        trigger: input.trigger.as_str().to_owned(),
-        delivery_id: input.delivery.to_string(),
-        meta: Vec::new(),
-    }
-}
-
-fn subscription(input: &Input) -> types::Subscription {
-    types::Subscription {
-        webhook_id: input.webhook.to_string(),
-        name: input.webhook_name.clone(),
-        configuration: input.configuration.clone(),
-        meta: Vec::new(),
-    }
-}
-
-fn unsupported(what: &str, fields: &[types::Field]) -> PluginFailure {
-    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-    let message = format!("this server does not know the {what} `{}` that the plugin used", names.join(", "));
-    PluginFailure::new("plugin.bad_output", message)
-}
-
-fn no_meta(what: &str, meta: &[types::Field]) -> Result<(), PluginFailure> {
-    if meta.is_empty() { Ok(()) } else { Err(unsupported(&format!("meta of the {what}"), meta)) }
-}
-
-fn transformed(outcome: types::Outcome) -> Result<Transformed, PluginFailure> {
-    match outcome {
-        types::Outcome::Deliver(requests) => {
-            requests.into_iter().map(request).collect::<Result<_, _>>().map(Transformed::Deliver)
-        }
-        types::Outcome::Skip(reason) => Ok(Transformed::Skip(reason)),
-        types::Outcome::Other(fields) => Err(unsupported("outcome", &fields)),
-    }
-}
-
-fn request(request: types::Request) -> Result<PluginRequest, PluginFailure> {
-    no_meta("request", &request.meta)?;
-    let body = match request.body {
-        types::Body::None => Body::None,
-        types::Body::Json(text) => Body::Json(text),
-        types::Body::Form(fields) => Body::Form(fields_out(fields)),
-        types::Body::Text(text) => Body::Text(text),
-        types::Body::Bytes(content) => {
-            no_meta("body", &content.meta)?;
-            Body::Bytes { content_type: content.content_type, data: content.data }
-        }
-        types::Body::Other(fields) => return Err(unsupported("body", &fields)),
-    };
-    Ok(PluginRequest {
-        label: request.label,
-        method: request.method,
-        path: request.path,
-        query: fields_out(request.query),
-        headers: fields_out(request.headers),
-        body,
-        credentials: request.credentials.into_iter().map(credential).collect::<Result<_, _>>()?,
-        correlation: request.correlation,
-    })
-}
-
-fn credential(credential: types::Credential) -> Result<Credential, PluginFailure> {
-    no_meta("credential", &credential.meta)?;
-    let placement = match credential.placement {
-        types::Placement::Bearer => Placement::Bearer,
-        types::Placement::Basic(name) => Placement::Basic { name },
-        types::Placement::Header(name) => Placement::Header { name },
-        types::Placement::Query(name) => Placement::Query { name },
-        types::Placement::JsonBody(name) => Placement::JsonBody { name },
-        types::Placement::FormBody(name) => Placement::FormBody { name },
-        types::Placement::Other(fields) => return Err(unsupported("placement", &fields)),
-    };
-    let part = |part| match part {
-        types::CredentialPart::Literal(text) => Ok(Part::Literal(text)),
-        types::CredentialPart::Secret(name) => Ok(Part::Secret(name)),
-        types::CredentialPart::Other(fields) => Err(unsupported("part of a credential", &fields)),
-    };
-    Ok(Credential { placement, value: credential.value.into_iter().map(part).collect::<Result<_, _>>()? })
 }

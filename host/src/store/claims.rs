@@ -187,8 +187,9 @@ async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError>
     Ok(rows.first().and_then(|(due,)| *due))
 }
 
-/// The columns of a plugin's use: version, configuration, limits, and its name and version for people.
-pub(super) type PluginColumns = (Option<Uuid>, Option<String>, Option<String>, Option<String>, Option<String>);
+/// The columns of a plugin's use: version, configuration, limits, its name and version for people, and what it can do.
+pub(super) type PluginColumns =
+    (Option<Uuid>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// A configuration from its columns.
 pub(super) fn configuration(
@@ -198,9 +199,10 @@ pub(super) fn configuration(
     plugin: PluginColumns,
 ) -> Option<Configuration> {
     let plugin = match plugin {
-        (Some(id), Some(config), limits, Some(name), Some(version)) => {
+        (Some(id), Some(config), limits, Some(name), Some(version), Some(abilities)) => {
             let limits = limits.map_or(Some(PluginLimits::default()), |json| serde_json::from_str(&json).ok())?;
-            Some(PluginUse { version_id: PluginVersionId::from_uuid(id), name, version, config, limits })
+            let abilities = serde_json::from_str(&abilities).ok()?;
+            Some(PluginUse { version_id: PluginVersionId::from_uuid(id), name, version, config, limits, abilities })
         }
         _ => None,
     };

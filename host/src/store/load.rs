@@ -33,6 +33,7 @@ struct DeliveryRow {
     plugin_limits: Option<String>,
     plugin_name: Option<String>,
     plugin_version: Option<String>,
+    plugin_abilities: Option<String>,
 }
 
 /// What was read for some claimed work.
@@ -57,6 +58,7 @@ impl DeliveryRow {
             self.plugin_limits.take(),
             self.plugin_name.take(),
             self.plugin_version.take(),
+            self.plugin_abilities.take(),
         );
         configuration(self.revision, &self.content_type, &self.envelope, plugin)
     }
@@ -149,7 +151,7 @@ impl Store {
     async fn read_for(&self, rows: &[ClaimedRow]) -> Result<Loaded, StoreError> {
         const DELIVERIES: &str = "SELECT d.id, d.webhook_id, d.event_id, d.trigger_kind, d.revision, d.requests_total,
                     c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits,
-                    p.name AS plugin_name, p.version AS plugin_version
+                    p.name AS plugin_name, p.version AS plugin_version, p.abilities AS plugin_abilities
              FROM webhook_deliveries d
              JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
              LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id

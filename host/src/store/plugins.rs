@@ -56,6 +56,7 @@ struct VersionRow {
     digest: Vec<u8>,
     size_bytes: i64,
     manifest: String,
+    abilities: String,
     state: String,
     failure: Option<String>,
     created_at: i64,
@@ -70,6 +71,7 @@ impl VersionRow {
             id,
             project: ProjectId::from_uuid(self.project_id),
             manifest: serde_json::from_str(&self.manifest).map_err(|_| corrupt("manifest"))?,
+            abilities: serde_json::from_str(&self.abilities).map_err(|_| corrupt("abilities"))?,
             digest: Digest(self.digest.try_into().map_err(|_| corrupt("digest"))?),
             size_bytes: u64::try_from(self.size_bytes).unwrap_or(0),
             state: match self.state.as_str() {
@@ -88,7 +90,7 @@ const READY: &str = "ready";
 const REFUSED: &str = "refused";
 
 const SELECT: &str =
-    "SELECT id, project_id, digest, size_bytes, manifest, state, failure, created_at FROM plugin_versions";
+    "SELECT id, project_id, digest, size_bytes, manifest, abilities, state, failure, created_at FROM plugin_versions";
 
 impl Store {
     /// Stores a version with its bytes, once, to be checked by this node until `check_until`.
@@ -214,7 +216,11 @@ impl Store {
     /// A version's bytes.
     pub async fn component(&self, id: PluginVersionId) -> Result<Option<Vec<u8>>, StoreError> {
         const COMPONENT: &str = "SELECT component FROM plugin_versions WHERE id = $1 AND deleted_at IS NULL";
-        Ok(reading!(&self.db, pool => sqlx::query_scalar(COMPONENT).bind(id.uuid()).fetch_optional(pool).await?))
+        // In a transaction, because that way fewer copies of something so large are made on its way.
+        let id = id.uuid();
+        let read = async move |tx: &mut Tx| tx.fetch::<(Vec<u8>,)>(COMPONENT, &values![id]).await;
+        let found = self.db.transact(move |tx| Box::pin(async move { read(tx).await })).await?;
+        Ok(found.into_iter().next().map(|(component,)| component))
     }
 }
 
@@ -240,10 +246,11 @@ async fn insert(
          FROM plugin_versions WHERE project_id = $1 AND id <> $2 AND deleted_at IS NULL";
     const INSERT: &str =
         "INSERT INTO plugin_versions (id, project_id, name, version, digest, size_bytes, manifest, component,
-            state, check_until, checks, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'checking', $9, 1, $10)";
+            state, check_until, checks, created_at, abilities)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'checking', $9, 1, $10, $11)";
     const REPLACE: &str = "UPDATE plugin_versions SET digest = $2, size_bytes = $3, manifest = $4, component = $5,
-            state = 'checking', failure = NULL, check_until = $6, checks = 1, deleted_at = NULL, created_at = $7
+            state = 'checking', failure = NULL, check_until = $6, checks = 1, deleted_at = NULL, created_at = $7,
+            abilities = $8
          WHERE id = $1";
     let (project, manifest) = (new.project.uuid(), &new.manifest);
     if tx.locks_rows() {
@@ -276,13 +283,14 @@ async fn insert(
     }
     let size = i64::try_from(new.size_bytes).unwrap_or(i64::MAX);
     let text = serde_json::to_string(manifest).expect("a manifest is plain data");
+    let abilities = serde_json::to_string(&new.abilities).expect("abilities are plain data");
     let digest = &new.digest.0[..];
     let (until, created_at) = (check_until.0, new.created_at.0);
     if is_there {
-        tx.execute(REPLACE, &values![id, digest, size, text, component, until, created_at]).await?;
+        tx.execute(REPLACE, &values![id, digest, size, text, component, until, created_at, abilities]).await?;
     } else {
         let [project, name, version] = key;
-        let values = values![id, project, name, version, digest, size, text, component, until, created_at];
+        let values = values![id, project, name, version, digest, size, text, component, until, created_at, abilities];
         tx.execute(INSERT, &values).await?;
     }
     Ok(Inserted::New(PluginVersionId::from_uuid(id)))

@@ -49,7 +49,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.read_only(true).create_if_missing(false).pragma("cache_size", "-16384"))
+        .connect_with(options.read_only(true).create_if_missing(false).pragma("cache_size", "-4096"))
         .await
         .map_err(open_error)?;
     Ok(Db::Sqlite { writer, read })
@@ -64,7 +64,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(open_error)?;
     connection.pragma_update(None, "synchronous", "full").map_err(open_error)?;
-    connection.pragma_update(None, "cache_size", -65_536).map_err(open_error)?;
+    connection.pragma_update(None, "cache_size", -32_768).map_err(open_error)?;
     connection.pragma_update(None, "temp_store", "memory").map_err(open_error)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(open_error)?;
     let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(open_error)?;

@@ -67,12 +67,14 @@ struct WebhookRow {
     plugin_limits: Option<String>,
     plugin_name: Option<String>,
     plugin_version: Option<String>,
+    plugin_abilities: Option<String>,
 }
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
         w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.revision, w.version,
         w.created_at, w.updated_at,
-        c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version
+        c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
+        p.abilities AS plugin_abilities
     FROM webhooks w
     JOIN webhook_configurations c ON c.webhook_id = w.id AND c.revision = w.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
@@ -84,7 +86,14 @@ impl Store {
         let corrupt = |column| StoreError::Corrupt { table: "webhooks", column, id: id.to_string() };
         let secrets = sealed::open(&self.keys, id, &row.sealed)?;
         let labels: BTreeMap<String, String> = serde_json::from_str(&row.labels).map_err(|_| corrupt("labels"))?;
-        let plugin = (row.plugin_version_id, row.plugin_config, row.plugin_limits, row.plugin_name, row.plugin_version);
+        let plugin = (
+            row.plugin_version_id,
+            row.plugin_config,
+            row.plugin_limits,
+            row.plugin_name,
+            row.plugin_version,
+            row.plugin_abilities,
+        );
         let configuration =
             configuration(row.revision, &row.content_type, &row.envelope, plugin).ok_or_else(|| corrupt("revision"))?;
         Ok(Webhook {

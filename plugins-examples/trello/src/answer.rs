@@ -21,6 +21,7 @@ pub(crate) fn verdict(exchange: &Exchange) -> Verdict {
     let response = exchange.response();
     match response.status() {
         200..300 => created(exchange),
+        404 => gone(exchange),
         400 => Verdict::rejected().message(format!("Trello refused the card: {}", reason(response))),
         401 => Verdict::disable().message(format!("Trello does not accept key and token: {}", reason(response))),
         // Whoever goes on too fast is shut out for longer.
@@ -41,6 +42,16 @@ fn created(exchange: &Exchange) -> Verdict {
     match exchange.request().correlation_key() {
         Some(key) => verdict.remember(key, card.id),
         None => verdict,
+    }
+}
+
+/// Somebody deleted the card that was to be edited.
+fn gone(exchange: &Exchange) -> Verdict {
+    match exchange.request().correlation_key() {
+        Some(key) if exchange.request().method() == "PUT" => {
+            Verdict::rejected().message("The card is not there any more; the next event makes a new one.").forget(key)
+        }
+        _ => Verdict::by_status(),
     }
 }
 

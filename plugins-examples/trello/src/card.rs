@@ -40,10 +40,27 @@ pub(crate) struct Body<'a> {
     url_source: Option<&'a str>,
 }
 
+/// What an edit changes: what the event says, and not what people arrange on the board.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Changes<'a> {
+    name: String,
+    desc: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id_members: Vec<&'a str>,
+}
+
 impl Card {
     /// The key under which the card is remembered; the host takes 255 characters.
     pub(crate) fn correlation(&self) -> String {
         truncate(&one_line(&self.about), 255).into_owned()
+    }
+
+    pub(crate) fn changes<'a>(&'a self, config: &'a Config) -> Changes<'a> {
+        let Body { name, desc, due, id_members, .. } = self.body(config);
+        Changes { name, desc, due, id_members }
     }
 
     pub(crate) fn body<'a>(&'a self, config: &'a Config) -> Body<'a> {

@@ -13,13 +13,16 @@ const MAX_CARDS: usize = 100;
 
 pub(crate) enum Plan {
     Cards(Vec<Card>),
+    /// The card that was made for the same thing before, if there is one.
+    Edit(Card),
     Skip(String),
 }
 
 pub(crate) fn plan(event: &Event, config: &Config) -> Result<Plan, Failure> {
     let update = |card: Card, what: &str| match config.updates {
+        Updates::Edit => Plan::Edit(card),
         Updates::Card => one(card),
-        Updates::Skip => skip(&format!("{what} makes no new card; set `updates` to `card` for one.")),
+        Updates::Skip => skip(&format!("{what} changes no card, as `updates` is `skip`.")),
     };
     Ok(match event.catalogue()? {
         Known::RetroCompleted(retro) => retro_completed(&retro),

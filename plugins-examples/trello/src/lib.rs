@@ -8,9 +8,10 @@ mod cards;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook};
+use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, memory};
 use serde::{Deserialize, Serialize};
 
+use card::Card;
 use cards::Plan;
 
 /// What a webhook's owner may set; `plugin.toml` says the same to the form in the UI.
@@ -45,8 +46,9 @@ enum Position {
 #[serde(rename_all = "lowercase")]
 enum Updates {
     #[default]
-    Skip,
+    Edit,
     Card,
+    Skip,
 }
 
 /// The plugin.
@@ -59,20 +61,37 @@ impl Plugin for Trello {
     fn transform(event: &Event, config: &Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
         Ok(match cards::plan(event, config)? {
             Plan::Skip(why) => Outcome::skip(why),
-            Plan::Cards(cards) => Outcome::deliver(cards.into_iter().map(|card| {
-                Request::post()
-                    .label(format!("card: {}", card.name))
-                    .segment("cards")
-                    .correlation(card.correlation())
-                    .json(&card.body(config))
-                    .credential(authorization())
-            })),
+            Plan::Cards(cards) => Outcome::deliver(cards.into_iter().map(|card| create(&card, config))),
+            Plan::Edit(card) => Outcome::deliver([match memory::recall(&card.correlation()) {
+                Some(id) => edit(&card, &id, config),
+                None => create(&card, config),
+            }]),
         })
     }
 
     fn interpret(exchange: &Exchange, _config: &Config) -> Verdict {
         answer::verdict(exchange)
     }
+}
+
+fn create(card: &Card, config: &Config) -> Request {
+    Request::post()
+        .label(format!("card: {}", card.name))
+        .segment("cards")
+        .correlation(card.correlation())
+        .json(&card.body(config))
+        .credential(authorization())
+}
+
+/// Says what changed on the card of this id, wherever people have moved it meanwhile.
+fn edit(card: &Card, id: &str, config: &Config) -> Request {
+    Request::put()
+        .label(format!("edit: {}", card.name))
+        .segment("cards")
+        .segment(id)
+        .correlation(card.correlation())
+        .json(&card.changes(config))
+        .credential(authorization())
 }
 
 /// Keeps key and token out of the address, where proxies would log them.

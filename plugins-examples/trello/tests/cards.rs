@@ -86,6 +86,15 @@ fn answers_are_understood() {
     assert_eq!(answer(401, "invalid token"), disabled);
     assert_eq!(answer(429, ""), Verdict::retry().wait(std::time::Duration::from_secs(20)));
     assert_eq!(answer(404, ""), Verdict::by_status());
+    let edit = testing::exchange(Request::put().segment("cards").segment("c1").correlation("ticket:42")).status(404);
+    let gone = testing::interpret::<Trello>(edit, json!({"list_id": LIST}));
+    assert_eq!(
+        gone,
+        Verdict::rejected()
+            .message("The card is not there any more; the next event makes a new one.")
+            .forget("ticket:42")
+    );
+    assert_eq!(hookwright_sdk::memory::recall("ticket:42"), None);
 }
 
 #[test]

@@ -103,6 +103,8 @@ pub struct Attempt {
     pub response_body: Option<String>,
     #[serde(default)]
     pub truncated: bool,
+    /// What the plugin made of the answer.
+    pub verdict: Option<Value>,
 }
 
 /// Headers as an object of names and values, or as a list of pairs.

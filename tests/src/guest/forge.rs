@@ -7,7 +7,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-use super::{LAST_WORDS, Output};
+use super::{LAST_WORDS, Output, Verdict};
 
 /// Where an output is laid out in a guest's memory: behind its last words, before what it is given.
 const OUTPUT_AT: u32 = 2048;
@@ -15,6 +15,8 @@ const OUTPUT_AT: u32 = 2048;
 const OUTPUT_BYTES: usize = 65_536 - 2048;
 /// Pages of a guest's memory: room for the largest event.
 const MEMORY_PAGES: usize = 17;
+/// Where a verdict is laid out: on the last page, which nothing else reaches.
+const VERDICT_AT: u32 = 16 * 65_536;
 const CONTRACT: &str = "hookwright:plugin@1.0.0";
 
 /// A component in the making: a plugin that logs [`LAST_WORDS`], does what it is told to, and then traps.
@@ -69,9 +71,27 @@ impl Forge {
     pub fn returns(self, output: &Output) -> Self {
         let bytes = output.bytes(OUTPUT_AT);
         assert!(bytes.len() <= OUTPUT_BYTES, "{} bytes do not fit before what the guest is given", bytes.len());
-        let data = bytes.iter().fold(String::new(), |data, byte| data + &format!("\\{byte:02x}"));
+        let data = escaped(&bytes);
         self.items(&format!("(data (i32.const {OUTPUT_AT}) \"{data}\")"))
             .transform(&format!("(return (i32.const {OUTPUT_AT}))"))
+    }
+
+    /// Has it read answers of these statuses: what `interpret` does, as instructions. It may call `$recall` then, too.
+    pub fn interprets(mut self, statuses: &[&str], instructions: &str) -> Self {
+        self.imports
+            .push_str(r#"(import "hookwright:plugin/memory@1.0.0" "recall" (func $recall (param i32 i32 i32)))"#);
+        self.world = "plugin-interpreting";
+        self.manifest("interpreter", json!({ "statuses": statuses })).items(&format!(
+            r#"(func $interpret (export "hookwright:plugin/interpreter@1.0.0#interpret") (param i32) (result i32)
+                 {instructions} (unreachable))"#
+        ))
+    }
+
+    /// Has it say this of answers with these statuses.
+    pub fn says(self, statuses: &[&str], verdict: &Verdict) -> Self {
+        let data = escaped(&verdict.bytes(VERDICT_AT));
+        self.items(&format!("(data (i32.const {VERDICT_AT}) \"{data}\")"))
+            .interprets(statuses, &format!("(return (i32.const {VERDICT_AT}))"))
     }
 
     /// The address at which the output begins.
@@ -158,4 +178,9 @@ impl Forge {
             .expect("the metadata is embedded");
         module
     }
+}
+
+/// Bytes as they stand in WebAssembly text.
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |data, byte| data + &format!("\\{byte:02x}"))
 }

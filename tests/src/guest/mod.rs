@@ -5,7 +5,7 @@ mod output;
 
 pub use self::{
     forge::Forge,
-    output::{Credential, Field, Output, Request},
+    output::{Credential, Field, Output, Request, Verdict},
 };
 
 /// What every guest logs before it misbehaves.

@@ -68,6 +68,56 @@ impl Credential {
     }
 }
 
+/// What `interpret` returns.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// The number of the case of `decision`.
+    pub decision: u8,
+    pub message: Option<String>,
+    pub wait_ms: Option<u64>,
+    pub link: Option<String>,
+    pub facts: Vec<(String, Option<String>)>,
+    /// Labels with the number of the case of `decision`.
+    pub items: Vec<(String, u8)>,
+}
+
+impl Verdict {
+    pub const BY_STATUS: u8 = 0;
+    pub const DELIVERED: u8 = 1;
+    pub const RETRY: u8 = 2;
+    pub const REJECTED: u8 = 3;
+    pub const UNCERTAIN: u8 = 4;
+    pub const DISABLE: u8 = 5;
+
+    pub fn of(decision: u8) -> Self {
+        Self { decision, ..Self::default() }
+    }
+
+    /// The bytes to be put at this address, a multiple of 8; the verdict begins there.
+    pub fn bytes(&self, at: u32) -> Vec<u8> {
+        let mut memory = Memory { at, bytes: Vec::new() };
+        let verdict = memory.room(VERDICT);
+        memory.put(verdict, &[self.decision]);
+        memory.option(verdict + 12, self.message.as_deref());
+        if let Some(wait_ms) = self.wait_ms {
+            memory.put(verdict + 24, &[1]);
+            memory.put(verdict + 32, &wait_ms.to_le_bytes());
+        }
+        memory.option(verdict + 40, self.link.as_deref());
+        let facts = memory.list(&self.facts, FACT, |memory, at, (key, value)| {
+            memory.string(at, key.as_bytes());
+            memory.option(at + 8, value.as_deref());
+        });
+        memory.put_pair(verdict + 52, facts);
+        let items = memory.list(&self.items, ITEM, |memory, at, (label, decision)| {
+            memory.string(at, label.as_bytes());
+            memory.put(at + 8, &[*decision]);
+        });
+        memory.put_pair(verdict + 60, items);
+        memory.bytes
+    }
+}
+
 /// Sizes in bytes of what lists hold.
 const STRING: usize = 8;
 const FIELD: usize = 16;
@@ -75,6 +125,9 @@ const REQUEST: usize = 96;
 const CREDENTIAL: usize = 28;
 const PART: usize = 12;
 const RESULT: usize = 48;
+const VERDICT: usize = 80;
+const FACT: usize = 20;
+const ITEM: usize = 52;
 
 impl Output {
     /// The bytes to be put at this address, a multiple of 8; the result begins there.
@@ -176,6 +229,13 @@ impl Memory {
     fn string(&mut self, place: usize, bytes: &[u8]) {
         let pair = self.text(bytes);
         self.put_pair(place, pair);
+    }
+
+    fn option(&mut self, place: usize, text: Option<&str>) {
+        if let Some(text) = text {
+            self.put(place, &[1]);
+            self.string(place + 4, text.as_bytes());
+        }
     }
 
     fn list<T>(&mut self, items: &[T], size: usize, write: impl Fn(&mut Self, usize, &T)) -> (u32, u32) {

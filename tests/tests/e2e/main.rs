@@ -1,6 +1,7 @@
 //! The whole server from outside: one binary, one module for each topic.
 
 mod admission;
+mod answers;
 mod api;
 mod bench;
 mod durability;
@@ -12,6 +13,7 @@ mod hostile;
 mod ingest;
 mod kills;
 mod load;
+mod memory;
 mod misbehaviour;
 mod network;
 mod nodes;

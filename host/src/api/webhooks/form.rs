@@ -66,8 +66,7 @@ pub(in super::super) struct Create {
     timeout_ms: Option<u64>,
     #[serde(default)]
     on_uncertain: OnUncertain,
-    #[serde(default)]
-    order: Order,
+    order: Option<Order>,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
 }
@@ -130,6 +129,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         None => (None, BTreeMap::new()),
         Some(form) => check_plugin(api, project, form, &mut errors).await?,
     };
+    let order = check_order(form.order, Order::default(), plugin.as_ref(), &mut errors);
     errors.check()?;
     let (Some(url), Some(signing)) = (url, signing) else {
         return Err(Problem::field("", "the webhook is incomplete").into());
@@ -161,7 +161,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         retry: form.retry,
         timeout_ms: form.timeout_ms,
         on_uncertain: form.on_uncertain,
-        order: form.order,
+        order,
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,
         redactor: Arc::new(Redactor::new(&secrets.named())),
@@ -239,6 +239,21 @@ pub(super) fn check_timeout(api: &Api, timeout_ms: Option<u64>, errors: &mut Err
     let max = api.config.delivery.timeout_max_ms;
     if timeout_ms.is_some_and(|ms| !(1..=max).contains(&ms)) {
         errors.add("/timeout_ms", format!("is 1 to {max} ms"));
+    }
+}
+
+/// The order that was asked for, or what goes on otherwise: a plugin with a memory has at least order by subject, or what it
+/// made of one event would not be remembered yet when the next one comes.
+pub(super) fn check_order(asked: Option<Order>, kept: Order, plugin: Option<&PluginUse>, errors: &mut Errors) -> Order {
+    let recalls = plugin.filter(|plugin| plugin.abilities.recalls);
+    match (asked, recalls) {
+        (Some(Order::None), Some(plugin)) => {
+            let name = &plugin.name;
+            errors.add("/order", format!("is `subject` or `strict`: {name} remembers what earlier events led to"));
+            Order::None
+        }
+        (None, Some(_)) if kept == Order::None => Order::Subject,
+        (asked, _) => asked.unwrap_or(kept),
     }
 }
 
@@ -358,6 +373,7 @@ pub(super) async fn check_plugin(
         version: version.manifest.version,
         config,
         limits: form.limits,
+        abilities: version.abilities,
     };
     Ok((Some(plugin), secrets))
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::super::Api;
 use super::super::problem::Answer;
 use super::form::{
-    Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order_wait,
+    Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order, check_order_wait,
     check_patterns, check_plugin, check_rate_limit, check_texts, check_timeout, check_url, state,
 };
 use crate::domain::plugin_limits::PluginLimits;
@@ -175,6 +175,8 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
             next.secrets.plugin = secrets;
         }
     }
+    let order = patch.order.map(Option::unwrap_or_default);
+    next.order = check_order(order, next.order, configuration.plugin.as_ref(), &mut errors);
     errors.check()?;
     if configuration != *current.configuration {
         configuration.revision += 1;
@@ -198,9 +200,6 @@ fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut
     }
     if let Some(on_uncertain) = patch.on_uncertain {
         next.on_uncertain = on_uncertain.unwrap_or_default();
-    }
-    if let Some(order) = patch.order {
-        next.order = order.unwrap_or_default();
     }
     if let Some(order_wait_ms) = patch.order_wait_ms {
         next.order_wait_ms = order_wait_ms;

@@ -33,7 +33,7 @@ fn learnt(facts: &[(&str, Option<&str>)]) -> Learnt {
 async fn result(stage: &Stage, webhook: &Webhook, facts: &[(&str, Option<&str>)], now: Millis) -> Finish {
     let lease = stage.lease();
     let delivery = stage.accepted(webhook, WorkKind::Send, Some(lease)).await;
-    let mut finish = Stage::finish(webhook, delivery.request(0), lease, 1, RequestEnd::Succeeded);
+    let mut finish = Stage::finish(webhook, delivery.request(0), lease, RequestEnd::Succeeded);
     (finish.only_request, finish.learnt, finish.now) = (true, Some(learnt(facts)), now);
     finish
 }

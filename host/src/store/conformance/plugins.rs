@@ -7,7 +7,7 @@ use super::stage::{NOW, Stage};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId};
 use crate::domain::page::PageRequest;
-use crate::domain::plugin::{Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::webhook::{Configuration, PluginUse, Webhook};
 use crate::store::{Deleted, OpenWork, Quota, Settle, StoreError, Stored, WorkKind};
@@ -32,6 +32,7 @@ impl Stage {
             id: PluginVersionId::new(NOW, self.entropy.id()),
             project: DEFAULT_PROJECT,
             manifest: Manifest::parse(manifest.as_bytes()).unwrap(),
+            abilities: Abilities::default(),
             digest: Digest::of(bytes),
             size_bytes: bytes.len() as u64,
             state: PluginState::Checking,
@@ -58,6 +59,7 @@ impl Stage {
             version: version.manifest.version.clone(),
             config: "{}".to_owned(),
             limits: PluginLimits { cpu_ms: Some(7), ..PluginLimits::default() },
+            abilities: Abilities::default(),
         };
         let configuration = Configuration { plugin: Some(plugin), ..Configuration::clone(&webhook.configuration) };
         Webhook { configuration: Arc::new(configuration), ..webhook }

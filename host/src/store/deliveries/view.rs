@@ -346,7 +346,7 @@ impl Store {
                     body: Bytes::from(row.body.unwrap_or_default()),
                 }
             } else {
-                let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None, None))
+                let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None, None, None))
                     .ok_or_else(|| corrupt("content_type"))?;
                 plain_request(&event, configuration.envelope, configuration.content_type)
             };

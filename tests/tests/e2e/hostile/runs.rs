@@ -1,7 +1,6 @@
-//! What gets in and must do no harm as it runs. Those that need `memory` or an interpreter (a flood of `recall`, a trap and
-//! a loop in `interpret`) come with them.
+//! What gets in and must do no harm as it runs.
 
-use hookwright_tests::guest::{Credential, Field, Forge, Output, Request};
+use hookwright_tests::guest::{Credential, Field, Forge, Output, Request, Verdict};
 use serde_json::json;
 
 /// Where nothing was written yet, in a memory of more pages than usual.
@@ -18,6 +17,40 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     let requests = requests().into_iter();
     guests.extend(requests.map(|(name, request)| (name, forge(name).returns(&Output::Deliver(vec![request])))));
     guests.into_iter().map(|(name, forge)| (name, forge.component())).collect()
+}
+
+/// Guests that misbehave when they read an answer, after a request that is as it should be.
+pub(super) fn interpreters() -> Vec<(&'static str, Vec<u8>)> {
+    const EVERY: &[&str] = &["2xx"];
+    let flood = "(loop (call $recall (i32.const 1024) (i32.const 4) (i32.const 512)) (br 0))";
+    let link = Some("javascript:alert(1)".to_owned());
+    let key = |bytes: usize| ("k".repeat(bytes), Some("v".to_owned()));
+    let value = ("k".to_owned(), Some("v".repeat(4097)));
+    let rejected = || Verdict::of(Verdict::REJECTED);
+    let asks = |name: &str, instructions: &str| forge(name).interprets(EVERY, instructions);
+    let says = |name: &str, verdict: &Verdict| forge(name).says(EVERY, verdict);
+    let guests = vec![
+        ("interpret-trap", asks("interpret-trap", "")),
+        ("interpret-loop", asks("interpret-loop", "(loop (br 0))")),
+        (
+            "interpret-memory-growth",
+            asks("interpret-memory-growth", "(loop (drop (memory.grow (i32.const 16))) (br 0))"),
+        ),
+        ("interpret-wild-pointer", asks("interpret-wild-pointer", "(return (i32.const -16))")),
+        ("interpret-recall-flood", asks("interpret-recall-flood", flood)),
+        ("interpret-no-decision", says("interpret-no-decision", &Verdict::of(9))),
+        ("interpret-unknown-decision", says("interpret-unknown-decision", &Verdict::of(6))),
+        ("interpret-link", says("interpret-link", &Verdict { link, ..rejected() })),
+        ("interpret-many-facts", says("interpret-many-facts", &Verdict { facts: vec![key(1); 33], ..rejected() })),
+        ("interpret-long-key", says("interpret-long-key", &Verdict { facts: vec![key(256)], ..rejected() })),
+        ("interpret-long-value", says("interpret-long-value", &Verdict { facts: vec![value], ..rejected() })),
+        (
+            "interpret-item",
+            says("interpret-item", &Verdict { items: vec![("x".to_owned(), Verdict::RETRY)], ..rejected() }),
+        ),
+    ];
+    let deliver = Output::Deliver(vec![Request::default()]);
+    guests.into_iter().map(|(name, forge)| (name, forge.returns(&deliver).component())).collect()
 }
 
 fn forge(name: &str) -> Forge {
@@ -50,6 +83,12 @@ fn resources() -> Vec<(&'static str, Forge)> {
                 "(local.set $n (i32.const 65536))
                  (loop (local.set $n (i32.sub (local.get $n) (i32.const 4096))) (i32.store (local.get $n) (i32.const 1)) (br 0))",
             ),
+        ),
+        (
+            "recall-flood",
+            forge("recall-flood")
+                .interprets(&["2xx"], "")
+                .transform("(loop (call $recall (i32.const 1024) (i32.const 4) (i32.const 512)) (br 0))"),
         ),
         ("log-flood", forge("log-flood").transform(&format!("(loop {} (br 0))", log(1)))),
         ("log-flood-of-long-lines", forge("log-flood-of-long-lines").transform(&format!("(loop {} (br 0))", log(65_536)))),
