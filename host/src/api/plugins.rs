@@ -11,12 +11,13 @@ use super::auth::Caller;
 use super::extract::{Paging, Query, body};
 use super::problem::{Answer, Refused};
 use crate::domain::clock::Millis;
+use crate::domain::id::WebhookId;
 use crate::domain::page::Page;
 use crate::domain::plugin::{LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::plugins::Uploaded;
-use crate::store::Deleted;
+use crate::store::{Deleted, USERS_SHOWN};
 
 #[derive(Debug, Serialize)]
 pub(super) struct PluginBody {
@@ -102,15 +103,21 @@ pub(super) async fn delete(
     Path((name, version)): Path<(String, String)>,
 ) -> Answer<StatusCode> {
     caller.needs(Permission::PluginsWrite)?;
-    let in_use = |detail: String| Problem::new(ProblemCode::InUse, detail);
+    let in_use = |who: &str, webhooks: &[WebhookId], what_then: &str| {
+        let named = webhooks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let others = if webhooks.len() < USERS_SHOWN { "" } else { " and perhaps others" };
+        Problem::new(ProblemCode::InUse, format!("{who}: {named}{others}; {what_then}"))
+    };
     match api.plugins.delete(caller.project(), &name, &version).await? {
         Deleted::Yes(_) => Ok(StatusCode::NO_CONTENT),
         Deleted::NotThere => Err(Problem::not_found("plugin version").into()),
         Deleted::UsedBy(webhooks) => {
-            let webhooks: Vec<_> = webhooks.iter().map(ToString::to_string).collect();
-            Err(in_use(format!("webhooks use it: {}; move them to another version first", webhooks.join(", "))).into())
+            Err(in_use("webhooks use it", &webhooks, "move them to another version first").into())
         }
-        Deleted::Awaited => Err(in_use("deliveries that are not done yet need it".to_owned()).into()),
+        Deleted::Awaited(webhooks) => {
+            Err(in_use("deliveries of these webhooks need it that are not done yet", &webhooks, "try again later")
+                .into())
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
 pub use nodes::WakeUps;
 pub use owners::Ownership;
-pub use plugins::{Deleted, Quota, Stored};
+pub use plugins::{Deleted, Quota, Stored, USERS_SHOWN};
 pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Learnt, Lease, NewDelivery,
     NewEvent, Postpone, RequestEnd, Settle, WorkKind,

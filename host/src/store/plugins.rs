@@ -42,12 +42,12 @@ pub enum Deleted {
     NotThere,
     /// These webhooks use it; there may be more.
     UsedBy(Vec<WebhookId>),
-    /// Deliveries that are not done yet were made for it.
-    Awaited,
+    /// Deliveries of these webhooks that are not done yet were made for it; there may be more.
+    Awaited(Vec<WebhookId>),
 }
 
 /// How many webhooks are named that use a version.
-const USERS_SHOWN: usize = 5;
+pub const USERS_SHOWN: usize = 5;
 
 #[derive(Debug, FromRow)]
 struct VersionRow {
@@ -303,11 +303,11 @@ async fn delete(tx: &mut Tx, id: PluginVersionId, now: Millis) -> Result<Deleted
          JOIN webhooks w ON w.id = c.webhook_id AND w.revision = c.revision
          WHERE c.plugin_version_id = $1 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $2";
     // A request's id follows its delivery's.
-    const AWAITED: &str = "SELECT o.id FROM webhook_configurations c
+    const AWAITED: &str = "SELECT DISTINCT c.webhook_id FROM webhook_configurations c
          JOIN open_work o ON o.webhook_id = c.webhook_id
          JOIN webhook_deliveries d ON d.webhook_id = c.webhook_id AND d.revision = c.revision
             AND d.id = (SELECT x.id FROM webhook_deliveries x WHERE x.id <= o.id ORDER BY x.id DESC LIMIT 1)
-         WHERE c.plugin_version_id = $1 LIMIT 1";
+         WHERE c.plugin_version_id = $1 ORDER BY c.webhook_id LIMIT $2";
     const DELETE: &str = "UPDATE plugin_versions SET deleted_at = $2, component = $3, check_until = NULL
          WHERE id = $1 AND deleted_at IS NULL";
     let uuid = id.uuid();
@@ -315,12 +315,14 @@ async fn delete(tx: &mut Tx, id: PluginVersionId, now: Millis) -> Result<Deleted
         tx.fetch::<(Uuid,)>(LOCK, &values![uuid]).await?;
     }
     let shown = i64::try_from(USERS_SHOWN).unwrap_or(i64::MAX);
-    let users = tx.fetch::<(Uuid,)>(USERS, &values![uuid, shown]).await?;
+    let webhooks = |rows: Vec<(Uuid,)>| rows.into_iter().map(|(id,)| WebhookId::from_uuid(id)).collect::<Vec<_>>();
+    let users = webhooks(tx.fetch::<(Uuid,)>(USERS, &values![uuid, shown]).await?);
     if !users.is_empty() {
-        return Ok(Deleted::UsedBy(users.into_iter().map(|(id,)| WebhookId::from_uuid(id)).collect()));
+        return Ok(Deleted::UsedBy(users));
     }
-    if !tx.fetch::<(Uuid,)>(AWAITED, &values![uuid]).await?.is_empty() {
-        return Ok(Deleted::Awaited);
+    let awaiting = webhooks(tx.fetch::<(Uuid,)>(AWAITED, &values![uuid, shown]).await?);
+    if !awaiting.is_empty() {
+        return Ok(Deleted::Awaited(awaiting));
     }
     Ok(match tx.execute(DELETE, &values![uuid, now.0, Vec::new()]).await? {
         0 => Deleted::NotThere,

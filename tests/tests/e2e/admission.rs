@@ -7,6 +7,7 @@ use hookwright_tests::{
     eventually::eventually,
     example::example,
     guest::{Forge, Guest},
+    receiver::Reply,
     server::{Installation, Server},
     stage::Stage,
 };
@@ -224,4 +225,22 @@ async fn a_version_in_use_is_not_deleted_and_a_project_has_a_quota() {
     assert_eq!(stage.api.delete(path).await.expect("it is deleted").status, 204);
     assert_eq!(stage.api.get(path).await.expect_err("it is gone").problem().status, 404);
     stage.api.install(Guest::Looper.component()).await;
+}
+
+#[tokio::test]
+async fn a_version_that_an_open_delivery_needs_is_not_deleted() {
+    let stage = Stage::open().await;
+    let plugin = stage.api.install(example("slack")).await;
+    stage.receiver.on("/slack", [Reply::status(500)]);
+    let run = json!({ "name": plugin.name, "version": plugin.version });
+    let webhook =
+        json!({ "url": stage.receiver.url("/slack"), "events": [RETRO], "plugin": run, "retry": [0, 3_600_000] });
+    let webhook = stage.api.register(&webhook).await;
+    stage.api.publish_one(RETRO, hookwright_tests::catalogue::retro(&["Buy cake"])).await;
+    stage.receiver.wait("/slack", 1).await;
+    stage.api.patch(&format!("/webhooks/{}", webhook.id), &json!({ "plugin": null })).await.expect("changed");
+    let path = format!("/plugins/slack/versions/{}", plugin.version);
+    let problem = stage.api.delete(&path).await.expect_err("its delivery needs it").problem();
+    assert_eq!((problem.status, problem.code.as_str()), (409, "in_use"));
+    assert!(problem.detail.contains(&webhook.id), "{problem:?}");
 }

@@ -19,6 +19,7 @@ on_both!(
     a_refused_version_may_be_replaced,
     a_project_has_no_more_than_its_quota,
     a_version_that_a_webhook_uses_is_not_deleted,
+    at_most_five_webhooks_are_named_that_use_a_version,
     a_version_that_open_work_needs_is_not_deleted,
     a_deleted_versions_number_is_not_given_to_other_bytes,
 );
@@ -166,6 +167,16 @@ async fn a_version_that_a_webhook_uses_is_not_deleted(stage: Stage) {
     assert!(matches!(error, StoreError::Constraint(_)), "{error}");
 }
 
+async fn at_most_five_webhooks_are_named_that_use_a_version(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    for used in 1..=6 {
+        let webhook = Stage::with_plugin(stage.webhook(), &version);
+        stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+        let Deleted::UsedBy(webhooks) = stage.delete("1.0.0").await else { panic!("{used} use it") };
+        assert_eq!(webhooks.len(), used.min(5));
+    }
+}
+
 async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
     let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
     let webhook = Stage::with_plugin(stage.webhook(), &version);
@@ -190,9 +201,9 @@ async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
         run: None,
         now: NOW,
     };
-    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited);
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited(vec![webhook.id]));
     assert!(stage.store.settle(settle(waiting, lease)).await.unwrap());
-    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited, "its requests are on their way");
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited(vec![webhook.id]), "its requests are on their way");
     stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap();
     assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
 }
