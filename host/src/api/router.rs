@@ -20,6 +20,7 @@ pub fn router(api: Api) -> Router {
         .route("/webhooks/{id}/test", post(webhooks::test))
         .route("/webhooks/{id}/explain", post(webhooks::explain))
         .route("/webhooks/{id}/facts", get(webhooks::facts::list).delete(webhooks::facts::erase))
+        .route("/webhooks/{id}/revisions", get(webhooks::revisions))
         .route("/webhooks/{id}/deliveries", get(deliveries::list_of_webhook))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::read))

@@ -18,6 +18,7 @@ mod plugins;
 mod postgres;
 mod record;
 mod rows;
+mod revisions;
 mod sealed;
 mod sqlite;
 mod subscriptions;
@@ -46,6 +47,7 @@ pub use record::{
 };
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
+pub use revisions::Revision;
 pub use writer::WriterSettings;
 
 use crate::domain::clock::Millis;

@@ -27,4 +27,5 @@ mod refusals;
 mod retries;
 mod sandbox;
 mod secrets;
+mod revisions;
 mod tls;

@@ -4,6 +4,7 @@ mod explain;
 pub(super) mod facts;
 mod form;
 mod patch;
+mod revisions;
 mod test;
 mod view;
 
@@ -25,6 +26,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
 pub(super) use explain::explain;
+pub(super) use revisions::revisions;
 pub(super) use test::test;
 
 /// Registers a webhook. The signing secret is shown in this answer only.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::on_both;
 use super::stage::{NOW, Stage};
 use crate::domain::delivery::DeliveryStatus;
-use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId};
-use crate::domain::page::PageRequest;
+use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId};
+use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::webhook::{Configuration, PluginUse, Webhook};
+use crate::domain::webhook::{Configuration, ContentType, Envelope, PluginUse, Webhook};
 use crate::store::{Deleted, OpenWork, Quota, Settle, StoreError, Stored, WorkKind};
 
 on_both!(
@@ -20,6 +20,7 @@ on_both!(
     a_project_has_no_more_than_its_quota,
     a_version_that_a_webhook_uses_is_not_deleted,
     at_most_five_webhooks_are_named_that_use_a_version,
+    what_a_configuration_was_stays_also_when_its_plugin_is_gone,
     a_version_that_open_work_needs_is_not_deleted,
     a_deleted_versions_number_is_not_given_to_other_bytes,
 );
@@ -175,6 +176,41 @@ async fn at_most_five_webhooks_are_named_that_use_a_version(stage: Stage) {
         let Deleted::UsedBy(webhooks) = stage.delete("1.0.0").await else { panic!("{used} use it") };
         assert_eq!(webhooks.len(), used.min(5));
     }
+}
+
+async fn what_a_configuration_was_stays_also_when_its_plugin_is_gone(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    let mut webhook = Stage::with_plugin(stage.webhook(), &version);
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    let other = stage.stored_webhook().await;
+    let mut expected = vec![(Configuration::clone(&webhook.configuration), NOW)];
+    for number in 2..=4_i64 {
+        let envelope = if number % 2 == 0 { Envelope::Raw } else { Envelope::Standard };
+        let configuration = Configuration { revision: number, envelope, content_type: ContentType::Form, plugin: None };
+        webhook.configuration = Arc::new(configuration.clone());
+        (webhook.version, webhook.updated_at) = (number, NOW.plus(number.unsigned_abs()));
+        assert!(stage.store.update_webhook(&webhook, number - 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+        expected.insert(0, (configuration, webhook.updated_at));
+    }
+    // A change of something else is no new revision.
+    webhook.version = 5;
+    assert!(stage.store.update_webhook(&webhook, 4, OpenWork::Keep, &stage.entropy).await.unwrap());
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
+    let page = |limit, cursor| stage.store.revisions(DEFAULT_PROJECT, webhook.id, PageRequest { limit, cursor });
+    let mut found = Vec::new();
+    let mut cursor = None;
+    loop {
+        let Page { items, next_cursor } = page(2, cursor).await.unwrap();
+        assert!(items.len() <= 2);
+        found.extend(items.into_iter().map(|revision| (revision.configuration, revision.created_at)));
+        let Some(next) = next_cursor else { break };
+        cursor = Some(Cursor::decode(&next).unwrap());
+    }
+    assert_eq!(found, expected);
+    let all = PageRequest { limit: 10, cursor: None };
+    assert_eq!(stage.store.revisions(DEFAULT_PROJECT, other.id, all).await.unwrap().items.len(), 1);
+    let elsewhere = ProjectId::from_uuid(uuid::Uuid::from_u128(7));
+    assert!(stage.store.revisions(elsewhere, webhook.id, all).await.unwrap().items.is_empty());
 }
 
 async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
