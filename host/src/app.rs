@@ -62,6 +62,17 @@ pub enum AppError {
 
 /// Opens the store that the settings name.
 pub async fn open_store(config: &Config, clock: &Clock, entropy: &Entropy) -> Result<Store, AppError> {
+    let (location, settings) = location(config)?;
+    Ok(Store::open(&location, &config.store.key_file()?, settings, clock.now(), entropy).await?)
+}
+
+/// Opens the store that the settings name beside servers that run.
+pub async fn open_store_beside(config: &Config, entropy: &Entropy) -> Result<Store, AppError> {
+    let (location, settings) = location(config)?;
+    Ok(Store::open_beside(&location, &config.store.key_file()?, settings, entropy).await?)
+}
+
+fn location(config: &Config) -> Result<(Location, WriterSettings), AppError> {
     let settings = WriterSettings {
         queue: config.store.write_queue,
         batch: config.store.write_batch,
@@ -71,7 +82,7 @@ pub async fn open_store(config: &Config, clock: &Clock, entropy: &Entropy) -> Re
         DatabaseUrl::Sqlite(path) => Location::Sqlite(path),
         DatabaseUrl::Postgres(url) => Location::Postgres { url, connections: config.store.connections },
     };
-    Ok(Store::open(&location, &config.store.key_file()?, settings, clock.now(), entropy).await?)
+    Ok((location, settings))
 }
 
 /// Runs the server until told to stop; `started` is told the address that it listens on.

@@ -170,15 +170,39 @@ impl Installation {
         self.database.clone().unwrap_or_else(file)
     }
 
-    fn command(&self) -> Command {
-        let file = |name: &str| self.folder().join(name);
+    /// Runs the binary beside the server, with the same database and key file; gives what it says on stdout and stderr.
+    pub async fn tool(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = self.program();
+        command
+            .args(arguments)
+            .args(["--database", &self.database()])
+            .arg("--key-file")
+            .arg(self.folder().join("hookwright.keys"));
+        let output = timeout(START, command.output()).await.expect("it ends by itself").expect("it starts");
+        let said = |bytes| String::from_utf8(bytes).expect("text");
+        if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
+    }
+
+    /// The binary without settings of the person who runs the tests.
+    fn program(&self) -> Command {
         let mut command = Command::new(binary());
-        // Settings of the person who runs the tests must not reach the server.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKWRIGHT_") {
                 command.env_remove(name);
             }
         }
+        command
+            .env_remove("FAILPOINTS")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn command(&self) -> Command {
+        let file = |name: &str| self.folder().join(name);
+        let mut command = self.program();
         command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
@@ -187,13 +211,8 @@ impl Installation {
             .arg(file("hookwright.keys"))
             .arg("--admin-token-file")
             .arg(file("admin-token"))
-            .env_remove("FAILPOINTS")
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         for network in &self.networks {
             command.args(["--allow-network", network]);
         }
@@ -225,6 +244,11 @@ impl Server {
     /// What the server wrote to stdout and stderr so far.
     pub fn log(&self) -> String {
         self.installation().log()
+    }
+
+    /// Runs the binary beside it; see [`Installation::tool`].
+    pub async fn tool(&self, arguments: &[&str]) -> Result<String, String> {
+        self.installation().tool(arguments).await
     }
 
     /// The memory that it holds now, in bytes.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod demo;
+mod keys;
 mod migrate;
 mod plugin;
 mod serve;
@@ -34,6 +35,9 @@ enum Command {
     /// Make plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Replace the keys that seal secrets
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// The server's own child: compiles the component on stdin
     #[command(hide = true)]
     CompilePlugin(ChildLimits),
@@ -61,6 +65,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
             Command::Plugin(command) => plugin::run(&command),
+            Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };
         result.unwrap_or_else(|error| {

@@ -10,6 +10,7 @@ mod events;
 mod facts;
 mod fan_out;
 mod keyring;
+mod keys;
 mod load;
 mod nodes;
 mod owners;
@@ -17,8 +18,8 @@ mod partitions;
 mod plugins;
 mod postgres;
 mod record;
-mod rows;
 mod revisions;
+mod rows;
 mod sealed;
 mod sqlite;
 mod subscriptions;
@@ -38,6 +39,7 @@ pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView,
 pub use facts::FactView;
 pub use fan_out::FanOutStep;
 pub use keyring::{KeyRing, KeyRingError};
+pub use keys::Resealed;
 pub use nodes::WakeUps;
 pub use owners::Ownership;
 pub use plugins::{Deleted, Quota, Stored, USERS_SHOWN};
@@ -45,9 +47,9 @@ pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Learnt, Lease, NewDelivery,
     NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
+pub use revisions::Revision;
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;
-pub use revisions::Revision;
 pub use writer::WriterSettings;
 
 use crate::domain::clock::Millis;
@@ -190,21 +192,49 @@ impl Store {
     ) -> Result<Self, StoreError> {
         const SEALED: &str = "SELECT count(*) FROM webhooks WHERE length(sealed) > 0";
         let db = match location {
-            Location::Sqlite(path) => sqlite::open(path).await?,
-            Location::Postgres { url, connections } => postgres::open(url, *connections, now).await?,
+            Location::Sqlite(path) => {
+                sqlite::migrate(path).await?;
+                sqlite::open(path).await?
+            }
+            Location::Postgres { url, connections } => {
+                let db = postgres::open(url, *connections).await?;
+                postgres::migrate(&db, now).await?;
+                db
+            }
         };
         let sealed: i64 = reading!(&db, pool => sqlx::query_scalar(SEALED).fetch_one(pool).await?);
         let keys = KeyRing::open_or_create(key_file, sealed > 0, entropy)?;
         if let db::Db::Sqlite { writer, .. } = &db {
             writer.transact(|tx| Box::pin(sqlite::free_leases(tx))).await?;
         }
-        let writer = writer::Writer::start(&db, settings);
-        let subscriptions = subscriptions::Subscriptions::default();
-        let node = entropy.token();
-        let clock_offset_ms = AtomicI64::new(0);
-        let store = Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms, node }));
+        let store = Self::of(db, keys, settings, entropy);
         store.sync_subscriptions().await?;
         Ok(store)
+    }
+
+    /// Opens a database that is in use, perhaps by a server, to look after it: its schema and what is in hand stay as they
+    /// are, and no webhook is read.
+    pub async fn open_beside(
+        location: &Location,
+        key_file: &Path,
+        settings: WriterSettings,
+        entropy: &Entropy,
+    ) -> Result<Self, StoreError> {
+        let db = match location {
+            Location::Sqlite(path) if !path.exists() => {
+                return Err(StoreError::Open(format!("there is none at {}", path.display())));
+            }
+            Location::Sqlite(path) => sqlite::open(path).await?,
+            Location::Postgres { url, connections } => postgres::open(url, *connections).await?,
+        };
+        Ok(Self::of(db, KeyRing::open_existing(key_file)?, settings, entropy))
+    }
+
+    fn of(db: db::Db, keys: KeyRing, settings: WriterSettings, entropy: &Entropy) -> Self {
+        let writer = writer::Writer::start(&db, settings);
+        let subscriptions = subscriptions::Subscriptions::default();
+        let (node, clock_offset_ms) = (entropy.token(), AtomicI64::new(0));
+        Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms, node }))
     }
 
     /// Every webhook as it is now, without asking the database.

@@ -44,8 +44,8 @@ pub(super) const CLAIM_OF_WEBHOOK: &str = "WITH picked AS MATERIALIZED (
     UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE FROM picked WHERE open_work.id = picked.id
     RETURNING open_work.id, kind, attempts, order_key IS NOT NULL";
 
-/// Connects, and brings the schema and the partitions up to date.
-pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db, StoreError> {
+/// Connects.
+pub(super) async fn open(url: &str, connections: u32) -> Result<Db, StoreError> {
     // The URL may hold a password, so it is in no message.
     let invalid = |_| StoreError::Open("the URL is not like postgres://user:password@host/database".to_owned());
     let options = PgConnectOptions::from_str(url)
@@ -70,12 +70,18 @@ pub(super) async fn open(url: &str, connections: u32, now: Millis) -> Result<Db,
         .connect_with(options)
         .await
         .map_err(open_error)?;
-    MIGRATIONS.run(&pool).await.map_err(|error| StoreError::Open(error.to_string()))?;
+    Ok(Db::Postgres(pool))
+}
+
+/// Brings the schema and the partitions up to date.
+pub(super) async fn migrate(db: &Db, now: Millis) -> Result<(), StoreError> {
+    let Db::Postgres(pool) = db else { return Ok(()) };
+    MIGRATIONS.run(pool).await.map_err(|error| StoreError::Open(error.to_string()))?;
     // Without it history goes to the default partition, and is moved when it can be made.
-    if let Err(error) = partitions::make(&pool, now).await {
+    if let Err(error) = partitions::make(pool, now).await {
         tracing::warn!(%error, "the coming months' partitions cannot be made");
     }
-    Ok(Db::Postgres(pool))
+    Ok(())
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;

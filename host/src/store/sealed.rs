@@ -40,6 +40,11 @@ pub(super) fn seal(keys: &KeyRing, id: WebhookId, secrets: &Secrets, entropy: &E
     keys.seal(&place(id), &json, entropy)
 }
 
+/// Seals what [`seal`] made once more, by the key that seals now.
+pub(super) fn reseal(keys: &KeyRing, id: WebhookId, sealed: &[u8], entropy: &Entropy) -> Result<Vec<u8>, StoreError> {
+    Ok(keys.seal(&place(id), &keys.open(&place(id), sealed)?, entropy))
+}
+
 /// Opens what [`seal`] made.
 pub(super) fn open(keys: &KeyRing, id: WebhookId, sealed: &[u8]) -> Result<Secrets, StoreError> {
     let json = keys.open(&place(id), sealed)?;

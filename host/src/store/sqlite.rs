@@ -28,28 +28,37 @@ const PREPARED: usize = 256;
 /// fewer and larger copies cost less (4 KiB pages: 32 MiB).
 const CHECKPOINT_PAGES: i64 = 8192;
 
-/// Opens the file with a thread that writes and a pool of readers. One writer, because many would only wait for each other
-/// inside SQLite; a commit returns when its bytes are on disk (`synchronous=FULL`).
-pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
-    let options = SqliteConnectOptions::new()
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
         .busy_timeout(BUSY_TIMEOUT)
-        .pragma("temp_store", "memory");
+        .pragma("temp_store", "memory")
+}
+
+/// Brings the schema of the file up to date, which is made if there is none.
+pub(super) async fn migrate(path: &Path) -> Result<(), StoreError> {
     let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
     let migrating =
-        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(open_error)?;
+        SqlitePoolOptions::new().max_connections(1).connect_with(options(path)).await.map_err(open_error)?;
     MIGRATIONS.run(&migrating).await.map_err(|error| StoreError::Open(error.to_string()))?;
     migrating.close().await;
+    Ok(())
+}
+
+/// Opens the file with a thread that writes and a pool of readers. One writer, because many would only wait for each other
+/// inside SQLite; a commit returns when its bytes are on disk (`synchronous=FULL`).
+pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
+    let open_error = |error: sqlx::Error| StoreError::Open(error.to_string());
     let writer = Writer::start(connect(path)?);
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.read_only(true).create_if_missing(false).pragma("cache_size", "-4096"))
+        .connect_with(options(path).read_only(true).create_if_missing(false).pragma("cache_size", "-4096"))
         .await
         .map_err(open_error)?;
     Ok(Db::Sqlite { writer, read })
@@ -253,10 +262,18 @@ mod tests {
     use super::super::value::values;
     use super::*;
 
+    /// The thread that writes to a database of its own.
+    async fn writer() -> (tempfile::TempDir, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        migrate(&path).await.unwrap();
+        let Db::Sqlite { writer, .. } = open(&path).await.unwrap() else { unreachable!() };
+        (folder, writer)
+    }
+
     #[tokio::test]
     async fn commits_wait_for_the_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        let Db::Sqlite { writer, .. } = open(&folder.path().join("test.db")).await.unwrap() else { unreachable!() };
+        let (_folder, writer) = writer().await;
         let level: Vec<(i64,)> = writer.transact(|tx| Box::pin(tx.fetch("PRAGMA synchronous", &[]))).await.unwrap();
         let mode: Vec<(String,)> = writer.transact(|tx| Box::pin(tx.fetch("PRAGMA journal_mode", &[]))).await.unwrap();
         assert_eq!((level[0].0, mode[0].0.as_str()), (2, "wal"), "synchronous must be FULL");
@@ -266,8 +283,7 @@ mod tests {
     #[tokio::test]
     async fn what_fails_or_panics_is_rolled_back_and_the_thread_lives_on() {
         const INSERT: &str = "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3)";
-        let folder = tempfile::tempdir().unwrap();
-        let Db::Sqlite { writer, .. } = open(&folder.path().join("test.db")).await.unwrap() else { unreachable!() };
+        let (_folder, writer) = writer().await;
         let count = async || -> i64 {
             let rows = writer.transact(|tx| Box::pin(tx.fetch("SELECT count(*) FROM projects", &[]))).await;
             let rows: Vec<(i64,)> = rows.unwrap();

@@ -144,8 +144,7 @@ impl Store {
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
                 filter, delivery_order, order_wait_ms, rate_limit, changed_at_revision)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0)";
-        let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let webhook = webhook.clone();
+        let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             let values = values![
                 webhook.id.uuid(),
@@ -156,7 +155,7 @@ impl Store {
                 json(&webhook.labels),
                 json(&webhook.events),
                 mask_url(&webhook.secrets.url),
-                sealed,
+                Vec::<u8>::new(),
                 webhook.state.is_enabled(),
                 disabled_reason(&webhook.state),
                 webhook.retry.as_ref().map(json),
@@ -173,10 +172,20 @@ impl Store {
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
-            note_change(tx, webhook.id).await
+            note_change(tx, webhook.id).await?;
+            store.seal(tx, &webhook, &entropy).await
         };
         self.db.transact(move |tx| Box::pin(async move { insert(tx).await })).await?;
         self.sync_subscriptions().await
+    }
+
+    /// Seals a webhook's secrets: last, when no other change of a webhook goes on. So whoever holds the others up, as
+    /// [`Store::prune_keys`] does, sees every value that was sealed by a key that has been replaced meanwhile.
+    async fn seal(&self, tx: &mut Tx, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
+        const SEAL: &str = "UPDATE webhooks SET sealed = $2 WHERE id = $1";
+        let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
+        tx.execute(SEAL, &values![webhook.id.uuid(), sealed]).await?;
+        Ok(())
     }
 
     /// Stores a changed webhook if nobody else changed it meanwhile: false when its version is no longer `expected`.
@@ -189,14 +198,13 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const UPDATE: &str =
             "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5,
-                origin = $6, sealed = $7, enabled = $8, disabled_reason = $9, retry = $10, timeout_ms = $11,
-                on_uncertain = $12, revision = $13, version = $14, updated_at = $15, filter = $16,
-                delivery_order = $17, order_wait_ms = $18, rate_limit = $19
-             WHERE id = $20 AND project_id = $21 AND version = $22 AND deleted_at IS NULL";
+                origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
+                on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
+                delivery_order = $16, order_wait_ms = $17, rate_limit = $18
+             WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
              WHERE webhook_id = $2 AND due_at = $3";
-        let sealed = sealed::seal(&self.keys, webhook.id, &webhook.secrets, entropy);
-        let webhook = webhook.clone();
+        let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let update = async move |tx: &mut Tx| {
             let values = values![
                 webhook.external_id.as_deref(),
@@ -205,7 +213,6 @@ impl Store {
                 json(&webhook.labels),
                 json(&webhook.events),
                 mask_url(&webhook.secrets.url),
-                sealed,
                 webhook.state.is_enabled(),
                 disabled_reason(&webhook.state),
                 webhook.retry.as_ref().map(json),
@@ -235,6 +242,7 @@ impl Store {
                 }
             }
             note_change(tx, webhook.id).await?;
+            store.seal(tx, &webhook, &entropy).await?;
             Ok(true)
         };
         let updated = self.db.transact(move |tx| Box::pin(async move { update(tx).await })).await?;
@@ -313,7 +321,7 @@ impl Store {
     }
 }
 
-/// Says to every node that a webhook has changed.
+/// Says to every node that a webhook has changed. From then on until the transaction ends no other changes one.
 pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
     const COUNT: &str = "UPDATE subscriptions_revision SET revision = revision + 1";
     const MARK: &str =

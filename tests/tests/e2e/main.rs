@@ -12,6 +12,7 @@ mod flow;
 mod hostile;
 mod ingest;
 mod kills;
+mod keys;
 mod load;
 mod memory;
 mod misbehaviour;

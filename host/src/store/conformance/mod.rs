@@ -2,6 +2,7 @@
 
 mod facts;
 mod fan_out;
+mod keys;
 mod model;
 mod order;
 mod owners;

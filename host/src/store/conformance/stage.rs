@@ -28,6 +28,8 @@ use crate::store::{
 pub(super) const NOW: Millis = Millis(1_769_860_800_000);
 const LEASE_MS: u64 = 60_000;
 
+const SETTINGS: WriterSettings = WriterSettings { queue: 64, batch: 32, writers: 2 };
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Stage {
@@ -87,6 +89,15 @@ impl Stage {
     /// The same database, opened a second time.
     pub(super) async fn beside(&self) -> Store {
         open(&self.folder, &self.location, &self.entropy).await
+    }
+
+    /// The same database, opened by a process that looks after it.
+    pub(super) async fn tool(&self) -> Store {
+        Store::open_beside(&self.location, &self.key_file(), SETTINGS, &self.entropy).await.unwrap()
+    }
+
+    fn key_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("keys")
     }
 
     /// The same database, opened by a process that comes after.
@@ -254,8 +265,7 @@ impl Stage {
 }
 
 async fn open(folder: &tempfile::TempDir, location: &Location, entropy: &Entropy) -> Store {
-    let settings = WriterSettings { queue: 64, batch: 32, writers: 2 };
-    Store::open(location, &folder.path().join("keys"), settings, NOW, entropy).await.unwrap()
+    Store::open(location, &folder.path().join("keys"), SETTINGS, NOW, entropy).await.unwrap()
 }
 
 fn request(number: usize) -> FrozenRequest {
