@@ -23,7 +23,7 @@ impl Field {
     }
 }
 
-/// A request with a JSON body, as a guest makes it.
+/// A request with a body of JSON or a form, as a guest makes it.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Request {
@@ -35,6 +35,8 @@ pub struct Request {
     pub json: String,
     /// Where its body stands instead, and how long it is, whatever is there.
     pub json_at: Option<(u32, u32)>,
+    /// The fields of a form that is its body instead.
+    pub form: Option<Vec<Field>>,
     pub credentials: Vec<Credential>,
 }
 
@@ -48,6 +50,7 @@ impl Default for Request {
             headers: Vec::new(),
             json: "{}".to_owned(),
             json_at: None,
+            form: None,
             credentials: Vec::new(),
         }
     }
@@ -62,9 +65,37 @@ pub struct Credential {
 }
 
 impl Credential {
+    pub fn bearer(secret: &str) -> Self {
+        Self::at(0, "", secret)
+    }
+
+    /// For basic authentication of this user.
+    pub fn basic(user: &str, secret: &str) -> Self {
+        Self::at(1, user, secret)
+    }
+
     /// In a header.
     pub fn header(name: &str, secret: &str) -> Self {
-        Self { placement: 2, name: name.to_owned(), secret: secret.to_owned() }
+        Self::at(2, name, secret)
+    }
+
+    /// In a query parameter.
+    pub fn query(name: &str, secret: &str) -> Self {
+        Self::at(3, name, secret)
+    }
+
+    /// At a pointer into a JSON body.
+    pub fn json_body(pointer: &str, secret: &str) -> Self {
+        Self::at(4, pointer, secret)
+    }
+
+    /// In a field of a form.
+    pub fn form_body(name: &str, secret: &str) -> Self {
+        Self::at(5, name, secret)
+    }
+
+    fn at(placement: u8, name: &str, secret: &str) -> Self {
+        Self { placement, name: name.to_owned(), secret: secret.to_owned() }
     }
 }
 
@@ -175,11 +206,15 @@ fn request(memory: &mut Memory, at: usize, request: &Request) {
     memory.put_pair(at + 24, query);
     let headers = memory.list(&request.headers, FIELD, field);
     memory.put_pair(at + 32, headers);
-    // The body's case `json`.
-    memory.put(at + 40, &[1]);
-    match request.json_at {
-        Some(pair) => memory.put_pair(at + 44, pair),
-        None => memory.string(at + 44, request.json.as_bytes()),
+    // The body's cases `json` and `form`.
+    memory.put(at + 40, &[if request.form.is_some() { 2 } else { 1 }]);
+    match (&request.form, request.json_at) {
+        (Some(fields), _) => {
+            let fields = memory.list(fields, FIELD, field);
+            memory.put_pair(at + 44, fields);
+        }
+        (None, Some(pair)) => memory.put_pair(at + 44, pair),
+        (None, None) => memory.string(at + 44, request.json.as_bytes()),
     }
     let credentials = memory.list(&request.credentials, CREDENTIAL, credential);
     memory.put_pair(at + 68, credentials);

@@ -10,11 +10,12 @@ use hookwright_tests::{
     api::Api,
     catalogue::retro,
     example::example,
+    guest::{Credential, Field, Forge, Output, Request},
     receiver::{Receiver, Recorded, Reply},
     server::Installation,
     stage::Stage,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 /// Everything that can be logged, but for the compiler of plugins, which tells of each instruction.
@@ -29,16 +30,59 @@ fn secret(purpose: &str) -> String {
     format!("{purpose}/s3cr+et=&{:016x}", rand::random::<u64>())
 }
 
-/// Everything that gives a secret away.
+/// A secret that every encoding has to change.
+fn odd_secret(purpose: &str) -> String {
+    format!("{purpose}\"s3\\cr/et ü&=+%~{:016x}", rand::random::<u64>())
+}
+
+/// What `encodeURIComponent` of a browser leaves as it is.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// Everything that gives a secret away: as it stands, in base64, percent-encoded in several ways, in hexadecimal, as a form's
+/// field, and as inside a JSON string in several ways.
 fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let encoded = utf8_percent_encode(&String::from_utf8_lossy(secret), NON_ALPHANUMERIC).to_string();
-    vec![
-        secret.to_vec(),
-        STANDARD_NO_PAD.encode(secret).into_bytes(),
-        URL_SAFE_NO_PAD.encode(secret).into_bytes(),
-        encoded.to_lowercase().into_bytes(),
-        encoded.into_bytes(),
-    ]
+    let text = String::from_utf8_lossy(secret);
+    let encoded = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
+    let component = utf8_percent_encode(&text, COMPONENT).to_string();
+    let form = component.replace("%20", "+");
+    let hex = secret.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let json = json!(text).to_string().trim_matches('"').to_owned();
+    let escaped: String = json.chars().fold(String::new(), |mut escaped, c| {
+        if c.is_ascii() {
+            escaped.push(c);
+        } else {
+            write!(escaped, "\\u{:04x}", u32::from(c)).expect("a string takes it");
+        }
+        escaped
+    });
+    let mut forms = vec![
+        text.clone().into_owned(),
+        STANDARD_NO_PAD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        encoded.to_lowercase(),
+        encoded,
+        component.to_lowercase(),
+        component,
+        form,
+        hex.to_uppercase(),
+        hex,
+        json.replace('/', "\\/"),
+        escaped.replace('/', "\\/"),
+        escaped,
+        json,
+    ];
+    forms.sort();
+    forms.dedup();
+    forms.into_iter().map(String::into_bytes).collect()
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -63,7 +107,9 @@ fn gossip(secrets: &[String]) -> Reply {
         for secret in &secrets {
             for form in forms(secret.as_bytes()) {
                 let form = String::from_utf8(form).expect("text");
-                headers.append("x-gossip", form.parse().expect("a header value"));
+                if let Ok(value) = form.parse() {
+                    headers.append("x-gossip", value);
+                }
                 write!(said, "\n{form} {}", STANDARD.encode(secret)).expect("a string takes it");
             }
         }
@@ -208,6 +254,113 @@ fn nowhere_on_disk(stage: &Stage, secrets: &[String], key: Option<&[u8]>) {
     let log = stage.server.log();
     assert!(!log.is_empty());
     hides("the log", log.as_bytes(), secrets);
+}
+
+/// A plugin that makes one request for each place that a credential can have, named like its secret.
+fn everywhere() -> (Forge, [&'static str; 6]) {
+    let names = ["bearer", "basic", "header", "query", "json", "form"];
+    let credentials = [
+        Credential::bearer("bearer"),
+        Credential::basic("robot", "basic"),
+        Credential::header("X-Key", "header"),
+        Credential::query("key", "query"),
+        Credential::json_body("/auth/token", "json"),
+        Credential::form_body("token", "form"),
+    ];
+    let requests = names.iter().zip(credentials).map(|(name, credential)| Request {
+        label: name.as_bytes().to_vec(),
+        path: vec![(*name).to_owned()],
+        json: json!({ "auth": { "user": "robot" } }).to_string(),
+        form: (*name == "form").then(|| vec![Field::new("text", "a & b")]),
+        credentials: vec![credential],
+        ..Request::default()
+    });
+    let wanted: Value =
+        names.iter().map(|name| ((*name).to_owned(), json!({}))).collect::<serde_json::Map<_, _>>().into();
+    (Forge::new("everywhere").manifest("secrets", wanted).returns(&Output::Deliver(requests.collect())), names)
+}
+
+#[tokio::test]
+async fn a_credential_of_each_kind_arrives_and_is_nowhere_else() {
+    let stage = Stage::on(Installation::new().env("RUST_LOG", LOUD)).await;
+    let (forge, names) = everywhere();
+    let plugin = stage.api.install(forge.component()).await;
+    // What goes into a header as it stands is ASCII.
+    let secrets = names.map(|name| if ["bearer", "header"].contains(&name) { secret(name) } else { odd_secret(name) });
+    let given: Value = names
+        .iter()
+        .zip(&secrets)
+        .map(|(name, secret)| ((*name).to_owned(), json!(secret)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    for name in names {
+        stage.receiver.on(&format!("/api/{name}"), [gossip(&secrets).under(500), Reply::echo()]);
+    }
+    let webhook = json!({
+        "name": MARKER,
+        "url": stage.receiver.url("/api"),
+        "events": ["*"],
+        "retry": [0, 10, 10],
+        "plugin": { "name": plugin.name, "version": plugin.version, "secrets": given },
+    });
+    let webhook = stage.api.register(&webhook).await;
+    let delivery = stage.api.publish_one("ticket.created", json!({})).await;
+    let settled = stage.api.settled(&delivery.id).await;
+    assert_eq!(settled.status, "succeeded", "{settled:#?}");
+    for (request, name) in settled.requests.iter().zip(names) {
+        assert_eq!((request.label.as_str(), request.attempts.len()), (name, 2));
+        let answer = request.attempts[0].response_body.as_deref().unwrap_or_default();
+        assert!(
+            answer.contains(&format!("[secret:{name}]")),
+            "{name}: the answer is kept, the secret is named: {answer}"
+        );
+    }
+
+    for sent in 0..2 {
+        let arrived = |name: &str| {
+            stage.receiver.all().into_iter().filter(|request| request.path == format!("/api/{name}")).nth(sent)
+        };
+        let [bearer, basic, header, query, json, form] = names.map(|name| arrived(name).expect(name));
+        let [of_bearer, of_basic, of_header, of_query, of_json, of_form] = &secrets;
+        assert_eq!(bearer.header("authorization"), format!("Bearer {of_bearer}"));
+        assert_eq!(basic.header("authorization"), format!("Basic {}", STANDARD.encode(format!("robot:{of_basic}"))));
+        assert_eq!(header.header("x-key"), of_header);
+        let pairs = |text: &str| {
+            let text = text.replace('+', " ");
+            let decode =
+                |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().expect("text").into_owned();
+            text.split('&')
+                .map(|pair| pair.split_once('=').expect("a pair"))
+                .map(|(name, value)| (decode(name), decode(value)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pairs(query.query.as_deref().expect("a query")), [("key".to_owned(), of_query.clone())]);
+        assert_eq!(json.json(), json!({ "auth": { "user": "robot", "token": of_json } }));
+        assert_eq!(
+            pairs(form.text()),
+            [("text".to_owned(), "a & b".to_owned()), ("token".to_owned(), of_form.clone())]
+        );
+        for request in [&bearer, &basic, &header, &query, &json, &form] {
+            request.verify(&webhook.signing_secret).expect("signed with everything in it");
+        }
+        // Each goes where it was told to, and nowhere else.
+        for (request, own) in [bearer, basic, header, query, json, form].iter().zip(&secrets) {
+            let others: Vec<_> = secrets.iter().filter(|other| *other != own).cloned().collect();
+            let all = format!("{:?} {:?} {}", request.headers, request.query, request.text());
+            hides("a request for another credential", all.as_bytes(), &others);
+        }
+    }
+
+    let answers = answers(&stage.api).await;
+    assert!(answers.contains("[secret:query]") && answers.contains("[secret:form]"), "secrets are named: {answers}");
+    hides("an answer of the API", answers.as_bytes(), &secrets);
+    nowhere_on_disk(&stage, &secrets, None);
+    let Stage { server, receiver: _receiver, .. } = stage;
+    let stopped = server.stop().await;
+    for (name, bytes) in files(stopped.folder()) {
+        hides(&name, &bytes, &secrets);
+    }
+    hides("the log", stopped.log().as_bytes(), &secrets);
 }
 
 #[tokio::test]
