@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Answer, Refused};
 use crate::domain::page::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageRequest};
-use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::problem::{FieldError, Problem, ProblemCode, pointer_token};
 
 /// A JSON body. Unknown fields are refused, so that a typing mistake is not silently ignored.
 #[derive(Debug)]
@@ -77,25 +77,21 @@ fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Refused {
     let mut detail = text.to_owned();
     if let Some(field) = named("unknown field `") {
         if !pointer.ends_with(&format!("/{field}")) {
-            pointer = format!("{pointer}/{}", escape(field));
+            pointer = format!("{pointer}/{}", pointer_token(field));
         }
         detail = format!("unknown field; {}", text.split_once(", ").map_or("", |(_, expected)| expected));
     } else if let Some(field) = named("missing field `") {
-        pointer = format!("{pointer}/{}", escape(field));
+        pointer = format!("{pointer}/{}", pointer_token(field));
         "is needed".clone_into(&mut detail);
     }
     Problem::invalid(vec![FieldError::new(pointer, detail)]).into()
-}
-
-fn escape(field: &str) -> String {
-    field.replace('~', "~0").replace('/', "~1")
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .filter_map(|segment| match segment {
-            Segment::Map { key } => Some(format!("/{}", escape(key))),
+            Segment::Map { key } => Some(format!("/{}", pointer_token(key))),
             Segment::Seq { index } => Some(format!("/{index}")),
             Segment::Enum { .. } | Segment::Unknown => None,
         })

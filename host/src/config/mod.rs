@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::domain::filter::FilterLimits;
 use crate::domain::rules::RequestLimits;
+use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
 
 /// Why settings cannot be used.
@@ -350,6 +351,8 @@ pub struct PluginConfig {
     pub answer_bytes: usize,
     /// How long an answer waits for its interpretation, in milliseconds; then the status alone counts. At most 60,000.
     pub interpreter_wait_ms: u64,
+    /// What the schema of its configuration may hold and cost.
+    pub schema: SchemaLimits,
     /// Largest manifest in bytes; at most 4 MiB.
     pub manifest_bytes: usize,
     /// Most golden cases of one manifest; at most 1,000.
@@ -403,6 +406,7 @@ impl Default for PluginConfig {
             facts_per_webhook: 10_000,
             answer_bytes: 256 * 1024,
             interpreter_wait_ms: 5000,
+            schema: SchemaLimits::default(),
             manifest_bytes: 1024 * 1024,
             cases: 100,
             versions_per_project: 200,
@@ -471,13 +475,6 @@ impl Config {
 
     /// Checks what the types alone do not say.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let within = |name: &str, value: u64, min: u64, max: u64| {
-            if (min..=max).contains(&value) {
-                Ok(())
-            } else {
-                Err(ConfigError::Invalid(format!("`{name}` is {min} to {max}, not {value}")))
-            }
-        };
         within("plugins.cpu_ms", self.plugins.cpu_ms, 1, CPU_MS_MAX)?;
         within("plugins.memory_bytes", self.plugins.memory_bytes as u64, 64 * 1024, MEMORY_BYTES_MAX as u64)?;
         within("plugins.component_bytes", self.plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
@@ -525,6 +522,7 @@ impl Config {
         within("plugins.facts_per_webhook", self.plugins.facts_per_webhook as u64, 1, 1_000_000)?;
         within("plugins.answer_bytes", self.plugins.answer_bytes as u64, 0, 4 * 1024 * 1024)?;
         within("plugins.interpreter_wait_ms", self.plugins.interpreter_wait_ms, 0, 60_000)?;
+        check_schema(&self.plugins.schema)?;
         within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
         within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
         within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
@@ -564,6 +562,30 @@ impl Config {
         within("store.partitions_ms", self.store.partitions_ms, 100, 7 * 24 * 60 * 60 * 1000)?;
         Ok(())
     }
+}
+
+fn within(name: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Invalid(format!("`{name}` is {min} to {max}, not {value}")))
+}
+
+fn check_schema(schema: &SchemaLimits) -> Result<(), ConfigError> {
+    for (name, value, most) in [
+        ("plugins.schema.bytes", schema.bytes, 1024 * 1024),
+        // What fits the stack of a thread several times over.
+        ("plugins.schema.depth", schema.depth, 64),
+        ("plugins.schema.nodes", schema.nodes, 20_000),
+        ("plugins.schema.patterns", schema.patterns, 1000),
+        ("plugins.schema.pattern_bytes", schema.pattern_bytes, 10_000),
+        ("plugins.schema.compiled_pattern_bytes", schema.compiled_pattern_bytes, 1024 * 1024),
+        ("plugins.schema.steps", schema.steps, 1_000_000),
+        ("plugins.schema.errors", schema.errors, 100),
+    ] {
+        within(name, value as u64, 1, most)?;
+    }
+    Ok(())
 }
 
 /// `HOOKWRIGHT_DELIVERY_TIMEOUT_MS=5000` sets `timeout_ms` of `[delivery]`.

@@ -21,6 +21,7 @@ pub mod redact;
 pub mod request;
 pub mod retry;
 pub mod rules;
+pub mod schema;
 pub mod signature;
 pub mod token;
 pub mod verdict;

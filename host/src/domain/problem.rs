@@ -75,6 +75,11 @@ problem_codes! {
     Internal = 500 "internal" "Something went wrong in the server",
 }
 
+/// A field's name as a part of a JSON Pointer (RFC 6901).
+pub fn pointer_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// One field that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {

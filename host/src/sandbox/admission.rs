@@ -4,6 +4,7 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::config::PluginConfig;
 use crate::domain::plugin::{Abilities, MANIFEST_SECTION, Manifest, PluginFailure};
+use crate::domain::schema::{Schema, SchemaLimits};
 
 /// The package of the contract.
 const PACKAGE: &str = "hookwright:plugin/";
@@ -65,6 +66,7 @@ pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<(Manife
     check_export(&exports)?;
     parts.check(config)?;
     at_most("cases", "golden cases", manifest.cases.len(), config.cases)?;
+    check_configurations(&manifest, config.schema)?;
     if manifest.interpreter.is_some() && !exports.iter().any(|name| is_known(name, INTERPRETER)) {
         let message = format!("the manifest has `interpreter`, but the component exports no {PACKAGE}{INTERPRETER}");
         return Err(PluginFailure::new("plugin.bad_manifest", message));
@@ -72,6 +74,30 @@ pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<(Manife
     let recalls = imports.iter().any(|name| is_known(name, MEMORY));
     let abilities = Abilities { interpreter: manifest.interpreter.clone(), recalls };
     Ok((manifest, abilities))
+}
+
+/// Checks that the schema of the configuration is one and keeps to its limits, and that the golden cases keep to it.
+pub fn check_configurations(manifest: &Manifest, limits: SchemaLimits) -> Result<(), PluginFailure> {
+    let bad = |message: String| PluginFailure::new("plugin.bad_manifest", message);
+    let schema = Schema::new(&manifest.config, limits).map_err(|invalid| match &invalid.limit {
+        Some(hit) => {
+            PluginFailure { limit: Some(hit.clone()), ..PluginFailure::new("plugin.too_large", invalid.to_string()) }
+        }
+        None => bad(invalid.to_string()),
+    })?;
+    let empty = serde_json::json!({});
+    for case in &manifest.cases {
+        let config = case.get("config").filter(|config| !config.is_null()).unwrap_or(&empty);
+        if let Some(wrong) = schema.check(config).first() {
+            let name = case.get("name").and_then(serde_json::Value::as_str).unwrap_or("without a name");
+            let at = format!("/config{}", wrong.pointer);
+            return Err(bad(format!(
+                "the configuration of the golden case `{name}` is wrong at `{at}`: {}",
+                wrong.detail
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn at_most(limit: &str, what: &str, used: usize, allowed: usize) -> Result<(), PluginFailure> {

@@ -16,6 +16,7 @@ use crate::domain::delivery::Trigger;
 use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::pattern::EventType;
+use crate::domain::problem::pointer_token;
 use crate::domain::request::{Body, PluginRequest};
 
 /// When the events of cases happen that do not say when: noon of 2026-01-31.
@@ -230,7 +231,7 @@ fn difference(expected: &Value, made: &Value) -> Option<(String, String, String)
 
 fn step((name, expected, made): (String, &Value, &Value)) -> Option<(String, String, String)> {
     let (place, expected, made) = difference(expected, made)?;
-    Some((format!("/{}{place}", name.replace('~', "~0").replace('/', "~1")), expected, made))
+    Some((format!("/{}{place}", pointer_token(&name)), expected, made))
 }
 
 fn shown(value: &Value) -> String {

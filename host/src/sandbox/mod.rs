@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use admission::manifest_of;
+pub use admission::{check_configurations, manifest_of};
 pub use cache::CacheSettings;
 pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
 pub use limits::RunLimits;

@@ -15,11 +15,12 @@ use crate::domain::event::Field;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
-use crate::domain::plugin::PluginState;
+use crate::domain::plugin::{Manifest, PluginState};
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::problem::{FieldError, Problem};
+use crate::domain::problem::{FieldError, Problem, ProblemCode, pointer_token};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
+use crate::domain::schema::Schema;
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
     Configuration, ContentType, Envelope, MASK, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX,
@@ -127,7 +128,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     };
     let (plugin, plugin_secrets) = match form.plugin {
         None => (None, BTreeMap::new()),
-        Some(form) => check_plugin(api, project, form, &mut errors).await?,
+        Some(form) => check_plugin(api, project, form, BTreeMap::new(), &mut errors).await?,
     };
     let order = check_order(form.order, Order::default(), plugin.as_ref(), &mut errors);
     errors.check()?;
@@ -230,8 +231,9 @@ pub(super) fn check_texts(
         errors.add("/labels", format!("has at most {LABELS_MAX} labels"));
     }
     for (label, value) in labels {
-        errors.at_most(&format!("/labels/{label}"), value, NAME_MAX_CHARS);
-        errors.at_most(&format!("/labels/{label}"), label, NAME_MAX_CHARS);
+        let pointer = format!("/labels/{}", pointer_token(label));
+        errors.at_most(&pointer, value, NAME_MAX_CHARS);
+        errors.at_most(&pointer, label, NAME_MAX_CHARS);
     }
 }
 
@@ -310,7 +312,7 @@ pub(super) fn check_headers(headers: &BTreeMap<String, String>, errors: &mut Err
     let mut seen = HashSet::new();
     let mut checked = Vec::with_capacity(headers.len());
     for (name, value) in headers {
-        let pointer = format!("/headers/{name}");
+        let pointer = format!("/headers/{}", pointer_token(name));
         if let Err(reason) = check_header(&Field::new(name, value)) {
             // A mask is not ASCII, so this also refuses one that is sent back.
             let is_mask = value.contains(MASK);
@@ -329,11 +331,13 @@ pub(super) fn check_headers(headers: &BTreeMap<String, String>, errors: &mut Err
     checked
 }
 
-/// The plugin's use and its secrets: the version must be there, each secret wanted, each needed one set.
+/// The plugin's use and its secrets: the version must be there, the configuration as its schema says, each secret wanted,
+/// each needed one set. `kept` are secrets that were set before and stay.
 pub(super) async fn check_plugin(
     api: &Api,
     project: ProjectId,
     form: PluginForm,
+    kept: BTreeMap<String, SecretString>,
     errors: &mut Errors,
 ) -> Answer<(Option<PluginUse>, BTreeMap<String, SecretString>)> {
     let Some(version) = api.store.plugin(project, &form.name, &form.version).await? else {
@@ -346,27 +350,12 @@ pub(super) async fn check_plugin(
         PluginState::Refused(failure) => errors.add("/plugin/version", format!("was refused: {failure}")),
     }
     let config = form.config.map_or_else(|| "{}".to_owned(), |config| Box::<str>::from(config).into_string());
-    if config.len() > CONFIG_MAX_BYTES {
-        errors.add("/plugin/config", format!("has at most {CONFIG_MAX_BYTES} bytes"));
-    } else if !serde_json::from_str::<serde_json::Value>(&config).is_ok_and(|config| config.is_object()) {
-        errors.add("/plugin/config", "is a JSON object");
-    }
+    check_config(api, &version.manifest, &config, errors).await?;
     for (limit, allowed) in form.limits.not_within(&RunLimits::from(&api.config.plugins).shown()) {
         let (least, most) = allowed.into_inner();
         errors.add(format!("/plugin/limits/{limit}"), format!("is {least} to {most}, which is the server's limit"));
     }
-    let wanted = &version.manifest.secrets;
-    let mut secrets = BTreeMap::new();
-    for (name, value) in form.secrets {
-        let pointer = format!("/plugin/secrets/{name}");
-        if !wanted.contains_key(&name) {
-            let known: Vec<&str> = wanted.keys().map(String::as_str).collect();
-            errors.add(pointer, format!("the plugin wants no such secret; it wants {}", known.join(", ")));
-        } else if let Some(secret) = check_secret(&pointer, &value, errors) {
-            secrets.insert(name, secret);
-        }
-    }
-    check_needed_secrets(&version.manifest, &secrets, errors);
+    let secrets = check_secrets(&version.manifest, form.secrets, kept, errors);
     let plugin = PluginUse {
         version_id: version.id,
         name: version.manifest.name,
@@ -378,16 +367,74 @@ pub(super) async fn check_plugin(
     Ok((Some(plugin), secrets))
 }
 
-/// Every secret that the plugin cannot do without must be set.
-pub(super) fn check_needed_secrets(
-    manifest: &crate::domain::plugin::Manifest,
-    set: &BTreeMap<String, SecretString>,
+/// The configuration must be as the manifest's schema says. Schema and configuration come from strangers, so that takes its
+/// bounded time where nobody waits for it.
+async fn check_config(api: &Api, manifest: &Manifest, config: &str, errors: &mut Errors) -> Answer<()> {
+    const PLACE: &str = "/plugin/config";
+    if config.len() > CONFIG_MAX_BYTES {
+        errors.add(PLACE, format!("has at most {CONFIG_MAX_BYTES} bytes"));
+        return Ok(());
+    }
+    let Some(config) = serde_json::from_str(config).ok().filter(serde_json::Value::is_object) else {
+        errors.add(PLACE, "is a JSON object");
+        return Ok(());
+    };
+    let (schema, limits) = (manifest.config.clone(), api.config.plugins.schema);
+    let checked = tokio::task::spawn_blocking(move || Schema::new(&schema, limits).map(|schema| schema.check(&config)));
+    match checked.await {
+        Ok(Ok(wrong)) => {
+            for error in wrong {
+                errors.add(format!("{PLACE}{}", error.pointer), error.detail);
+            }
+        }
+        // The server's limits were wider when it was uploaded.
+        Ok(Err(invalid)) => errors.add("/plugin/version", format!("cannot be used: {invalid}")),
+        Err(_) => return Err(Problem::new(ProblemCode::Internal, "the configuration could not be checked").into()),
+    }
+    Ok(())
+}
+
+/// The secrets that a webhook has then: what is given goes over what is kept.
+fn check_secrets(
+    manifest: &Manifest,
+    given: BTreeMap<String, String>,
+    kept: BTreeMap<String, SecretString>,
     errors: &mut Errors,
-) {
+) -> BTreeMap<String, SecretString> {
+    let wanted = || match manifest.secrets.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "it wants none".to_owned(),
+        names => format!("it wants {names}"),
+    };
+    for name in kept.keys().filter(|name| !manifest.secrets.contains_key(*name) && !given.contains_key(*name)) {
+        let detail = format!(
+            "is set, and {} {} wants no such secret; `null` takes it away ({})",
+            manifest.name,
+            manifest.version,
+            wanted()
+        );
+        errors.add(format!("/plugin/secrets/{}", pointer_token(name)), detail);
+    }
+    let mut secrets = kept;
+    for (name, value) in given {
+        let pointer = format!("/plugin/secrets/{}", pointer_token(&name));
+        if !manifest.secrets.contains_key(&name) {
+            errors.add(pointer, format!("the plugin wants no such secret; {}", wanted()));
+        } else if let Some(secret) = check_secret(&pointer, &value, errors) {
+            secrets.insert(name, secret);
+        }
+    }
+    check_needed_secrets(manifest, &secrets, errors);
+    secrets
+}
+
+/// Every secret that the plugin cannot do without must be set.
+pub(super) fn check_needed_secrets(manifest: &Manifest, set: &BTreeMap<String, SecretString>, errors: &mut Errors) {
     for (name, secret) in manifest.secrets.iter().filter(|(name, secret)| secret.required && !set.contains_key(*name)) {
-        let pointer = format!("/plugin/secrets/{name}");
+        let pointer = format!("/plugin/secrets/{}", pointer_token(name));
         if !errors.0.iter().any(|error| error.pointer == pointer) {
-            errors.add(pointer, format!("is needed: {}", secret.description));
+            let described =
+                if secret.description.is_empty() { String::new() } else { format!(": {}", secret.description) };
+            errors.add(pointer, format!("is needed{described}"));
         }
     }
 }

@@ -18,6 +18,7 @@ use super::form::{
     check_patterns, check_plugin, check_rate_limit, check_texts, check_timeout, check_url, state,
 };
 use crate::domain::plugin_limits::PluginLimits;
+use crate::domain::problem::pointer_token;
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{
@@ -261,7 +262,6 @@ async fn change_plugin(
     change: PluginPatch,
     errors: &mut Errors,
 ) -> Answer<(Option<PluginUse>, BTreeMap<String, SecretString>)> {
-    use secrecy::ExposeSecret as _;
     let missing = |field: &str, errors: &mut Errors| {
         errors.add(format!("/plugin/{field}"), "is needed: the webhook has no plugin yet");
         String::new()
@@ -277,20 +277,17 @@ async fn change_plugin(
         Some(config) => config,
     };
     // Another plugin gets none of the secrets that were entrusted to this one.
-    let mut secrets: BTreeMap<String, String> = if same_plugin {
-        next.secrets.plugin.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
-    } else {
-        BTreeMap::new()
-    };
+    let mut kept_secrets = if same_plugin { next.secrets.plugin.clone() } else { BTreeMap::new() };
+    let mut secrets = BTreeMap::new();
     for (name, value) in change.secrets {
         match value {
-            Some(value) => secrets.insert(name, value),
-            None => secrets.remove(&name),
-        };
+            Some(value) => drop(secrets.insert(name, value)),
+            None => drop(kept_secrets.remove(&name)),
+        }
     }
     let kept = plugin.filter(|_| same_plugin).map(|plugin| plugin.limits).unwrap_or_default();
     let limits = change.limits.map_or(kept, |limits| change_limits(kept, limits, errors));
-    check_plugin(api, next.project, PluginForm { name, version, config, secrets, limits }, errors).await
+    check_plugin(api, next.project, PluginForm { name, version, config, secrets, limits }, kept_secrets, errors).await
 }
 
 /// What the change does not name stays; `null` takes all away.
@@ -304,7 +301,7 @@ fn change_limits(
     for (name, value) in changes {
         if !limits.set(&name, value) {
             errors.add(
-                format!("/plugin/limits/{name}"),
+                format!("/plugin/limits/{}", pointer_token(&name)),
                 format!("unknown field; limits are {}", PluginLimits::NAMES.join(", ")),
             );
         }

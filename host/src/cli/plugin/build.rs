@@ -9,10 +9,12 @@ use wit_component::ComponentEncoder;
 use super::super::Failure;
 use super::{BuildArgs, source};
 use crate::domain::plugin::{MANIFEST_SECTION, Manifest};
-use crate::sandbox::manifest_of;
+use crate::domain::schema::SchemaLimits;
+use crate::sandbox::{check_configurations, manifest_of};
 
 pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
     let manifest = source::manifest(&args.folder)?;
+    check_configurations(&manifest, SchemaLimits::default())?;
     let module = std::fs::read(&args.module).map_err(|error| format!("{}: {error}", args.module.display()))?;
     let component = component(&module, &manifest)?;
     let usual = || args.folder.join(format!("{}-{}.wasm", manifest.name, manifest.version));
