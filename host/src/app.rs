@@ -20,6 +20,7 @@ use crate::domain::filter::Filters;
 use crate::domain::id::TokenId;
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::ingest::Ingest;
+use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
 use crate::store::{Location, Store, WriterSettings};
@@ -112,6 +113,14 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         entropy: entropy.clone(),
         config: config.plugins.clone(),
     });
+    let jobs = Jobs::new(jobs::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.jobs,
+        order_wait_ms: config.delivery.order_wait_ms,
+        sweep_ms: config.delivery.sweep_ms,
+    });
     let filters = Arc::new(Filters::new(config.filters));
     let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
     let address = config.server.listen.clone();
@@ -124,6 +133,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
+    let working = tokio::spawn(jobs.clone().run(claiming.clone()));
     let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -132,6 +142,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let api = Api::new(api::Parts {
         store: store.clone(),
         ingest: ingest.clone(),
+        jobs,
         plugins,
         guard,
         filters,
@@ -147,6 +158,9 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     claiming.cancel();
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
+    }
+    if let Err(error) = working.await {
+        tracing::error!(%error, "the doing of jobs ended");
     }
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");

@@ -2,7 +2,7 @@
 //! plugin that reshapes it into what any HTTP API expects. `docs/ARCHITECTURE.md` is the way in.
 //!
 //! Floors, from the top; a room imports only from floors below its own:
-//! `cli` → `app` → `api` → `ingest`, `deliver`, `plugins` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
+//! `cli` → `app` → `api` → `ingest`, `deliver`, `plugins`, `jobs` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
 
 pub mod api;
 pub mod app;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod deliver;
 pub mod domain;
 pub mod ingest;
+pub mod jobs;
 pub mod lifecycle;
 pub mod plugins;
 pub mod sandbox;

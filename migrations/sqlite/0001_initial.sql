@@ -21,6 +21,7 @@ CREATE TABLE tokens (
 
 -- A version that is being checked is looked at by one node until `check_until`; `failure` says why one is refused. A
 -- deleted version keeps its row, without bytes, for the history that points at it and so that nothing else takes its number.
+-- One that kept failing is paused: deliveries wait for it.
 CREATE TABLE plugin_versions (
     id         BLOB    NOT NULL PRIMARY KEY,
     project_id BLOB    NOT NULL,
@@ -37,10 +38,13 @@ CREATE TABLE plugin_versions (
     checks     INTEGER NOT NULL,
     deleted_at INTEGER,
     created_at INTEGER NOT NULL,
+    paused_at  INTEGER,
+    pause_reason TEXT,
     UNIQUE (project_id, name, version)
 ) STRICT;
 
 CREATE INDEX plugin_versions_checking ON plugin_versions (check_until) WHERE check_until IS NOT NULL;
+CREATE INDEX plugin_versions_paused ON plugin_versions (paused_at) WHERE paused_at IS NOT NULL;
 
 -- A deleted webhook keeps its row, without secrets, for the history that points at it.
 CREATE TABLE webhooks (
@@ -58,6 +62,7 @@ CREATE TABLE webhooks (
     retry           TEXT,
     timeout_ms      INTEGER,
     on_uncertain    TEXT    NOT NULL,
+    on_plugin_failure TEXT  NOT NULL,
     filter          TEXT,
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   INTEGER,
@@ -114,6 +119,7 @@ CREATE TABLE events (
     payload      BLOB
 ) STRICT;
 
+-- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one.
 CREATE TABLE webhook_deliveries (
     id                 BLOB    NOT NULL PRIMARY KEY,
     project_id         BLOB    NOT NULL,
@@ -131,11 +137,15 @@ CREATE TABLE webhook_deliveries (
     requests_held      INTEGER NOT NULL,
     requests_cancelled INTEGER NOT NULL,
     created_at         INTEGER NOT NULL,
-    settled_at         INTEGER
+    settled_at         INTEGER,
+    repeats            BLOB,
+    reprocessed_by     BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
 CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event_id);
+CREATE INDEX webhook_deliveries_parked ON webhook_deliveries (webhook_id, id)
+    WHERE status = 'parked' AND reprocessed_by IS NULL;
 
 -- A request's id is its delivery's with the last 16 bits set, so a delivery's requests are a range of this key.
 -- `spec` is null for the request of a webhook without plugin: it follows from event and configuration.
@@ -181,7 +191,8 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 
 -- Open work stands apart from history and is small. `kind` 0: transform the delivery of this id; 1: send the request of
--- this id. Work that is leased is due again when its lease ends; work that waits for a person is never due.
+-- this id. Work that is leased is due again when its lease ends; work that waits for a person, or for
+-- a paused plugin, is never due.
 CREATE TABLE open_work (
     id          BLOB    NOT NULL PRIMARY KEY,
     kind        INTEGER NOT NULL,
@@ -217,6 +228,31 @@ CREATE TABLE fan_out_steps (
     lease_token INTEGER,
     PRIMARY KEY (event_id, step)
 ) STRICT;
+
+-- Long work, done in steps: `cursor_id` says up to where. One that is leased is due again when its lease ends, one that has
+-- ended is never due. `tries` counts how often the next step was begun.
+CREATE TABLE jobs (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    project_id  BLOB    NOT NULL,
+    kind        TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    work        TEXT    NOT NULL,
+    cursor_id   BLOB,
+    done        INTEGER NOT NULL,
+    total       INTEGER,
+    failed      INTEGER NOT NULL,
+    reason      TEXT,
+    actor       TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    started_at  INTEGER,
+    ended_at    INTEGER,
+    due_at      INTEGER,
+    lease_token INTEGER,
+    tries       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX jobs_project ON jobs (project_id, id);
+CREATE INDEX jobs_due ON jobs (due_at, id) WHERE due_at IS NOT NULL;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

@@ -1,13 +1,14 @@
 //! `/deliveries`: what was sent and received.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Api;
 use super::auth::Caller;
 use super::extract::{Id, Paging, Query, page};
-use super::problem::Answer;
+use super::problem::{Answer, Refused};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
 use crate::domain::event::Field;
@@ -17,8 +18,9 @@ use crate::domain::plugin::PluginFailure;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
+use crate::domain::webhook::OnPluginFailure;
 use crate::sandbox::{LogLine, Recalled};
-use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, Reprocessed, RequestView};
 
 #[derive(Debug, Serialize)]
 pub(super) struct SummaryBody {
@@ -34,6 +36,12 @@ pub(super) struct SummaryBody {
     requests_succeeded: u32,
     created_at: Millis,
     settled_at: Option<Millis>,
+    /// The delivery that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeats: Option<DeliveryId>,
+    /// The delivery that took over from it when it was parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reprocessed_by: Option<DeliveryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginBody>,
 }
@@ -62,6 +70,9 @@ struct Run {
     limits: Option<PluginLimits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PluginFailure>,
+    /// What the webhook wanted for that, when the delivery was not parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_failure: Option<OnPluginFailure>,
 }
 
 /// What a plugin recalled.
@@ -134,6 +145,8 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
         requests_succeeded: summary.requests.1,
         created_at: summary.created_at,
         settled_at: summary.settled_at,
+        repeats: summary.repeats,
+        reprocessed_by: summary.reprocessed_by,
         plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run, recalled: Vec::new() }),
     }
 }
@@ -264,4 +277,24 @@ pub(super) async fn read(
     caller.needs(Permission::DeliveriesRead)?;
     let view = api.store.delivery(caller.project(), id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     Ok(axum::Json(delivery_body(view, caller.may_read_events())))
+}
+
+/// Makes a new delivery of a parked one, with its webhook's plugin and configuration of now: 202 with the new one.
+pub(super) async fn reprocess(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+) -> Answer<(StatusCode, axum::Json<DeliveryBody>)> {
+    caller.needs(Permission::DeliveriesRetry)?;
+    let project = caller.project();
+    let wrong = |detail: String| Refused(Problem::new(ProblemCode::WrongState, detail));
+    let new = match api.jobs.reprocess_one(project, id, caller.actor()).await? {
+        Reprocessed::By(new) => new,
+        Reprocessed::NotThere => return Err(Problem::not_found("delivery").into()),
+        Reprocessed::NotParked(status) => return Err(wrong(format!("the delivery is {status}, not parked"))),
+        Reprocessed::Before(by) => return Err(wrong(format!("the delivery was reprocessed before, by {by}"))),
+        Reprocessed::NoWebhook(reason) => return Err(wrong(reason.to_owned())),
+    };
+    let view = api.store.delivery(project, new).await?.ok_or_else(|| Problem::not_found("delivery"))?;
+    Ok((StatusCode::ACCEPTED, axum::Json(delivery_body(view, caller.may_read_events()))))
 }

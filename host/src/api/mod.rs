@@ -5,6 +5,7 @@ mod deliveries;
 mod events;
 mod extract;
 mod health;
+mod jobs;
 mod plugins;
 mod problem;
 mod router;
@@ -18,6 +19,7 @@ use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filters;
 use crate::ingest::Ingest;
+use crate::jobs::Jobs;
 use crate::plugins::Plugins;
 use crate::store::Store;
 
@@ -49,6 +51,8 @@ pub struct Parts {
     pub store: Store,
     /// Takes events.
     pub ingest: Ingest,
+    /// Does long work.
+    pub jobs: Jobs,
     /// Takes plugins in.
     pub plugins: Plugins,
     /// Checks URLs.

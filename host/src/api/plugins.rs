@@ -13,7 +13,7 @@ use super::problem::{Answer, Refused};
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
 use crate::domain::page::Page;
-use crate::domain::plugin::{LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin::{LimitHit, Manifest, Pause, PluginFailure, PluginState, PluginVersion};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::plugins::Uploaded;
@@ -28,6 +28,9 @@ pub(super) struct PluginBody {
     /// Why it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PluginFailure>,
+    /// Why it is not run for the time being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<Pause>,
     summary: String,
     size_bytes: u64,
     created_at: Millis,
@@ -45,6 +48,7 @@ fn plugin_body(version: PluginVersion, with_manifest: bool) -> PluginBody {
             PluginState::Refused(failure) => Some(failure),
             PluginState::Checking | PluginState::Ready => None,
         },
+        paused: version.paused,
         summary: version.manifest.summary.clone(),
         size_bytes: version.size_bytes,
         created_at: version.created_at,
@@ -119,6 +123,17 @@ pub(super) async fn delete(
                 .into())
         }
     }
+}
+
+/// Lets a version be run again that was paused because it kept failing; what waited for it goes on.
+pub(super) async fn resume(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((name, version)): Path<(String, String)>,
+) -> Answer<axum::Json<PluginBody>> {
+    caller.needs(Permission::PluginsWrite)?;
+    let resumed = api.plugins.resume(caller.project(), &name, &version).await?;
+    Ok(axum::Json(plugin_body(resumed.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
 }
 
 async fn component(api: &Api, request: Request) -> Answer<Bytes> {

@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Api, deliveries, events, health, plugins, problem, webhooks};
+use super::{Api, deliveries, events, health, jobs, plugins, problem, webhooks};
 
 /// The whole API.
 pub fn router(api: Api) -> Router {
@@ -21,11 +21,17 @@ pub fn router(api: Api) -> Router {
         .route("/webhooks/{id}/explain", post(webhooks::explain))
         .route("/webhooks/{id}/facts", get(webhooks::facts::list).delete(webhooks::facts::erase))
         .route("/webhooks/{id}/revisions", get(webhooks::revisions))
+        .route("/webhooks/{id}/reprocess", post(webhooks::reprocess))
         .route("/webhooks/{id}/deliveries", get(deliveries::list_of_webhook))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::read))
+        .route("/deliveries/{id}/reprocess", post(deliveries::reprocess))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::read).delete(jobs::cancel))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
-        .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete));
+        .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete))
+        .route("/plugins/{name}/versions/{version}/resume", post(plugins::resume));
     Router::new()
         .nest("/api/v1", v1)
         .route("/healthz", get(health::healthz))

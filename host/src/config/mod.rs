@@ -46,6 +46,8 @@ pub struct Config {
     pub filters: FilterLimits,
     /// What plugins may use.
     pub plugins: PluginConfig,
+    /// Long work.
+    pub jobs: JobConfig,
 }
 
 /// The HTTP API.
@@ -303,6 +305,22 @@ impl DeliveryConfig {
     }
 }
 
+/// Long work.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobConfig {
+    /// Deliveries that a job makes in one step, which is one transaction; at most 1,000.
+    pub step: usize,
+    /// Jobs of one project that may be open.
+    pub open_per_project: u64,
+}
+
+impl Default for JobConfig {
+    fn default() -> Self {
+        Self { step: 100, open_per_project: 100 }
+    }
+}
+
 /// What plugins may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -377,6 +395,8 @@ pub struct PluginConfig {
     pub cache_folder: Option<PathBuf>,
     /// Most bytes of compiled code in that folder. What was not used for longest goes first.
     pub cache_bytes: u64,
+    /// Runs of one version in a row that trap or reach a limit, on one node, after which the version is paused; 0: never.
+    pub traps_in_a_row: u32,
     /// Most bytes of compiled code in memory. What was not used for longest goes first, and comes back when it is used.
     pub loaded_bytes: usize,
 }
@@ -419,6 +439,7 @@ impl Default for PluginConfig {
             compiles_at_once: 1,
             cache_folder: None,
             cache_bytes: 1024 * 1024 * 1024,
+            traps_in_a_row: 20,
             loaded_bytes: 256 * 1024 * 1024,
         }
     }
@@ -450,6 +471,7 @@ const FILTER_BYTES_MAX: usize = 16 * 1024;
 const FILTER_DEPTH_MAX: usize = 64;
 const FILTER_OPERATIONS_MAX: u64 = 1_000_000;
 const FAN_OUT_MAX: u64 = 100_000;
+const JOB_STEP_MAX: u64 = 1000;
 const ORDER_WAIT_MAX_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 impl Config {
@@ -532,6 +554,7 @@ impl Config {
         let memory = self.plugins.compile_memory_bytes;
         within("plugins.compile_memory_bytes", memory, COMPILE_MEMORY_BYTES_MIN, COMPILE_MEMORY_BYTES_MAX)?;
         within("plugins.compile_output_bytes", self.plugins.compile_output_bytes, 1, COMPILE_OUTPUT_BYTES_MAX)?;
+        within("plugins.traps_in_a_row", u64::from(self.plugins.traps_in_a_row), 0, 1_000_000)?;
         within("plugins.compiles_at_once", self.plugins.compiles_at_once as u64, 1, 64)?;
         within("ingest.fan_out_step", self.ingest.fan_out_step as u64, 1, FAN_OUT_MAX)?;
         within("ingest.fan_out_commit", self.ingest.fan_out_commit as u64, 1, FAN_OUT_MAX)?;
@@ -547,6 +570,8 @@ impl Config {
         within("filters.source_max_bytes", self.filters.source_max_bytes as u64, 1, FILTER_BYTES_MAX as u64)?;
         within("filters.depth_max", self.filters.depth_max as u64, 1, FILTER_DEPTH_MAX as u64)?;
         within("filters.operations_max", self.filters.operations_max, 1, FILTER_OPERATIONS_MAX)?;
+        within("jobs.step", self.jobs.step as u64, 1, JOB_STEP_MAX)?;
+        within("jobs.open_per_project", self.jobs.open_per_project, 1, 1_000_000)?;
         self.network.proxy()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -643,6 +668,8 @@ mod tests {
             ("ingest", "fan_out_step", 100_000),
             ("ingest", "fan_out_commit", 100_000),
             ("filters", "source_max_bytes", 16_384),
+            ("jobs", "step", 1000),
+            ("jobs", "open_per_project", 1_000_000),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),
             ("delivery", "order_wait_max_ms", 604_800_000_u64),

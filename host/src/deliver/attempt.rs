@@ -10,12 +10,16 @@ use super::interpret::{Heard, reader};
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, ErrorClass, Trigger};
-use crate::domain::event::{Field, FieldRef, fields_json};
+use crate::domain::event::{Event, Field, FieldRef, fields_json};
+use crate::domain::id::EventId;
+use crate::domain::operational;
 use crate::domain::redact::Redactor;
 use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
 use crate::domain::verdict::{Decision, Verdict};
 use crate::domain::webhook::Webhook;
-use crate::store::{Attempt, ClaimedSend, Finish, Finished, LoadedRequest, Postpone, RequestEnd, StoreError};
+use crate::store::{
+    Attempt, ClaimedSend, DeliveryHead, Finish, Finished, LoadedRequest, Postpone, RequestEnd, StoreError,
+};
 
 /// How long to wait before a result is recorded again, when the store did not answer.
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
@@ -203,9 +207,18 @@ impl Dispatcher {
             is_plain: matches!(work.content, LoadedRequest::Plain),
             is_ordered: work.head.is_ordered,
             learnt,
+            raise: disabled.as_deref().and_then(|reason| self.disabled_event(&work.head, webhook, reason)),
             disable: disabled,
             now,
         }
+    }
+
+    /// The event that tells of a webhook that is disabled.
+    fn disabled_event(&self, head: &DeliveryHead, webhook: &Webhook, reason: &str) -> Option<Arc<Event>> {
+        let now = self.parts.clock.now();
+        let id = EventId::new(now, self.parts.entropy.id());
+        let event = || Arc::new(operational::webhook_disabled(id, webhook, reason, now));
+        (!head.event.event_type.is_operational()).then(event)
     }
 
     async fn record(&self, finish: Finish) -> bool {

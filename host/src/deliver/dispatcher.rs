@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::Sender;
+use super::health::Health;
 use super::lanes::{Bounds, Lanes, Slot};
 use super::library::Library;
 use super::owners::{OWN_MS, Owners};
@@ -56,6 +57,7 @@ pub struct Dispatcher {
     pub(super) parts: Parts,
     pub(super) watchers: Watchers,
     pub(super) library: Arc<Library>,
+    pub(super) health: Health,
     lanes: Arc<Lanes>,
     pub(super) pace: Pace,
     pub(super) owners: Owners,
@@ -79,6 +81,7 @@ impl Dispatcher {
         let owners = Owners::new(parts.store.is_shared());
         let library = Library::new(parts.store.clone(), parts.sandbox.clone(), wake.clone());
         Arc::new(Self {
+            health: Health::new(parts.plugins.traps_in_a_row),
             parts,
             watchers: Watchers::default(),
             library,

@@ -5,6 +5,7 @@ mod client;
 mod connector;
 mod dispatcher;
 mod guard;
+mod health;
 mod interpret;
 mod lanes;
 mod library;

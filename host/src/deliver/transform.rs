@@ -7,12 +7,15 @@ use super::dispatcher::Dispatcher;
 use super::library::Availability;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
-use crate::domain::id::WebhookId;
-use crate::domain::plugin::{PluginFailure, PluginVersion};
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, WebhookId};
+use crate::domain::operational;
+use crate::domain::plugin::{Pause, PluginFailure, PluginVersion};
+use crate::domain::plugin_health::RunEnd;
 use crate::domain::request::FrozenRequest;
 use crate::domain::retry::{ASKED_WAIT_MIN_MS, WAIT_MAX_MS};
 use crate::domain::rules::{RequestLimits, freeze};
-use crate::domain::webhook::{PluginUse, Webhook};
+use crate::domain::webhook::{OnPluginFailure, PluginUse, Webhook};
 use crate::sandbox::{Input, Loaded, Memory, Ran, RunLimits, Transformed, Used};
 use crate::store::{
     ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, Store,
@@ -39,8 +42,14 @@ struct Made {
 /// How a transformation ends.
 enum End {
     Requests(Vec<FrozenRequest>),
+    /// The event itself, as without a plugin.
+    Unchanged,
     Settled(DeliveryStatus, String),
-    Later { wait_ms: u64, counts: bool, reason: String },
+    Later {
+        wait_ms: u64,
+        counts: bool,
+        reason: String,
+    },
 }
 
 impl Dispatcher {
@@ -48,34 +57,36 @@ impl Dispatcher {
         let ClaimedTransform { head, lease, attempts } = work;
         let Some(webhook) = self.ready(&head, lease, head.id.uuid()).await else { return };
         let Some(plugin) = head.configuration.plugin.clone() else {
-            self.settle(
-                &head,
-                lease,
-                DeliveryStatus::Failed,
-                "the delivery has no plugin to pass through".to_owned(),
-                None,
-            )
-            .await;
+            // It waited for a paused plugin that its webhook no longer has.
+            self.send_unchanged(head, lease, String::new()).await;
             return;
         };
+        // Whoever tests wants to see whether it is well again.
+        if head.trigger != Trigger::Test && self.waits_for_resume(&head, lease, &plugin).await {
+            return;
+        }
         let later = |wait_ms, reason: &str| End::Later { wait_ms, counts: false, reason: reason.to_owned() };
         let mut from_memory = false;
-        let (end, run) = match self.library.get(&plugin, self.now()).await {
+        let (end, run, failure) = match self.library.get(&plugin, self.now()).await {
             Availability::Ready((loaded, version)) => {
                 let limits = self.parts.sandbox.limits(&plugin.limits);
                 match self.run_plugin(&head, &webhook, &plugin, loaded, limits).await {
                     Some(ran) => {
                         from_memory = !ran.used.recalled.is_empty();
+                        self.note_health(&head, &plugin, ran.result.as_ref().err()).await;
                         let (end, failure) = judge(&webhook, &version, &limits.requests, attempts, &ran);
-                        (end, Some(run_json(&ran.used, Some(&limits), failure.as_ref())))
+                        let (end, choice) = chosen(end, webhook.on_plugin_failure);
+                        let run = run_json(&ran.used, Some(&limits), failure.as_ref(), choice);
+                        (end, Some(run), failure)
                     }
-                    None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None),
+                    None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None, None),
                 }
             }
-            Availability::Later(wait_ms) => (later(wait_ms, "waits for its plugin to be compiled"), None),
+            Availability::Later(wait_ms) => (later(wait_ms, "waits for its plugin to be compiled"), None, None),
             Availability::Failed(failure) => {
-                let run = run_json(&Used::default(), None, Some(&failure));
-                (End::Settled(DeliveryStatus::Parked, failure.message), Some(run))
+                let parked = End::Settled(DeliveryStatus::Parked, failure.message.clone());
+                let (end, choice) = chosen(parked, webhook.on_plugin_failure);
+                (end, Some(run_json(&Used::default(), None, Some(&failure), choice)), Some(failure))
             }
         };
         match end {
@@ -83,7 +94,15 @@ impl Dispatcher {
                 let made = Made { requests, run: run.unwrap_or_default(), from_memory };
                 self.send_frozen(head, lease, made).await;
             }
-            End::Settled(status, reason) => self.settle(&head, lease, status, reason, run).await,
+            End::Unchanged => self.send_unchanged(head, lease, run.unwrap_or_default()).await,
+            End::Settled(status, reason) => {
+                let raise = if status == DeliveryStatus::Parked {
+                    self.parked_event(&head, &webhook, &plugin, failure.as_ref())
+                } else {
+                    None
+                };
+                self.settle(&head, lease, status, reason, run, raise).await;
+            }
             End::Later { wait_ms, counts, reason } => {
                 let due = self.now().plus(wait_ms);
                 let work = head.id.uuid();
@@ -102,6 +121,56 @@ impl Dispatcher {
             return None;
         }
         Some(webhook)
+    }
+
+    /// Gives a delivery back whose plugin is paused; false when it is not.
+    async fn waits_for_resume(&self, head: &DeliveryHead, lease: Lease, plugin: &PluginUse) -> bool {
+        if self.parts.store.subscriptions().paused(plugin.version_id).is_none() {
+            return false;
+        }
+        self.health.forget(plugin.version_id);
+        let reason = Some(format!("waits for the plugin {} {}, which is paused", plugin.name, plugin.version));
+        let (work, due) = (head.id.uuid(), Millis::ON_RESUME);
+        self.postpone(Postpone { work, lease, due, reason, counts: false, run: None }).await;
+        true
+    }
+
+    /// Takes note of how a run ended, and pauses the version if it was one too many.
+    async fn note_health(&self, head: &DeliveryHead, plugin: &PluginUse, failure: Option<&PluginFailure>) {
+        if !self.health.note(plugin.version_id, RunEnd::of(failure, &plugin.limits)) {
+            return;
+        }
+        let PluginUse { name, version, .. } = plugin;
+        let runs = self.parts.plugins.traps_in_a_row;
+        let last = failure.map_or_else(String::new, |failure| failure.message.clone());
+        let pause = Pause { since: self.now(), reason: format!("{runs} runs in a row failed; the last one: {last}") };
+        let id = EventId::new(self.parts.clock.now(), self.parts.entropy.id());
+        let event = (!head.event.event_type.is_operational())
+            .then(|| operational::plugin_failing(id, head.project, plugin, &pause));
+        match self.parts.store.pause_plugin(plugin.version_id, &pause, event).await {
+            Ok(_) => tracing::warn!(plugin = name, version, reason = pause.reason, "a plugin is paused"),
+            // The next runs that trap try it again.
+            Err(error) => tracing::error!(%error, plugin = name, version, "a plugin cannot be paused"),
+        }
+    }
+
+    /// The event that tells of a parked delivery, if anybody wants it: there may be many of them.
+    fn parked_event(
+        &self,
+        head: &DeliveryHead,
+        webhook: &Webhook,
+        plugin: &PluginUse,
+        failure: Option<&PluginFailure>,
+    ) -> Option<Arc<Event>> {
+        let kind = operational::event_type(operational::DELIVERY_PARKED);
+        let webhooks = self.parts.store.subscriptions();
+        let is_wanted = webhooks.of_project(head.project).iter().any(|webhook| webhook.pattern_for(&kind).is_some());
+        if head.event.event_type.is_operational() || !is_wanted {
+            return None;
+        }
+        let now = self.parts.clock.now();
+        let id = EventId::new(now, self.parts.entropy.id());
+        Some(Arc::new(operational::delivery_parked(id, webhook, head.id, &head.event, plugin, failure, now)))
     }
 
     /// Runs the plugin; none when no thread is free.
@@ -176,6 +245,37 @@ impl Dispatcher {
         }
     }
 
+    /// Sends the event itself. That is written first: a plugin that failed may do better when it is run again, and then the
+    /// same id would stand for other bytes.
+    async fn send_unchanged(self: &Arc<Self>, head: DeliveryHead, lease: Lease, run: String) {
+        let own_lease = self.lease();
+        let freeze = Freeze {
+            delivery: head.id,
+            project: head.project,
+            webhook_id: head.webhook_id,
+            lease,
+            requests: Vec::new(),
+            leases: vec![Some(own_lease)],
+            due: self.now(),
+            is_ordered: head.is_ordered,
+            run,
+        };
+        if !self.freeze(freeze).await {
+            return;
+        }
+        fail::fail_point!("after-unchanged", |_| std::process::abort());
+        self.attempt(ClaimedSend {
+            request: head.id.request(0),
+            head,
+            content: LoadedRequest::Plain,
+            lease: own_lease,
+            freeze: None,
+            attempts: 0,
+            only_request: true,
+        })
+        .await;
+    }
+
     async fn settle(
         &self,
         head: &DeliveryHead,
@@ -183,14 +283,11 @@ impl Dispatcher {
         status: DeliveryStatus,
         reason: String,
         run: Option<String>,
+        raise: Option<Arc<Event>>,
     ) {
-        let now = self.now();
-        match self
-            .parts
-            .store
-            .settle(Settle { delivery: head.id, lease, is_ordered: head.is_ordered, status, reason, run, now })
-            .await
-        {
+        let (now, is_ordered) = (self.now(), head.is_ordered);
+        let settle = Settle { delivery: head.id, lease, is_ordered, status, reason, run, raise, now };
+        match self.parts.store.settle(settle).await {
             Ok(_) => self.settled(head.id, status),
             Err(error) => {
                 tracing::error!(%error, delivery = %head.id, "a delivery cannot be settled; the lease will end");
@@ -284,8 +381,25 @@ fn judge(
     }
 }
 
+/// What becomes of what would be parked, and the choice of the webhook if it is another one.
+fn chosen(end: End, choice: OnPluginFailure) -> (End, Option<OnPluginFailure>) {
+    match (end, choice) {
+        (End::Settled(DeliveryStatus::Parked, _), OnPluginFailure::SendUnchanged) => (End::Unchanged, Some(choice)),
+        (End::Settled(DeliveryStatus::Parked, reason), OnPluginFailure::Drop) => (
+            End::Settled(DeliveryStatus::Skipped, format!("dropped because the plugin failed: {reason}")),
+            Some(choice),
+        ),
+        (end, _) => (end, None),
+    }
+}
+
 /// How a run went, as it is kept with the delivery.
-fn run_json(used: &Used, limits: Option<&RunLimits>, error: Option<&PluginFailure>) -> String {
+fn run_json(
+    used: &Used,
+    limits: Option<&RunLimits>,
+    error: Option<&PluginFailure>,
+    on_failure: Option<OnPluginFailure>,
+) -> String {
     let run = serde_json::json!({
         "cpu_us": used.cpu_us,
         "memory_bytes": used.memory_bytes,
@@ -294,6 +408,7 @@ fn run_json(used: &Used, limits: Option<&RunLimits>, error: Option<&PluginFailur
         "logs_dropped": used.logs_dropped,
         "limits": limits.map(RunLimits::shown),
         "error": error,
+        "on_failure": on_failure,
     });
     run.to_string()
 }

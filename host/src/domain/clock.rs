@@ -15,6 +15,9 @@ impl Millis {
     /// The end of time: work that waits for a person.
     pub const NEVER: Self = Self(i64::MAX);
 
+    /// Never by itself: work that waits for a paused plugin.
+    pub const ON_RESUME: Self = Self(i64::MAX - 1);
+
     /// This time and `ms` milliseconds.
     #[must_use]
     pub fn plus(self, ms: u64) -> Self {

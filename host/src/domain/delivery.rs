@@ -33,6 +33,8 @@ macro_rules! text_enum {
     };
 }
 
+pub(super) use text_enum;
+
 text_enum!(
     /// Where a delivery stands; derived from its requests once it has some.
     DeliveryStatus {

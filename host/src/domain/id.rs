@@ -100,6 +100,9 @@ id_type!(
     /// An immutable version of a plugin.
     PluginVersionId, "plg");
 id_type!(
+    /// Long work that goes on by itself.
+    JobId, "job");
+id_type!(
     /// An API token.
     TokenId, "tok");
 

@@ -277,6 +277,15 @@ impl PluginState {
     }
 }
 
+/// Why a version is not run for the time being.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Millis,
+    /// What was wrong, for people.
+    pub reason: String,
+}
+
 /// A version of a plugin without its bytes.
 #[derive(Debug, Clone)]
 pub struct PluginVersion {
@@ -296,6 +305,8 @@ pub struct PluginVersion {
     pub state: PluginState,
     /// When it was uploaded.
     pub created_at: Millis,
+    /// Why it is not run for the time being.
+    pub paused: Option<Pause>,
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ problem_codes! {
     MethodNotAllowed = 405 "method_not_allowed" "The method is not allowed here",
     /// It is there already, and different.
     Conflict = 409 "conflict" "It is there already, and different",
+    /// It is not in a state for that.
+    WrongState = 409 "wrong_state" "It is not in a state for that",
     /// It is used elsewhere.
     InUse = 409 "in_use" "It is in use",
     /// An idempotency key was used for something else.

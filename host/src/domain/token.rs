@@ -33,6 +33,9 @@ pub enum Permission {
     /// Read deliveries.
     #[serde(rename = "deliveries:read")]
     DeliveriesRead,
+    /// Send deliveries again, reprocess parked ones, cancel the jobs that do so.
+    #[serde(rename = "deliveries:retry")]
+    DeliveriesRetry,
     /// Read plugins.
     #[serde(rename = "plugins:read")]
     PluginsRead,

@@ -54,6 +54,35 @@ pub enum OnUncertain {
     Hold,
 }
 
+/// What happens to an event when the webhook's plugin fails on it for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPluginFailure {
+    /// The delivery waits to be reprocessed.
+    #[default]
+    Park,
+    /// It goes out as a webhook without plugin would send it.
+    SendUnchanged,
+    /// It is not sent; the delivery says why.
+    Drop,
+}
+
+impl OnPluginFailure {
+    /// The text in the API and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Park => "park",
+            Self::SendUnchanged => "send_unchanged",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// Reads that text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Park, Self::SendUnchanged, Self::Drop].into_iter().find(|choice| choice.as_str() == text)
+    }
+}
+
 /// Which deliveries of a webhook wait for earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +97,20 @@ pub enum Order {
 }
 
 impl Order {
+    /// The text in the API and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Subject => "subject",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// Reads that text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::None, Self::Subject, Self::Strict].into_iter().find(|order| order.as_str() == text)
+    }
+
     /// What deliveries of an event must have in common to wait for each other; none when this one waits for nothing.
     pub fn key(self, subject: Option<&str>) -> Option<Uuid> {
         use sha2::{Digest as _, Sha256};
@@ -272,6 +315,8 @@ pub struct Webhook {
     pub timeout_ms: Option<u64>,
     /// What happens when nobody knows whether a request arrived.
     pub on_uncertain: OnUncertain,
+    /// What happens when its plugin fails.
+    pub on_plugin_failure: OnPluginFailure,
     /// Which deliveries wait for earlier ones.
     pub order: Order,
     /// Longest wait for an earlier delivery in milliseconds; the server's default when absent.

@@ -1,4 +1,5 @@
 //! Events that more webhooks want than one commit should make deliveries for: the others follow in steps, also after a crash.
+//! Events of the server's own get all their deliveries so, since nobody posts them.
 
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ impl Ingest {
             }
             tokio::select! {
                 () = woken => {}
+                () = self.store.some_raised() => {}
                 () = tokio::time::sleep(sweep) => {}
                 () = stop.cancelled() => {}
             }
@@ -62,10 +64,14 @@ impl Ingest {
         for _ in 0..MATCHINGS_MAX {
             let snapshot = self.store.subscriptions();
             // A webhook that was deleted meanwhile gets no delivery; one that was disabled a skipped one.
-            let present = webhooks.iter().filter_map(|id| snapshot.webhook(*id));
-            let (deliveries, places) = present.map(|webhook| self.plan_for(webhook, &event)).unzip();
+            let (present, verdicts) = if webhooks.is_empty() {
+                self.matched(&snapshot, &event).await
+            } else {
+                (webhooks.iter().filter_map(|id| snapshot.webhook(*id)).collect(), Vec::new())
+            };
+            let (deliveries, places) = present.into_iter().map(|webhook| self.plan_for(webhook, &event)).unzip();
             let new = NewEvent { event: event.clone(), fan_out: FanOut::Step { step, lease }, deliveries };
-            let plan = Plan { places, verdicts: Vec::new() };
+            let plan = Plan { places, verdicts };
             let candidates = Candidates { events: vec![new], plans: vec![plan] };
             if self.commit(candidates, Some(snapshot.revision())).await?.is_some() {
                 return Ok(true);

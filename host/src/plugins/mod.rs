@@ -95,6 +95,7 @@ impl Plugins {
             size_bytes: component.len() as u64,
             state: PluginState::Checking,
             created_at: now,
+            paused: None,
         };
         let quota = Quota { versions: self.0.config.versions_per_project, bytes: self.0.config.bytes_per_project };
         let until = self.now().plus(CHECK_LEASE_MS);
@@ -120,6 +121,18 @@ impl Plugins {
             self.0.sandbox.forget(id);
         }
         Ok(deleted)
+    }
+
+    /// Lets a version be run again that was paused; gives it, if it is there.
+    pub async fn resume(
+        &self,
+        project: ProjectId,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<PluginVersion>, StoreError> {
+        let Some(found) = self.0.store.plugin(project, name, version).await? else { return Ok(None) };
+        self.0.store.resume_plugin(found.id, self.now()).await?;
+        self.0.store.plugin(project, name, version).await
     }
 
     /// Does the checks that a server began that is gone, until told to stop.

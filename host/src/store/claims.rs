@@ -52,9 +52,9 @@ impl Outlook {
     /// Nothing is due, and nothing will be.
     pub const NOTHING: Self = Self { next_due: None, left: false };
 
-    /// Takes note of when something is due. Work that waits for a person is never due.
+    /// Takes note of when something is due. Work that waits for a person or a paused plugin is never due.
     pub fn note(&mut self, due: Millis) {
-        if due < Millis::NEVER {
+        if due < Millis::ON_RESUME {
             self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
         }
     }

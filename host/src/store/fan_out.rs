@@ -18,7 +18,7 @@ pub struct FanOutStep {
     pub event: Arc<Event>,
     /// Which step.
     pub step: i64,
-    /// To which webhooks.
+    /// To which webhooks; when it names none, to those that want it.
     pub webhooks: Vec<WebhookId>,
     /// The lease on it.
     pub lease: Lease,

@@ -9,15 +9,18 @@ mod deliveries;
 mod events;
 mod facts;
 mod fan_out;
+mod jobs;
 mod keyring;
 mod keys;
 mod load;
 mod nodes;
 mod owners;
 mod partitions;
+mod pauses;
 mod plugins;
 mod postgres;
 mod record;
+mod reprocess;
 mod revisions;
 mod rows;
 mod sealed;
@@ -38,6 +41,7 @@ pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead
 pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
 pub use facts::FactView;
 pub use fan_out::FanOutStep;
+pub use jobs::{ClaimedJob, JobFilter, JobStep};
 pub use keyring::{KeyRing, KeyRingError};
 pub use keys::Resealed;
 pub use nodes::WakeUps;
@@ -47,6 +51,7 @@ pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Learnt, Lease, NewDelivery,
     NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
+pub use reprocess::{Remake, Reprocessed};
 pub use revisions::Revision;
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;

@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::id::{PluginVersionId, ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::plugin::{Digest, LimitHit, PluginState, PluginVersion};
+use crate::domain::plugin::{Digest, LimitHit, Pause, PluginState, PluginVersion};
 
 /// What storing a version came to.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ struct VersionRow {
     state: String,
     failure: Option<String>,
     created_at: i64,
+    paused_at: Option<i64>,
+    pause_reason: Option<String>,
 }
 
 impl VersionRow {
@@ -81,6 +83,9 @@ impl VersionRow {
                 _ => return Err(corrupt("state")),
             },
             created_at: Millis(self.created_at),
+            paused: self
+                .paused_at
+                .map(|since| Pause { since: Millis(since), reason: self.pause_reason.unwrap_or_default() }),
         })
     }
 }
@@ -89,8 +94,7 @@ const CHECKING: &str = "checking";
 const READY: &str = "ready";
 const REFUSED: &str = "refused";
 
-const SELECT: &str =
-    "SELECT id, project_id, digest, size_bytes, manifest, abilities, state, failure, created_at FROM plugin_versions";
+const SELECT: &str = "SELECT id, project_id, digest, size_bytes, manifest, abilities, state, failure, created_at, paused_at, pause_reason FROM plugin_versions";
 
 impl Store {
     /// Stores a version with its bytes, once, to be checked by this node until `check_until`.
@@ -250,7 +254,7 @@ async fn insert(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'checking', $9, 1, $10, $11)";
     const REPLACE: &str = "UPDATE plugin_versions SET digest = $2, size_bytes = $3, manifest = $4, component = $5,
             state = 'checking', failure = NULL, check_until = $6, checks = 1, deleted_at = NULL, created_at = $7,
-            abilities = $8
+            abilities = $8, paused_at = NULL, pause_reason = NULL
          WHERE id = $1";
     let (project, manifest) = (new.project.uuid(), &new.manifest);
     if tx.locks_rows() {

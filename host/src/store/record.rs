@@ -174,7 +174,7 @@ pub struct Freeze {
     pub webhook_id: WebhookId,
     /// The lease on its transformation.
     pub lease: Lease,
-    /// The requests, in order; at least one.
+    /// The requests, in order; none where the event itself goes out, as without a plugin.
     pub requests: Vec<Arc<FrozenRequest>>,
     /// Who holds each of them, in the same order.
     pub leases: Vec<Option<Lease>>,
@@ -184,6 +184,13 @@ pub struct Freeze {
     pub is_ordered: bool,
     /// How the plugin's run went: JSON.
     pub run: String,
+}
+
+impl Freeze {
+    /// What each request is; none for one that follows from event and configuration.
+    pub(super) fn contents(&self) -> Vec<Option<&FrozenRequest>> {
+        if self.requests.is_empty() { vec![None] } else { self.requests.iter().map(|frozen| Some(&**frozen)).collect() }
+    }
 }
 
 /// A delivery that ends without requests.
@@ -201,6 +208,8 @@ pub struct Settle {
     pub reason: String,
     /// How the plugin's run went: JSON.
     pub run: Option<String>,
+    /// The server's own event that tells of it.
+    pub raise: Option<Arc<Event>>,
     /// Now.
     pub now: Millis,
 }
@@ -310,6 +319,8 @@ pub struct Finish {
     pub learnt: Option<Learnt>,
     /// Why the webhook is disabled, when this attempt is the reason.
     pub disable: Option<String>,
+    /// The server's own event that tells of that.
+    pub raise: Option<Arc<Event>>,
     /// Now.
     pub now: Millis,
 }

@@ -244,10 +244,12 @@ impl From<rusqlite::Error> for StoreError {
 pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
     const WORK: &str = "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
     const STEPS: &str = "UPDATE fan_out_steps SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+    const JOBS: &str = "UPDATE jobs SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
     const CHECKS: &str = "UPDATE plugin_versions SET check_until = 0 WHERE check_until IS NOT NULL";
     tx.execute(WORK, &[]).await?;
     tx.execute(STEPS, &[]).await?;
     tx.execute(CHECKS, &[]).await?;
+    tx.execute(JOBS, &[]).await?;
     tx.execute("DELETE FROM webhook_owners", &[]).await?;
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::id::{ProjectId, WebhookId};
+use crate::domain::id::{PluginVersionId, ProjectId, WebhookId};
+use crate::domain::plugin::Pause;
 use crate::domain::webhook::Webhook;
 
 /// All webhooks at one moment.
@@ -15,6 +16,7 @@ pub struct Snapshot {
     revision: i64,
     by_id: HashMap<WebhookId, Arc<Webhook>>,
     by_project: HashMap<ProjectId, Vec<Arc<Webhook>>>,
+    paused: Arc<HashMap<PluginVersionId, Pause>>,
 }
 
 impl Snapshot {
@@ -31,6 +33,11 @@ impl Snapshot {
     /// A project's webhooks.
     pub fn of_project(&self, project: ProjectId) -> &[Arc<Webhook>] {
         self.by_project.get(&project).map_or(&[], Vec::as_slice)
+    }
+
+    /// Why a version of a plugin is not run for the time being.
+    pub fn paused(&self, version: PluginVersionId) -> Option<&Pause> {
+        self.paused.get(&version)
     }
 
     /// A filter whose text is as it was stays what it was: compiled, and with its counts.
@@ -73,7 +80,13 @@ impl Subscriptions {
         self.syncing.lock().await
     }
 
-    pub(super) fn apply(&self, changed: Vec<Webhook>, deleted: Vec<WebhookId>, revision: i64) {
+    pub(super) fn apply(
+        &self,
+        changed: Vec<Webhook>,
+        deleted: Vec<WebhookId>,
+        paused: HashMap<PluginVersionId, Pause>,
+        revision: i64,
+    ) {
         let mut next = Snapshot::clone(&self.current.read());
         for id in deleted {
             next.remove(id);
@@ -83,6 +96,7 @@ impl Subscriptions {
             next.remove(webhook.id);
             next.insert(Arc::new(webhook));
         }
+        next.paused = Arc::new(paused);
         next.revision = revision;
         *self.current.write() = Arc::new(next);
     }

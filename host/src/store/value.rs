@@ -83,3 +83,4 @@ fetched!(A 0, B 1, C 2);
 fetched!(A 0, B 1, C 2, D 3);
 fetched!(A 0, B 1, C 2, D 3, E 4);
 fetched!(A 0, B 1, C 2, D 3, E 4, F 5);
+fetched!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);

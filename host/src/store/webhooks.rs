@@ -10,7 +10,7 @@ use super::claims::configuration;
 use super::db::{Tx, reading};
 use super::plugins::hold_version;
 use super::value::values;
-use super::{Store, StoreError, deliveries, sealed};
+use super::{Store, StoreError, deliveries, pauses, sealed};
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filter;
@@ -18,7 +18,9 @@ use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::redact::Redactor;
-use crate::domain::webhook::{ContentType, Envelope, OnUncertain, Order, State, Target, Webhook, mask_url};
+use crate::domain::webhook::{
+    ContentType, Envelope, OnPluginFailure, OnUncertain, Order, State, Target, Webhook, mask_url,
+};
 
 /// What is done to the open work of a webhook that is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ struct WebhookRow {
     retry: Option<String>,
     timeout_ms: Option<i64>,
     on_uncertain: String,
+    on_plugin_failure: String,
     delivery_order: String,
     order_wait_ms: Option<i64>,
     rate_limit: Option<String>,
@@ -72,7 +75,7 @@ struct WebhookRow {
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
         w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.revision, w.version,
-        w.created_at, w.updated_at,
+        w.created_at, w.updated_at, w.on_plugin_failure,
         c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
         p.abilities AS plugin_abilities
     FROM webhooks w
@@ -118,12 +121,9 @@ impl Store {
                 "hold" => OnUncertain::Hold,
                 _ => return Err(corrupt("on_uncertain")),
             },
-            order: match row.delivery_order.as_str() {
-                "none" => Order::None,
-                "subject" => Order::Subject,
-                "strict" => Order::Strict,
-                _ => return Err(corrupt("delivery_order")),
-            },
+            on_plugin_failure: OnPluginFailure::parse(&row.on_plugin_failure)
+                .ok_or_else(|| corrupt("on_plugin_failure"))?,
+            order: Order::parse(&row.delivery_order).ok_or_else(|| corrupt("delivery_order"))?,
             order_wait_ms: row.order_wait_ms.and_then(|ms| u64::try_from(ms).ok()),
             rate_limit: row
                 .rate_limit
@@ -142,8 +142,8 @@ impl Store {
     pub async fn insert_webhook(&self, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
-                filter, delivery_order, order_wait_ms, rate_limit, changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0)";
+                filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             let values = values![
@@ -166,9 +166,10 @@ impl Store {
                 webhook.created_at.0,
                 webhook.updated_at.0,
                 webhook.filter.as_ref().map(|filter| filter.source()),
-                order(webhook.order),
+                webhook.order.as_str(),
                 webhook.order_wait_ms.and_then(|ms| i64::try_from(ms).ok()),
                 webhook.rate_limit.as_ref().map(json),
+                webhook.on_plugin_failure.as_str(),
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
@@ -200,7 +201,7 @@ impl Store {
             "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5,
                 origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
                 on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
-                delivery_order = $16, order_wait_ms = $17, rate_limit = $18
+                delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22
              WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
              WHERE webhook_id = $2 AND due_at = $3";
@@ -222,17 +223,19 @@ impl Store {
                 webhook.version,
                 webhook.updated_at.0,
                 webhook.filter.as_ref().map(|filter| filter.source()),
-                order(webhook.order),
+                webhook.order.as_str(),
                 webhook.order_wait_ms.and_then(|ms| i64::try_from(ms).ok()),
                 webhook.rate_limit.as_ref().map(json),
                 webhook.id.uuid(),
                 webhook.project.uuid(),
                 expected,
+                webhook.on_plugin_failure.as_str(),
             ];
             if tx.execute(UPDATE, &values).await? == 0 {
                 return Ok(false);
             }
             insert_configuration(tx, &webhook).await?;
+            pauses::look_again(tx, webhook.id, webhook.updated_at).await?;
             match open_work {
                 OpenWork::Keep => {}
                 OpenWork::Hold => deliveries::hold_open(tx, webhook.id).await?,
@@ -248,6 +251,7 @@ impl Store {
         let updated = self.db.transact(move |tx| Box::pin(async move { update(tx).await })).await?;
         if updated {
             self.sync_subscriptions().await?;
+            self.release();
         }
         Ok(updated)
     }
@@ -316,17 +320,23 @@ impl Store {
             reading!(&self.db, pool => sqlx::query_as(DELETED).bind(known).fetch_all(pool).await?);
         let changed = changed.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
         let deleted = deleted.into_iter().map(|(id,)| WebhookId::from_uuid(id)).collect();
-        self.subscriptions.apply(changed, deleted, revision);
+        self.subscriptions.apply(changed, deleted, self.paused_plugins().await?, revision);
         Ok(())
     }
 }
 
+/// Says to every node that something of what it knows of all webhooks has changed.
+pub(super) async fn count_change(tx: &mut Tx) -> Result<(), StoreError> {
+    const COUNT: &str = "UPDATE subscriptions_revision SET revision = revision + 1";
+    tx.execute(COUNT, &[]).await?;
+    Ok(())
+}
+
 /// Says to every node that a webhook has changed. From then on until the transaction ends no other changes one.
 pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
-    const COUNT: &str = "UPDATE subscriptions_revision SET revision = revision + 1";
     const MARK: &str =
         "UPDATE webhooks SET changed_at_revision = (SELECT revision FROM subscriptions_revision) WHERE id = $1";
-    tx.execute(COUNT, &[]).await?;
+    count_change(tx).await?;
     tx.execute(MARK, &values![id.uuid()]).await?;
     Ok(())
 }
@@ -378,13 +388,5 @@ const fn on_uncertain(choice: OnUncertain) -> &'static str {
     match choice {
         OnUncertain::Retry => "retry",
         OnUncertain::Hold => "hold",
-    }
-}
-
-const fn order(order: Order) -> &'static str {
-    match order {
-        Order::None => "none",
-        Order::Subject => "subject",
-        Order::Strict => "strict",
     }
 }

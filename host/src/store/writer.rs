@@ -107,6 +107,7 @@ fn tell(commands: Vec<Command>, done: Done) {
 #[derive(Debug, Default)]
 struct Shared {
     released: Notify,
+    raised: Notify,
     others_idle: AtomicBool,
 }
 
@@ -279,9 +280,29 @@ impl Store {
         self.writer.call(|reply| Command::Accept(accept, Box::new(then), reply)).await
     }
 
-    /// Waits until something that waited for an earlier delivery may go on.
+    /// Waits until something that waited, for an earlier delivery or for a plugin, may go on.
     pub async fn released(&self) {
         self.writer.shared.released.notified().await;
+    }
+
+    /// Whether another node has time for work that is left.
+    pub(super) fn others_idle(&self) -> bool {
+        self.writer.others_idle().load(Ordering::Relaxed)
+    }
+
+    /// Says that something that waited may go on.
+    pub(super) fn release(&self) {
+        self.writer.shared.released.notify_one();
+    }
+
+    /// Says that there may be an event of the server's own.
+    pub(super) fn raised(&self) {
+        self.writer.shared.raised.notify_one();
+    }
+
+    /// Waits until there may be an event of the server's own, whose deliveries are to be made.
+    pub async fn some_raised(&self) {
+        self.writer.shared.raised.notified().await;
     }
 
     /// Stores a plugin's requests, to be sent later; false when the lease has passed to somebody else.
@@ -291,7 +312,12 @@ impl Store {
 
     /// Ends a delivery without requests; false when the lease has passed to somebody else.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
-        self.writer.call(|reply| Command::Settle(settle, reply)).await
+        let raises = settle.raise.is_some();
+        let settled = self.writer.call(|reply| Command::Settle(settle, reply)).await?;
+        if raises {
+            self.raised();
+        }
+        Ok(settled)
     }
 
     /// Gives work back; false when the lease has passed to somebody else.
@@ -302,7 +328,12 @@ impl Store {
     /// Stores the result of an attempt.
     pub async fn finish(&self, finish: impl Into<Arc<Finish>>) -> Result<Finished, StoreError> {
         let finish = finish.into();
-        self.writer.call(|reply| Command::Finish(finish, reply)).await
+        let raises = finish.raise.is_some();
+        let finished = self.writer.call(|reply| Command::Finish(finish, reply)).await?;
+        if raises {
+            self.raised();
+        }
+        Ok(finished)
     }
 
     pub(super) async fn claim_rows(&self, claim: Claim) -> Result<(Vec<ClaimedRow>, Outlook), StoreError> {

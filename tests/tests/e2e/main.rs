@@ -21,6 +21,7 @@ mod network;
 mod nodes;
 mod outages;
 mod pace;
+mod parked;
 mod partitions;
 mod plugins;
 mod readme;

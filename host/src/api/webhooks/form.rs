@@ -23,8 +23,8 @@ use crate::domain::retry::Schedule;
 use crate::domain::schema::Schema;
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, MASK, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX,
-    RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
+    Configuration, ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS,
+    RATE_REQUESTS_MAX, RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
 };
 use crate::sandbox::RunLimits;
 
@@ -67,6 +67,8 @@ pub(in super::super) struct Create {
     timeout_ms: Option<u64>,
     #[serde(default)]
     on_uncertain: OnUncertain,
+    #[serde(default)]
+    on_plugin_failure: OnPluginFailure,
     order: Option<Order>,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
@@ -162,6 +164,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         retry: form.retry,
         timeout_ms: form.timeout_ms,
         on_uncertain: form.on_uncertain,
+        on_plugin_failure: form.on_plugin_failure,
         order,
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,

@@ -4,6 +4,7 @@ mod explain;
 pub(super) mod facts;
 mod form;
 mod patch;
+mod reprocess;
 mod revisions;
 mod test;
 mod view;
@@ -26,6 +27,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
 pub(super) use explain::explain;
+pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
 pub(super) use test::test;
 

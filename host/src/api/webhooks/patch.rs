@@ -22,7 +22,8 @@ use crate::domain::problem::pointer_token;
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, OnUncertain, Order, PluginUse, RateLimit, Secrets, Target, Webhook,
+    Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, PluginUse, RateLimit, Secrets, Target,
+    Webhook,
 };
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +62,8 @@ pub(in super::super) struct Patch {
     timeout_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
     on_uncertain: Option<Option<OnUncertain>>,
+    #[serde(deserialize_with = "given")]
+    on_plugin_failure: Option<Option<OnPluginFailure>>,
     #[serde(deserialize_with = "given")]
     order: Option<Option<Order>>,
     #[serde(deserialize_with = "given")]
@@ -201,6 +204,9 @@ fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut
     }
     if let Some(on_uncertain) = patch.on_uncertain {
         next.on_uncertain = on_uncertain.unwrap_or_default();
+    }
+    if let Some(on_plugin_failure) = patch.on_plugin_failure {
+        next.on_plugin_failure = on_plugin_failure.unwrap_or_default();
     }
     if let Some(order_wait_ms) = patch.order_wait_ms {
         next.order_wait_ms = order_wait_ms;

@@ -10,9 +10,12 @@ use crate::domain::clock::Millis;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
+use crate::domain::plugin::Pause;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::retry::Schedule;
-use crate::domain::webhook::{ContentType, Envelope, MASK, OnUncertain, Order, RateLimit, State, Webhook};
+use crate::domain::webhook::{
+    ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, RateLimit, State, Webhook,
+};
 
 #[derive(Debug, Serialize)]
 pub(in super::super) struct WebhookBody {
@@ -38,6 +41,7 @@ pub(in super::super) struct WebhookBody {
     retry: Option<Schedule>,
     timeout_ms: Option<u64>,
     on_uncertain: OnUncertain,
+    on_plugin_failure: OnPluginFailure,
     order: Order,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
@@ -55,6 +59,9 @@ struct PluginBody {
     config: Box<RawValue>,
     secrets: BTreeMap<String, &'static str>,
     limits: PluginLimits,
+    /// Why its version is not run for the time being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<Pause>,
 }
 
 /// Events of this node since it started or the filter was changed.
@@ -109,6 +116,7 @@ impl WebhookBody {
             config: RawValue::from_string(plugin.config.clone()).expect("a stored configuration is JSON"),
             secrets: webhook.secrets.plugin.keys().map(|name| (name.clone(), MASK)).collect(),
             limits: plugin.limits,
+            paused: subscriptions.paused(plugin.version_id).cloned(),
         });
         let filter_stats = webhook.filter.as_ref().map(|filter| {
             let in_use = subscriptions.webhook(webhook.id).and_then(|in_use| in_use.filter.as_ref());
@@ -138,6 +146,7 @@ impl WebhookBody {
             retry: webhook.retry.clone(),
             timeout_ms: webhook.timeout_ms,
             on_uncertain: webhook.on_uncertain,
+            on_plugin_failure: webhook.on_plugin_failure,
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,

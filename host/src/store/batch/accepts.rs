@@ -13,9 +13,10 @@ use super::super::value::values;
 use super::fan_out;
 use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
+use crate::domain::clock::Millis;
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
-use crate::domain::id::EventId;
+use crate::domain::id::{EventId, ProjectId};
 
 /// Stores what is new; says for each accept, event by event, what it came to.
 pub(super) async fn write(tx: &mut Tx, accepts: &[&Accept]) -> Result<Vec<Vec<Accepted>>, StoreError> {
@@ -131,14 +132,22 @@ async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError
 }
 
 async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
-    const INSERT_EVENTS: &str = "INSERT INTO events
-        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
-    const INSERT_DELIVERIES: &str = "INSERT INTO webhook_deliveries
-        (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
-         requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
     let stored = events.iter().filter(|new| matches!(new.fan_out, FanOut::Begin { .. }));
-    let rows = Rows::of(INSERT_EVENTS, stored, |new| {
-        let event = &new.event;
+    insert_events(tx, stored.map(|new| &*new.event)).await?;
+    fan_out::begin(tx, events).await?;
+    let made = |new: &&NewEvent| (new.event.project, new.event.id, new.event.received_at);
+    let deliveries = events.iter().flat_map(|new| {
+        let (project, event, at) = made(new);
+        new.deliveries.iter().map(move |delivery| Made { project, event, at, delivery })
+    });
+    insert_deliveries(tx, &deliveries.collect::<Vec<_>>()).await
+}
+
+/// Stores events.
+pub(super) async fn insert_events(tx: &mut Tx, events: impl Iterator<Item = &Event>) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO events
+        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
+    let rows = Rows::of(INSERT, events, |event| {
         values![
             event.id.uuid(),
             event.project.uuid(),
@@ -152,14 +161,29 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
         ]
     });
     tx.execute_rows(&rows).await?;
-    fan_out::begin(tx, events).await?;
-    let deliveries: Vec<(&Event, &NewDelivery)> =
-        events.iter().flat_map(|new| new.deliveries.iter().map(|delivery| (&*new.event, delivery))).collect();
-    let rows = Rows::of(INSERT_DELIVERIES, &deliveries, |(event, delivery)| {
+    Ok(())
+}
+
+/// A delivery of an event that is stored.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Made<'a> {
+    pub(in super::super) project: ProjectId,
+    pub(in super::super) event: EventId,
+    /// When it is made.
+    pub(in super::super) at: Millis,
+    pub(in super::super) delivery: &'a NewDelivery,
+}
+
+/// Stores deliveries with their first work.
+pub(in super::super) async fn insert_deliveries(tx: &mut Tx, made: &[Made<'_>]) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO webhook_deliveries
+        (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
+         requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
+    let rows = Rows::of(INSERT, made, |Made { project, event, at, delivery }| {
         values![
             delivery.id.uuid(),
-            event.project.uuid(),
-            event.id.uuid(),
+            project.uuid(),
+            event.uuid(),
             delivery.webhook_id.uuid(),
             delivery.revision,
             delivery.trigger.as_str(),
@@ -171,14 +195,14 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
             0_i64,
             0_i64,
             0_i64,
-            event.received_at.0,
-            (!status(delivery).is_open()).then_some(event.received_at.0),
+            at.0,
+            (!status(delivery).is_open()).then_some(at.0),
         ]
     });
     tx.execute_rows(&rows).await?;
-    let ordered: Vec<NewInOrder> = deliveries.iter().filter_map(|(_, delivery)| in_order(delivery)).collect();
+    let ordered: Vec<NewInOrder> = made.iter().filter_map(|made| in_order(made.delivery)).collect();
     let places = order::places(tx, &ordered).await?;
-    let work = deliveries.iter().filter_map(|(event, delivery)| first_work(event, delivery, &places));
+    let work = made.iter().filter_map(|made| first_work(made, &places));
     work::insert(tx, &work.collect::<Vec<_>>()).await?;
     order::block(tx, &ordered).await
 }
@@ -223,9 +247,10 @@ fn in_order(delivery: &NewDelivery) -> Option<NewInOrder> {
     Some(NewInOrder { work: first_id(delivery)?, webhook: delivery.webhook_id.uuid(), order: delivery.order? })
 }
 
-fn first_work(event: &Event, delivery: &NewDelivery, places: &Places) -> Option<NewWork> {
+fn first_work(made: &Made<'_>, places: &Places) -> Option<NewWork> {
+    let (project, delivery) = (made.project, made.delivery);
     let Beginning::Open { kind, due, lease } = delivery.beginning else { return None };
     let id = first_id(delivery)?;
     let place = places.get(&id).copied();
-    Some(NewWork { id, kind, project: event.project, webhook: delivery.webhook_id, due, lease, attempts: 0, place })
+    Some(NewWork { id, kind, project, webhook: delivery.webhook_id, due, lease, attempts: 0, place })
 }

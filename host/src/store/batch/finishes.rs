@@ -14,6 +14,7 @@ use super::super::webhooks::note_change;
 use super::facts;
 use super::late::{self, Late};
 use super::order::Places;
+use super::raise::raise;
 use super::transforms;
 use super::work::{self, Later};
 use super::{Held, holds};
@@ -67,7 +68,8 @@ pub(super) async fn write(
     let moved = move_deliveries(tx, &current, &is_held).await?;
     for finish in &current {
         if let Some(reason) = &finish.disable {
-            disable(tx, finish.webhook_id, reason, finish.now).await?;
+            let was_enabled = disable(tx, finish.webhook_id, reason, finish.now).await?;
+            raise(tx, &finish.raise.as_deref().filter(|_| was_enabled).into_iter().collect::<Vec<_>>()).await?;
         }
     }
     let mut told = Vec::with_capacity(finishes.len());
@@ -289,11 +291,13 @@ async fn delivery_status(tx: &mut Tx, id: DeliveryId) -> Result<DeliveryStatus, 
     })
 }
 
-async fn disable(tx: &mut Tx, id: WebhookId, reason: &str, now: Millis) -> Result<(), StoreError> {
+/// Says whether it was enabled before.
+async fn disable(tx: &mut Tx, id: WebhookId, reason: &str, now: Millis) -> Result<bool, StoreError> {
     const UPDATE: &str =
         "UPDATE webhooks SET enabled = $1, disabled_reason = $2, version = version + 1, updated_at = $3
         WHERE id = $4 AND enabled = $5";
-    tx.execute(UPDATE, &values![false, reason, now.0, id.uuid(), true]).await?;
+    let changed = tx.execute(UPDATE, &values![false, reason, now.0, id.uuid(), true]).await?;
     note_change(tx, id).await?;
-    hold_open(tx, id).await
+    hold_open(tx, id).await?;
+    Ok(changed > 0)
 }

@@ -6,6 +6,8 @@ mod fan_out;
 mod finishes;
 mod late;
 mod order;
+mod pauses;
+mod raise;
 mod transforms;
 mod work;
 
@@ -13,7 +15,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+pub(super) use accepts::{Made, insert_deliveries};
 use order::Places;
+pub(super) use raise::raise;
 
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};
@@ -46,7 +50,7 @@ pub(super) struct Done {
     pub(super) postpones: Vec<bool>,
     pub(super) finishes: Vec<Finished>,
     pub(super) claims: Vec<Claimed>,
-    /// How many deliveries waited for those that are settled now.
+    /// How many deliveries waited for those that are settled now, or for a plugin that they need not wait for.
     pub(super) released: u64,
 }
 
@@ -58,9 +62,9 @@ impl Batch<'_> {
         let places = order::held(tx, &self.ordered()).await?;
         let freezes = transforms::freeze(tx, &self.freezes, &held, &places).await?;
         let settles = transforms::settle(tx, &self.settles, &held).await?;
-        let postpones = transforms::postpone(tx, &self.postpones, &held).await?;
+        let (postpones, looks_again) = transforms::postpone(tx, &self.postpones, &held).await?;
         let finishes = finishes::write(tx, &self.finishes, &held, &places).await?;
-        let released = self.release(tx, &places, &settles, &finishes).await?;
+        let released = looks_again + self.release(tx, &places, &settles, &finishes).await?;
         if self.others_idle && self.leaves_work() {
             nodes::notify(tx).await?;
         }

@@ -11,6 +11,8 @@ use super::super::rows::Rows;
 use super::super::value::values;
 use super::finishes::{closes, end_reason, request_status};
 use super::order::Places;
+use super::pauses;
+use super::raise::raise;
 use super::work::{self, Later, NewWork};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
@@ -54,10 +56,10 @@ pub(super) async fn fix(
     let mut requests = Vec::new();
     let mut open = Vec::new();
     for (freeze, finish) in current {
-        for (position, frozen) in (0..).zip(&freeze.requests) {
+        for (position, frozen) in (0..).zip(freeze.contents()) {
             let id = freeze.delivery.request(position);
             let finish = finish.filter(|finish| finish.request == id);
-            requests.push(NewRequest { id, project: freeze.project, frozen, finish });
+            requests.extend(frozen.map(|frozen| NewRequest { id, project: freeze.project, frozen, finish }));
             if finish.is_some_and(closes) {
                 continue;
             }
@@ -92,7 +94,8 @@ pub(super) async fn fix(
     // Where there is a result, it moves its delivery on.
     let alone = current.iter().filter(|(_, finish)| finish.is_none());
     let rows = Rows::of(UPDATE_DELIVERIES, alone, |(freeze, _)| {
-        values![freeze.delivery.uuid(), i64::try_from(freeze.requests.len()).unwrap_or(i64::MAX), freeze.run.as_str(),]
+        let requests = i64::try_from(freeze.contents().len()).unwrap_or(i64::MAX);
+        values![freeze.delivery.uuid(), requests, freeze.run.as_str()]
     });
     tx.execute_rows(&rows).await?;
     Ok(tried)
@@ -130,19 +133,26 @@ pub(super) async fn settle(tx: &mut Tx, settles: &[&Settle], held: &Held) -> Res
         ]
     });
     tx.execute_rows(&rows).await?;
+    raise(tx, &current.iter().filter_map(|settle| settle.raise.as_deref()).collect::<Vec<_>>()).await?;
     Ok(settles.iter().map(|settle| is_held(settle)).collect())
 }
 
-pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) -> Result<Vec<bool>, StoreError> {
+/// Says for each whether the lease still held, and how many need not wait for what they are to wait for.
+pub(super) async fn postpone(
+    tx: &mut Tx,
+    postpones: &[&Postpone],
+    held: &Held,
+) -> Result<(Vec<bool>, u64), StoreError> {
     const UPDATE_DELIVERIES: &str = "UPDATE webhook_deliveries
         SET reason = coalesce({2}, reason), run = coalesce({3}, run) {from} WHERE id = {1}";
     let is_held = |postpone: &Postpone| holds(held, postpone.work, postpone.lease);
     let current: Vec<&Postpone> = postpones.iter().copied().filter(|postpone| is_held(postpone)).collect();
-    let enabled = enabled_meanwhile(tx, &current).await?;
+    let mut ended = enabled_meanwhile(tx, &current).await?;
+    ended.extend(pauses::ended_meanwhile(tx, &current).await?);
     let later: Vec<Later> = current
         .iter()
         .map(|postpone| {
-            let due = if enabled.contains(&postpone.work) { Millis(0) } else { postpone.due };
+            let due = if ended.contains(&postpone.work) { Millis(0) } else { postpone.due };
             Later { id: postpone.work, due, attempts: i64::from(postpone.counts) }
         })
         .collect();
@@ -152,7 +162,7 @@ pub(super) async fn postpone(tx: &mut Tx, postpones: &[&Postpone], held: &Held) 
         values![delivery_of(postpone.work).uuid(), postpone.reason.as_deref(), postpone.run.as_deref()]
     });
     tx.execute_rows(&rows).await?;
-    Ok(postpones.iter().map(|postpone| is_held(postpone)).collect())
+    Ok((postpones.iter().map(|postpone| is_held(postpone)).collect(), ended.len() as u64))
 }
 
 /// Work that is to wait for its webhook to be enabled, which it is already: whoever enabled it could not see work that was

@@ -2,8 +2,10 @@
 
 mod facts;
 mod fan_out;
+mod jobs;
 mod keys;
 mod model;
+mod operational;
 mod order;
 mod owners;
 mod partitions;
@@ -146,6 +148,7 @@ async fn only_the_holder_of_the_lease_moves_work_on(stage: Stage) {
         status: DeliveryStatus::Skipped,
         reason: "nothing to say".to_owned(),
         run: None,
+        raise: None,
         now: NOW,
     };
     assert!(!stage.store.settle(settle(other)).await.unwrap());
@@ -188,6 +191,7 @@ async fn settled_deliveries_say_why(stage: Stage) {
         status: DeliveryStatus::Parked,
         reason: "it trapped".to_owned(),
         run: Some("{\"cpu_us\":1}".to_owned()),
+        raise: None,
         now: NOW.plus(1),
     };
     assert!(stage.store.settle(settle).await.unwrap());

@@ -98,6 +98,7 @@ async fn a_skipped_delivery_lets_the_next_one_go(stage: Stage) {
         status: DeliveryStatus::Skipped,
         reason: "nothing to say".to_owned(),
         run: None,
+        raise: None,
         now: NOW,
     };
     assert!(stage.store.settle(settle).await.unwrap());

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use super::on_both;
 use super::stage::{NOW, Stage};
-use crate::domain::delivery::DeliveryStatus;
-use crate::domain::id::{DEFAULT_PROJECT, PluginVersionId, ProjectId};
+use crate::domain::clock::Millis;
+use crate::domain::delivery::{DeliveryStatus, RequestStatus};
+use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, PluginVersionId, ProjectId};
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, Pause, PluginFailure, PluginState, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::webhook::{Configuration, ContentType, Envelope, PluginUse, Webhook};
-use crate::store::{Deleted, OpenWork, Quota, Settle, StoreError, Stored, WorkKind};
+use crate::domain::webhook::{Configuration, ContentType, Envelope, OnPluginFailure, PluginUse, Webhook};
+use crate::store::{
+    ClaimedTransform, ClaimedWork, Deleted, Freeze, Lease, LoadedRequest, OpenWork, Postpone, Quota, RequestEnd,
+    Settle, StoreError, Stored, WorkKind,
+};
 
 on_both!(
     a_version_is_stored_once_and_never_with_other_bytes,
@@ -23,6 +27,12 @@ on_both!(
     what_a_configuration_was_stays_also_when_its_plugin_is_gone,
     a_version_that_open_work_needs_is_not_deleted,
     a_deleted_versions_number_is_not_given_to_other_bytes,
+    what_is_done_when_a_plugin_fails_comes_back_as_it_was_stored,
+    an_event_that_goes_out_unchanged_is_a_request_like_any_other,
+    a_paused_version_is_known_to_every_node_until_it_is_resumed,
+    what_waits_for_a_paused_version_goes_on_when_it_is_resumed,
+    what_waits_for_a_paused_version_takes_the_one_that_its_webhook_is_moved_to,
+    a_version_that_was_deleted_comes_back_without_its_pause,
 );
 
 const QUOTA: Quota = Quota { versions: 10, bytes: 1000 };
@@ -39,6 +49,7 @@ impl Stage {
             size_bytes: bytes.len() as u64,
             state: PluginState::Checking,
             created_at: NOW,
+            paused: None,
         }
     }
 
@@ -65,6 +76,12 @@ impl Stage {
         };
         let configuration = Configuration { plugin: Some(plugin), ..Configuration::clone(&webhook.configuration) };
         Webhook { configuration: Arc::new(configuration), ..webhook }
+    }
+
+    /// A webhook with version 1.0.0 of a plugin.
+    pub(super) async fn webhook_with_plugin(&self) -> Webhook {
+        let version = self.uploaded("1.0.0", b"one", PluginState::Ready).await;
+        Self::with_plugin(self.webhook(), &version)
     }
 
     async fn delete(&self, number: &str) -> Deleted {
@@ -235,6 +252,7 @@ async fn a_version_that_open_work_needs_is_not_deleted(stage: Stage) {
         status: DeliveryStatus::Skipped,
         reason: "done".to_owned(),
         run: None,
+        raise: None,
         now: NOW,
     };
     assert_eq!(stage.delete("1.0.0").await, Deleted::Awaited(vec![webhook.id]));
@@ -254,4 +272,136 @@ async fn a_deleted_versions_number_is_not_given_to_other_bytes(stage: Stage) {
     let again = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
     assert_eq!((again.id, stage.found("1.0.0").await.unwrap().state), (version.id, PluginState::Ready));
     assert_eq!(stage.store.component(again.id).await.unwrap().unwrap(), b"one");
+}
+
+async fn what_is_done_when_a_plugin_fails_comes_back_as_it_was_stored(stage: Stage) {
+    let mut webhook = Webhook { on_plugin_failure: OnPluginFailure::SendUnchanged, ..stage.webhook() };
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    for next in [OnPluginFailure::Drop, OnPluginFailure::Park] {
+        let read = stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap();
+        assert_eq!(read.on_plugin_failure, webhook.on_plugin_failure);
+        let version = webhook.version;
+        webhook = Webhook { version: version + 1, on_plugin_failure: next, ..webhook };
+        assert!(stage.store.update_webhook(&webhook, version, OpenWork::Keep, &stage.entropy).await.unwrap());
+    }
+    assert_eq!(stage.store.subscriptions().webhook(webhook.id).unwrap().on_plugin_failure, OnPluginFailure::Park);
+}
+
+async fn an_event_that_goes_out_unchanged_is_a_request_like_any_other(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    let webhook = Stage::with_plugin(stage.webhook(), &version);
+    stage.store.insert_webhook(&webhook, &stage.entropy).await.unwrap();
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    let unchanged = Freeze { leases: vec![None], ..Stage::freeze(&webhook, delivery, lease, 0) };
+    assert!(stage.store.freeze(unchanged).await.unwrap());
+    let claimed = stage.claimed(NOW).await;
+    let [ClaimedWork::Send(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+    assert!(matches!(work.content, LoadedRequest::Plain) && work.only_request, "{work:?}");
+    let mut finish = Stage::finish(&webhook, work.request, work.lease, RequestEnd::Succeeded);
+    (finish.only_request, finish.is_plain) = (true, true);
+    assert_eq!(stage.store.finish(finish).await.unwrap().delivery, DeliveryStatus::Succeeded);
+    let view = stage.store.delivery(DEFAULT_PROJECT, delivery).await.unwrap().unwrap();
+    assert_eq!((view.summary.status, view.summary.requests), (DeliveryStatus::Succeeded, (1, 1)));
+    assert_eq!(view.requests[0].status, RequestStatus::Succeeded);
+    assert!(view.requests[0].content.body.starts_with(b"{\"type\":\"ticket.created\""), "{view:?}");
+}
+
+fn pause() -> Pause {
+    Pause { since: NOW, reason: "20 runs in a row failed".to_owned() }
+}
+
+/// Later than anything that waits by itself.
+const YEARS_LATER: Millis = Millis(NOW.0 * 2);
+
+impl Stage {
+    /// A webhook with a plugin that is paused, and the plugin.
+    async fn paused(&self) -> (Webhook, PluginVersion) {
+        let version = self.uploaded("1.0.0", b"one", PluginState::Ready).await;
+        let webhook = Self::with_plugin(self.webhook(), &version);
+        self.store.insert_webhook(&webhook, &self.entropy).await.unwrap();
+        assert!(self.store.pause_plugin(version.id, &pause(), None).await.unwrap());
+        (webhook, version)
+    }
+
+    /// Gives a delivery back because its plugin is paused.
+    async fn wait_for_resume(&self, delivery: DeliveryId, lease: Lease) {
+        let (work, due) = (delivery.uuid(), Millis::ON_RESUME);
+        let postpone = Postpone { work, lease, due, reason: Some("waits".to_owned()), counts: false, run: None };
+        assert!(self.store.postpone(postpone).await.unwrap());
+    }
+
+    async fn claimed_transform(&self) -> ClaimedTransform {
+        let claimed = self.claimed(NOW).await;
+        let [ClaimedWork::Transform(work)] = claimed.as_slice() else { panic!("{claimed:?}") };
+        work.clone()
+    }
+}
+
+async fn a_paused_version_is_known_to_every_node_until_it_is_resumed(stage: Stage) {
+    let other = stage.beside().await;
+    let (_, version) = stage.paused().await;
+    let later = Pause { since: NOW.plus(1), reason: "again".to_owned() };
+    assert!(!stage.store.pause_plugin(version.id, &later, None).await.unwrap(), "it is paused already");
+    other.sync_subscriptions().await.unwrap();
+    for store in [&stage.store, &other] {
+        assert_eq!(store.subscriptions().paused(version.id), Some(&pause()));
+    }
+    assert_eq!(stage.found("1.0.0").await.unwrap().paused, Some(pause()));
+    assert!(other.resume_plugin(version.id, NOW).await.unwrap());
+    assert!(!other.resume_plugin(version.id, NOW).await.unwrap(), "once");
+    stage.store.sync_subscriptions().await.unwrap();
+    for store in [&stage.store, &other] {
+        assert_eq!(store.subscriptions().paused(version.id), None);
+    }
+    assert_eq!(stage.found("1.0.0").await.unwrap().paused, None);
+}
+
+async fn what_waits_for_a_paused_version_goes_on_when_it_is_resumed(stage: Stage) {
+    let (webhook, version) = stage.paused().await;
+    let (early, late) = (stage.lease(), stage.lease());
+    let first = stage.accepted(&webhook, WorkKind::Transform, Some(early)).await;
+    stage.wait_for_resume(first, early).await;
+    let (claimed, outlook) = stage.claim(YEARS_LATER, 10).await;
+    assert!(claimed.is_empty() && outlook.next_due.is_none(), "nobody looks for it in vain: {outlook:?}");
+    assert_eq!(stage.status(first).await, DeliveryStatus::Pending);
+    let second = stage.accepted(&webhook, WorkKind::Transform, Some(late)).await;
+    assert!(stage.store.resume_plugin(version.id, NOW).await.unwrap());
+    assert_eq!(stage.claimed_transform().await.head.id, first);
+    // Whoever had the second in hand saw the plugin paused and gives it back only now.
+    stage.wait_for_resume(second, late).await;
+    assert_eq!(stage.claimed_transform().await.head.id, second);
+}
+
+async fn what_waits_for_a_paused_version_takes_the_one_that_its_webhook_is_moved_to(stage: Stage) {
+    let (webhook, version) = stage.paused().await;
+    let next = stage.uploaded("2.0.0", b"two", PluginState::Ready).await;
+    let (early, late) = (stage.lease(), stage.lease());
+    let first = stage.accepted(&webhook, WorkKind::Transform, Some(early)).await;
+    let second = stage.accepted(&webhook, WorkKind::Transform, Some(late)).await;
+    stage.wait_for_resume(first, early).await;
+    let mut moved = Stage::with_plugin(webhook.clone(), &next);
+    moved.configuration = Arc::new(Configuration { revision: 2, ..Configuration::clone(&moved.configuration) });
+    moved.version = 2;
+    assert!(stage.store.update_webhook(&moved, 1, OpenWork::Keep, &stage.entropy).await.unwrap());
+    let used = |work: &ClaimedTransform| work.head.configuration.plugin.as_ref().map(|plugin| plugin.version_id);
+    // It looks again, sees that its own version is still paused, and takes the other one.
+    let again = stage.claimed_transform().await;
+    assert_eq!((again.head.id, used(&again)), (first, Some(version.id)));
+    stage.wait_for_resume(first, again.lease).await;
+    let again = stage.claimed_transform().await;
+    assert_eq!((again.head.id, used(&again)), (first, Some(next.id)));
+    // One that was in hand meanwhile does so as it is given back.
+    stage.wait_for_resume(second, late).await;
+    let again = stage.claimed_transform().await;
+    assert_eq!((again.head.id, used(&again)), (second, Some(next.id)));
+}
+
+async fn a_version_that_was_deleted_comes_back_without_its_pause(stage: Stage) {
+    let version = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    assert!(stage.store.pause_plugin(version.id, &pause(), None).await.unwrap());
+    assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
+    assert!(!stage.store.pause_plugin(version.id, &pause(), None).await.unwrap());
+    stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
+    assert_eq!(stage.found("1.0.0").await.unwrap().paused, None);
 }

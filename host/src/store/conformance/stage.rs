@@ -17,7 +17,8 @@ use crate::domain::redact::Redactor;
 use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, OnUncertain, Order, Secrets, SigningKey, State, Target, Webhook,
+    Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, Secrets, SigningKey, State, Target,
+    Webhook,
 };
 use crate::store::{
     Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, FanOut, Finish, Freeze, Lease, Location, NewDelivery,
@@ -137,6 +138,7 @@ impl Stage {
             retry: None,
             timeout_ms: Some(5000),
             on_uncertain: OnUncertain::Retry,
+            on_plugin_failure: OnPluginFailure::Park,
             order: Order::None,
             order_wait_ms: None,
             rate_limit: None,
@@ -255,6 +257,7 @@ impl Stage {
             is_ordered: false,
             learnt: None,
             disable: None,
+            raise: None,
             now: NOW,
         }
     }

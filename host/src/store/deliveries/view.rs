@@ -56,6 +56,10 @@ pub struct DeliverySummary {
     pub plugin: Option<(String, String)>,
     /// How that run went: JSON.
     pub run: Option<String>,
+    /// The delivery that it was made of.
+    pub repeats: Option<DeliveryId>,
+    /// The delivery that took over from it when it was parked.
+    pub reprocessed_by: Option<DeliveryId>,
 }
 
 /// A delivery with all that was sent and received.
@@ -136,10 +140,13 @@ struct SummaryRow {
     settled_at: Option<i64>,
     plugin_name: Option<String>,
     plugin_version: Option<String>,
+    repeats: Option<Uuid>,
+    reprocessed_by: Option<Uuid>,
 }
 
 const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
-    d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version";
+    d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
+    d.repeats, d.reprocessed_by";
 const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
@@ -163,6 +170,8 @@ impl SummaryRow {
             settled_at: self.settled_at.map(Millis),
             plugin: self.plugin_name.zip(self.plugin_version),
             run: self.run,
+            repeats: self.repeats.map(DeliveryId::from_uuid),
+            reprocessed_by: self.reprocessed_by.map(DeliveryId::from_uuid),
         })
     }
 }

@@ -410,7 +410,7 @@ impl Player {
             Transformed::Settled(status) => {
                 let (lease, is_ordered) = (paper.lease, paper.is_ordered);
                 let reason = "as the plugin wished".to_owned();
-                Told::Settle(Settle { delivery, lease, is_ordered, status, reason, run: None, now })
+                Told::Settle(Settle { delivery, lease, is_ordered, status, reason, run: None, raise: None, now })
             }
             Transformed::Requests { leased } => Told::Freeze(self.freeze(paper, leased)),
             Transformed::Sent { leased } => {

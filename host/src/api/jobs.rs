@@ -1,0 +1,116 @@
+//! `/jobs`: long work, how far it is, and its end.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::auth::Caller;
+use super::extract::{Id, Query, page};
+use super::problem::Answer;
+use crate::domain::clock::Millis;
+use crate::domain::id::JobId;
+use crate::domain::job::{Job, JobKind, JobState, JobWork, Progress};
+use crate::domain::page::Page;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::token::Permission;
+use crate::store::JobFilter;
+
+#[derive(Debug, Serialize)]
+pub(super) struct JobBody {
+    id: JobId,
+    kind: JobKind,
+    state: JobState,
+    progress: Progress,
+    reason: Option<String>,
+    actor: String,
+    created_at: Millis,
+    started_at: Option<Millis>,
+    ended_at: Option<Millis>,
+    /// What it is about; named as its kind.
+    #[serde(flatten)]
+    work: JobWork,
+}
+
+fn job_body(job: Job) -> JobBody {
+    JobBody {
+        id: job.id,
+        kind: job.work.kind(),
+        state: job.state,
+        progress: job.progress,
+        reason: job.reason,
+        actor: job.actor,
+        created_at: job.created_at,
+        started_at: job.started_at,
+        ended_at: job.ended_at,
+        work: job.work,
+    }
+}
+
+/// 202 with a job that was just made, and its address.
+pub(super) fn accepted(job: Job) -> Response {
+    let location = HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("an id is ASCII");
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(job_body(job))).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    kind: Option<String>,
+    state: Option<String>,
+}
+
+/// A parameter that is one of these texts.
+fn one_of<T>(name: &str, text: Option<&str>, all: &[T], as_str: impl Fn(&T) -> &'static str) -> Answer<Option<T>>
+where
+    T: Copy,
+{
+    let Some(text) = text else { return Ok(None) };
+    let found = all.iter().copied().find(|one| as_str(one) == text);
+    let known: Vec<&str> = all.iter().map(as_str).collect();
+    let unknown = || Problem::new(ProblemCode::InvalidQuery, format!("`{name}` is one of {}", known.join(", ")));
+    Ok(Some(found.ok_or_else(unknown)?))
+}
+
+/// Jobs, newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<JobQuery>,
+) -> Answer<axum::Json<Page<JobBody>>> {
+    caller.needs(Permission::DeliveriesRead)?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let filter = JobFilter {
+        kind: one_of("kind", query.kind.as_deref(), JobKind::ALL, |kind| kind.as_str())?,
+        state: one_of("state", query.state.as_deref(), JobState::ALL, |state| state.as_str())?,
+    };
+    let jobs = api.store.jobs(caller.project(), filter, page).await?;
+    Ok(axum::Json(jobs.map(job_body)))
+}
+
+async fn find(api: &Api, caller: &Caller, id: JobId) -> Answer<Job> {
+    let found = api.store.job(caller.project(), id).await?;
+    Ok(found.ok_or_else(|| Problem::not_found("job"))?)
+}
+
+/// One job.
+pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
+    caller.needs(Permission::DeliveriesRead)?;
+    Ok(axum::Json(job_body(find(&api, &caller, id).await?)))
+}
+
+/// Ends a job; what it did stays done. Once more is the same.
+pub(super) async fn cancel(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
+    caller.needs(Permission::DeliveriesRetry)?;
+    let reason = format!("cancelled by {}", caller.actor());
+    let cancelled = api.jobs.cancel(caller.project(), id, reason).await?;
+    let job = find(&api, &caller, id).await?;
+    if !cancelled && job.state != JobState::Cancelled {
+        let detail = format!("the job has ended: {}", job.state);
+        return Err(Problem::new(ProblemCode::WrongState, detail).into());
+    }
+    Ok(axum::Json(job_body(job)))
+}

@@ -1,0 +1,79 @@
+//! Parked deliveries of a webhook, tried anew as a job.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::extract::{Id, body, read};
+use super::super::jobs::accepted;
+use super::super::problem::Answer;
+use super::find;
+use crate::domain::clock::Millis;
+use crate::domain::id::WebhookId;
+use crate::domain::job::{ParkedSelection, SELECTION_MAX_CHARS};
+use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::token::Permission;
+use crate::domain::webhook::State as WebhookState;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReprocessForm {
+    since: Option<Millis>,
+    until: Option<Millis>,
+    error_code: Option<String>,
+    plugin_version: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Reprocesses the webhook's parked deliveries, or those that the body chooses, with its plugin and configuration of now: 202
+/// with the job. A dry run says how many there are.
+pub(in super::super) async fn reprocess(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    request: Request,
+) -> Answer<Response> {
+    caller.needs(Permission::DeliveriesRetry)?;
+    let bytes = body(request, &api).await?;
+    let form: ReprocessForm = if bytes.is_empty() { ReprocessForm::default() } else { read(&bytes)? };
+    let mut errors = Vec::new();
+    for (field, text) in [("error_code", &form.error_code), ("plugin_version", &form.plugin_version)] {
+        let is_wrong = |text: &String| !(1..=SELECTION_MAX_CHARS).contains(&text.chars().count());
+        if text.as_ref().is_some_and(is_wrong) {
+            errors.push(FieldError::new(format!("/{field}"), format!("is 1 to {SELECTION_MAX_CHARS} characters")));
+        }
+    }
+    if let (Some(since), Some(until)) = (form.since, form.until)
+        && since >= until
+    {
+        errors.push(FieldError::new("/until", "is later than `since`"));
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors).into());
+    }
+    let webhook = find(&api, &caller, id).await?;
+    let selection = ParkedSelection {
+        webhook_id: webhook.id,
+        since: form.since,
+        until: form.until,
+        error_code: form.error_code,
+        plugin_version: form.plugin_version,
+    };
+    if form.dry_run {
+        let deliveries = api.jobs.count(&selection).await?;
+        return Ok(axum::Json(serde_json::json!({ "dry_run": true, "deliveries": deliveries })).into_response());
+    }
+    if let WebhookState::Disabled { reason } = &webhook.state {
+        let detail = format!("the webhook is disabled: {reason}; enable it first");
+        return Err(Problem::new(ProblemCode::WrongState, detail).into());
+    }
+    let job = api.jobs.reprocess(webhook.project, selection, caller.actor()).await?;
+    let too_many = || {
+        let most = api.config.jobs.open_per_project;
+        Problem::new(ProblemCode::QuotaExceeded, format!("the project has {most} open jobs (`jobs.open_per_project`)"))
+    };
+    Ok(accepted(job.ok_or_else(too_many)?))
+}
