@@ -21,6 +21,8 @@ use tokio::{
 
 use crate::api::Api;
 
+/// How long an upload is waited for, in milliseconds.
+const UPLOAD_WAIT_MS: &str = "40000";
 /// Generous, because a debug build starts next to other tests on a small machine.
 const START: Duration = Duration::from_mins(1);
 const END: Duration = Duration::from_secs(30);
@@ -193,6 +195,8 @@ impl Installation {
         }
         command
             .env_remove("FAILPOINTS")
+            // A busy machine takes long to compile, and tests want to see what comes of it.
+            .env("HOOKWRIGHT_PLUGINS_UPLOAD_WAIT_MS", UPLOAD_WAIT_MS)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder())
             .stdin(Stdio::null())
