@@ -2,6 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 
+use super::wasi;
 use crate::config::PluginConfig;
 use crate::domain::plugin::{Abilities, MANIFEST_SECTION, Manifest, PluginFailure};
 use crate::domain::schema::{Schema, SchemaLimits};
@@ -194,14 +195,14 @@ fn other_contract(name: &str, verb: &str) -> PluginFailure {
 
 fn check_import(name: &str) -> Result<(), PluginFailure> {
     match interface(name) {
-        _ if OFFERED.iter().any(|offered| is_known(name, offered)) => Ok(()),
+        _ if OFFERED.iter().any(|offered| is_known(name, offered)) || wasi::interface(name).is_some() => Ok(()),
         Some((interface, version)) if version != CONTRACT && OFFERED.contains(&interface) => {
             Err(other_contract(name, "imports"))
         }
         _ => {
             let (major, minor) = CONTRACT;
             let message = format!(
-                "the component imports `{name}`; plugins get `{PACKAGE}logging@{major}.{minor}.0` and `{PACKAGE}memory@{major}.{minor}.0` and nothing else from this server"
+                "the component imports `{name}`; plugins get `{PACKAGE}logging@{major}.{minor}.0`, `{PACKAGE}memory@{major}.{minor}.0` and WASI 0.2 with nothing behind it, and nothing else from this server"
             );
             Err(PluginFailure::new("plugin.forbidden_import", message))
         }
@@ -239,8 +240,9 @@ mod tests {
         {
             assert_eq!(code(newer_or_older), "plugin.incompatible", "{newer_or_older}");
         }
+        assert!(check_import("wasi:clocks/wall-clock@0.2.3").is_ok());
         for foreign in
-            ["wasi:clocks/wall-clock@0.2.3", "hookwright:plugin/network@1.0.0", "hookwright:plugin/logging", "log", ""]
+            ["wasi:clocks/wall-clock@0.3.0", "hookwright:plugin/network@1.0.0", "hookwright:plugin/logging", "log", ""]
         {
             assert_eq!(code(foreign), "plugin.forbidden_import", "{foreign}");
         }

@@ -3,6 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::RunLimits;
+use super::wasi::Ended;
 use crate::domain::plugin::{LimitHit, PluginFailure};
 use crate::domain::rules::BrokenRule;
 use crate::domain::verdict::BrokenVerdict;
@@ -76,6 +77,9 @@ impl PluginFailure {
         if let Some(unrecallable) = error.downcast_ref::<Unrecallable>() {
             return Self::new(NO_MEMORY, unrecallable.to_string());
         }
+        if let Some(ended) = error.downcast_ref::<Ended>() {
+            return Self::from_wasi(ended, &frames(error));
+        }
         match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => {
                 let allowed = limits.stack_bytes as u64;
@@ -101,6 +105,11 @@ impl PluginFailure {
             let allowed = limits.result_bytes as u64;
             let message = format!("what the plugin hands to the server is larger than {allowed} bytes");
             return Self::limit("plugin.output_too_large", message, "result_bytes", allowed + 1, allowed);
+        }
+        if text.contains("handle limit exceeded") {
+            let allowed = limits.handles as u64;
+            let message = format!("the plugin holds more than {allowed} resources at once");
+            return Self::limit("plugin.too_many_handles", message, "handles", allowed + 1, allowed);
         }
         let bad_output = ["utf-8", "not aligned", "out of bounds", "end of memory", "discriminant", "invalid"];
         if bad_output.iter().any(|known| text.to_lowercase().contains(known)) {

@@ -8,9 +8,11 @@ mod engine;
 mod failure;
 mod golden;
 mod limits;
+mod log;
 mod queue;
 mod shelf;
 mod v1;
+mod wasi;
 mod workers;
 
 use std::sync::Arc;

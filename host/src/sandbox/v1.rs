@@ -12,6 +12,8 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use super::code::Code;
 use super::failure::{Reached, Unrecallable};
 use super::limits::{Budget, RunLimits, Usage};
+use super::log::Log;
+use super::wasi::{self, Wasi, WithWasi};
 use super::{Answered, Input, LogLine, Memory, Ran, Recalled, Transformed, Used};
 use crate::domain::plugin::PluginFailure;
 use crate::domain::verdict::Verdict;
@@ -49,9 +51,8 @@ const INTERPRETER: &str = "hookwright:plugin/interpreter@1.0.0";
 struct State {
     usage: Usage,
     limits: RunLimits,
-    logs: Vec<LogLine>,
-    log_bytes: usize,
-    logs_dropped: u32,
+    log: Log,
+    wasi: Wasi,
     budget: Budget,
     /// None where there is nothing to remember: a trial, a golden case, an answer.
     memory: Option<Memory>,
@@ -64,25 +65,19 @@ impl types::Host for State {}
 
 impl Logging for State {
     fn log(&mut self, level: Level, message: String) {
-        let room = self.limits.log_bytes - self.log_bytes;
-        if self.logs.len() >= self.limits.log_lines || room == 0 {
-            self.logs_dropped = self.logs_dropped.saturating_add(1);
-            return;
-        }
-        let mut message = message;
-        let max = self.limits.log_line_bytes.min(room);
-        if message.len() > max {
-            let end = (0..=max).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
-            message.truncate(end);
-        }
-        self.log_bytes += message.len();
         let level = match level {
             Level::Debug => "debug",
             Level::Info => "info",
             Level::Warn => "warn",
             Level::Error => "error",
         };
-        self.logs.push(LogLine { level: level.to_owned(), message });
+        self.log.push(level, message);
+    }
+}
+
+impl WithWasi for State {
+    fn wasi(&mut self) -> (&mut Wasi, &mut Log) {
+        (&mut self.wasi, &mut self.log)
     }
 }
 
@@ -126,6 +121,7 @@ impl Prepared {
         let component = code.load(engine).map_err(incompatible)?;
         let mut linker: Linker<State> = Linker::new(engine);
         PluginInterpreting::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(incompatible)?;
+        wasi::link(&mut linker, engine, &component).map_err(incompatible)?;
         let pre = linker.instantiate_pre(&component).map_err(incompatible)?;
         let interpreting = match component.get_export_index(None, INTERPRETER) {
             Some(_) => Some(PluginInterpretingPre::new(pre.clone()).map_err(incompatible)?),
@@ -134,15 +130,15 @@ impl Prepared {
         Ok(Self { pre: PluginPre::new(pre).map_err(incompatible)?, interpreting })
     }
 
-    fn store(engine: &Engine, limits: &RunLimits, memory: Option<Memory>) -> Store<State> {
+    fn store(engine: &Engine, limits: &RunLimits, input: Option<&Input>) -> Store<State> {
+        let event = input.map(|input| &*input.event);
         let state = State {
             usage: Usage::new(limits),
             limits: *limits,
-            logs: Vec::new(),
-            log_bytes: 0,
-            logs_dropped: 0,
+            log: Log::new(limits),
+            wasi: Wasi::new(event, limits.handles, limits.memory_bytes),
             budget: Budget::start(limits),
-            memory,
+            memory: input.and_then(|input| input.memory.clone()),
             recalled: BTreeMap::new(),
             recalls: 0,
         };
@@ -164,7 +160,7 @@ impl Prepared {
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let failure = PluginFailure::from_engine(&error, limits, panic_text(&store.data().logs));
+                let failure = PluginFailure::from_engine(&error, limits, panic_text(store.data().log.lines()));
                 let incompatible = failure.limit.is_none() && error.downcast_ref::<wasmtime::Trap>().is_none();
                 Err(if incompatible {
                     PluginFailure::new("plugin.incompatible", format!("{error:#}"))
@@ -177,7 +173,7 @@ impl Prepared {
 
     /// Runs `transform` on a fresh instance.
     pub(super) fn transform(&self, engine: &Engine, limits: &RunLimits, input: &Input) -> Ran<Transformed> {
-        let mut store = Self::store(engine, limits, input.memory.clone());
+        let mut store = Self::store(engine, limits, Some(input));
         let (event, subscription) = (given::event(input), given::subscription(input));
         let called = self.pre.instantiate(&mut store).and_then(|instance| {
             instance.hookwright_plugin_transformer().call_transform(&mut store, &event, &subscription)
@@ -201,7 +197,7 @@ impl Prepared {
         answered: &Answered,
     ) -> Option<Ran<Verdict>> {
         let plugin = self.interpreting.as_ref()?;
-        let mut store = Self::store(engine, limits, input.memory.clone());
+        let mut store = Self::store(engine, limits, Some(input));
         let exchange = given::exchange(input, answered);
         let called = plugin
             .instantiate(&mut store)
@@ -216,17 +212,19 @@ fn ended<C, R>(
     called: wasmtime::Result<C>,
     read: impl FnOnce(C) -> Result<R, PluginFailure>,
 ) -> Ran<R> {
-    let state = store.into_data();
+    let mut state = store.into_data();
+    state.wasi.finish(&mut state.log);
     let result = match called {
         Ok(given) => read(given),
-        Err(error) => Err(PluginFailure::from_engine(&error, &state.limits, panic_text(&state.logs))),
+        Err(error) => Err(PluginFailure::from_engine(&error, &state.limits, panic_text(state.log.lines()))),
     };
+    let (logs, logs_dropped) = state.log.into_lines();
     let used = Used {
         cpu_us: u64::try_from(state.budget.cpu_used().as_micros()).unwrap_or(u64::MAX),
         memory_bytes: state.usage.memory_bytes(),
         recalled: state.recalled.into_iter().map(|(key, value)| Recalled { key, value }).collect(),
-        logs: state.logs,
-        logs_dropped: state.logs_dropped,
+        logs,
+        logs_dropped,
     };
     Ran { used, result }
 }

@@ -7,7 +7,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-use super::{LAST_WORDS, Output, Verdict};
+use super::{LAST_WORDS, Output, Verdict, wasi};
 
 /// Where an output is laid out in a guest's memory: behind its last words, before what it is given.
 const OUTPUT_AT: u32 = 2048;
@@ -61,6 +61,12 @@ impl Forge {
         self
     }
 
+    /// Imports of the core module, beside that of `log`.
+    pub fn imports(mut self, imports: &str) -> Self {
+        self.imports.push_str(imports);
+        self
+    }
+
     /// Functions, globals, tables, data: whatever stands in a module behind its imports.
     pub fn items(mut self, items: &str) -> Self {
         self.items.push_str(items);
@@ -78,10 +84,9 @@ impl Forge {
 
     /// Has it read answers of these statuses: what `interpret` does, as instructions. It may call `$recall` then, too.
     pub fn interprets(mut self, statuses: &[&str], instructions: &str) -> Self {
-        self.imports
-            .push_str(r#"(import "hookwright:plugin/memory@1.0.0" "recall" (func $recall (param i32 i32 i32)))"#);
         self.world = "plugin-interpreting";
-        self.manifest("interpreter", json!({ "statuses": statuses })).items(&format!(
+        let recall = r#"(import "hookwright:plugin/memory@1.0.0" "recall" (func $recall (param i32 i32 i32)))"#;
+        self.imports(recall).manifest("interpreter", json!({ "statuses": statuses })).items(&format!(
             r#"(func $interpret (export "hookwright:plugin/interpreter@1.0.0#interpret") (param i32) (result i32)
                  {instructions} (unreachable))"#
         ))
@@ -171,7 +176,7 @@ impl Forge {
         let text: String = files.iter().map(|file| std::fs::read_to_string(file).expect("a text")).collect();
         // In one text the package is named once.
         let text = text.replace(&format!("package {CONTRACT};"), "");
-        let text = format!("package {};\n{text}", self.contract);
+        let text = format!("package {};\n{text}\n{}", self.contract, wasi::PACKAGES);
         let package = resolve.push_str("contract.wit", &text).expect("the contract parses");
         let world = resolve.select_world(&[package], Some(self.world)).expect("the world");
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)

@@ -2,6 +2,7 @@
 
 mod forge;
 mod output;
+mod wasi;
 
 pub use self::{
     forge::Forge,

@@ -13,6 +13,7 @@ fn log(bytes: u32) -> String {
 
 pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     let mut guests = resources();
+    guests.extend(wasi());
     guests.extend(outputs());
     let requests = requests().into_iter();
     guests.extend(requests.map(|(name, request)| (name, forge(name).returns(&Output::Deliver(vec![request])))));
@@ -108,6 +109,23 @@ fn resources() -> Vec<(&'static str, Forge)> {
         ("no-room-for-the-event", forge("no-room-for-the-event").items("(func $full (global.set $free (i32.const 1114104))) (start $full)")),
         ("giant-data", forge("giant-data").memory_pages(496).items(&format!("(data (i32.const 1114112) \"{}\")", "x".repeat(24 * 1024 * 1024)))),
     ]
+}
+
+/// Guests that look for a way out in what compilers of other languages bring along.
+fn wasi() -> Vec<(&'static str, Forge)> {
+    let guests = [
+        ("wasi-exit", "(call $exit (i32.const 0))"),
+        ("wasi-network", "(drop (call $network))"),
+        ("wasi-random-bytes", "(call $bytes (i64.const 1099511627776) (i32.const 512))"),
+        ("wasi-sleep", "(loop (call $block (call $subscribe (i64.const -1))) (br 0))"),
+        ("wasi-wait", "(loop (br_if 0 (i64.lt_u (call $now) (i64.const 3600000000000))))"),
+        (
+            "wasi-output-flood",
+            "(local.set $n (call $stderr))
+             (loop (call $write (local.get $n) (i32.const 0) (i32.const 65536) (i32.const 512)) (br 0))",
+        ),
+    ];
+    guests.into_iter().map(|(name, instructions)| (name, forge(name).wasi().transform(instructions))).collect()
 }
 
 /// Guests that return what is none, or too much.
