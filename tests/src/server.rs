@@ -351,7 +351,7 @@ pub(crate) fn test_postgres() -> String {
 }
 
 /// Cargo puts the server next to the folder that holds this test binary.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let path = test.ancestors().nth(2).expect("a target folder").join("hookwright");
     assert!(

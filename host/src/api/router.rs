@@ -31,6 +31,7 @@ pub fn router(api: Api) -> Router {
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
         .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete))
+        .route("/plugins/{name}/versions/{version}/preview", post(plugins::preview))
         .route("/plugins/{name}/versions/{version}/resume", post(plugins::resume));
     Router::new()
         .nest("/api/v1", v1)

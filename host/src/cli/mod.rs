@@ -1,5 +1,6 @@
 //! The command line.
 
+mod client;
 mod demo;
 mod keys;
 mod migrate;
@@ -64,7 +65,7 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
-            Command::Plugin(command) => plugin::run(&command),
+            Command::Plugin(command) => plugin::run(command).await,
             Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };

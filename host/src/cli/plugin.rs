@@ -1,7 +1,15 @@
-//! `hookwright plugin …`
+//! `hookwright plugin …`: from an idea to a component that a server takes.
 
 mod build;
+mod check;
+mod new;
+mod project;
+mod push;
+mod run;
+mod sdk;
 mod source;
+mod test;
+mod workshop;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,11 +20,40 @@ use super::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
-    /// Make a component of a plugin's core module, with the manifest in it
+    /// Make a folder with a plugin that builds and passes its tests
     #[command(after_help = "Examples:
+  hookwright plugin new my-plugin
+  cd my-plugin && cargo test && hookwright plugin test")]
+    New(new::NewArgs),
+    /// Build a plugin's folder into a component, with the manifest in it
+    #[command(after_help = "Examples:
+  hookwright plugin build                              # the folder that one is in
   hookwright plugin build plugins-examples/slack --module target/wasm32-unknown-unknown/release/slack.wasm
-  hookwright plugin build . --module slack.wasm --output slack.component.wasm")]
+  hookwright plugin build . --output slack.component.wasm")]
     Build(BuildArgs),
+    /// Say whether a server with the usual limits would take a component, and why not
+    #[command(after_help = "Examples:
+  hookwright plugin check                              # builds the folder that one is in
+  hookwright plugin check slack-0.1.0.wasm --json")]
+    Check(check::CheckArgs),
+    /// Run the golden cases in the server's sandbox, with its limits
+    #[command(after_help = "Examples:
+  hookwright plugin test                               # builds the folder that one is in
+  hookwright plugin test --watch                       # again at every change
+  hookwright plugin test --update                      # writes what the plugin makes into cases/
+  hookwright plugin test slack-0.1.0.wasm --json")]
+    Test(test::TestArgs),
+    /// Run a plugin on an event, and show the requests as they would be sent
+    #[command(after_help = "Examples:
+  hookwright plugin run --event event.json             # builds the folder that one is in
+  hookwright plugin run slack-0.1.0.wasm --event cases/ticket-created.json --json
+  hookwright plugin run trello.wasm --event event.json --config config.json --fact ticket:42=5f0c1e")]
+    Run(run::RunArgs),
+    /// Upload a component to a server, and wait until it is checked
+    #[command(after_help = "Examples:
+  hookwright plugin push                               # builds the folder that one is in
+  hookwright plugin push slack-0.1.0.wasm --server https://hooks.example.com --token-file token")]
+    Push(push::PushArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -24,16 +61,21 @@ pub(super) struct BuildArgs {
     /// Folder with plugin.toml and perhaps cases/
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// The core module, as cargo builds it for wasm32-unknown-unknown
+    /// The core module, as cargo builds it for wasm32-unknown-unknown [default: built from the folder]
     #[arg(long, value_name = "FILE")]
-    module: PathBuf,
+    module: Option<PathBuf>,
     /// Where the component goes [default: NAME-VERSION.wasm in the folder]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(command: &PluginCommand) -> Result<ExitCode, Failure> {
+pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, Failure> {
     match command {
-        PluginCommand::Build(args) => build::run(args),
+        PluginCommand::New(args) => new::run(&args),
+        PluginCommand::Build(args) => build::run(&args),
+        PluginCommand::Check(args) => check::run(&args).await,
+        PluginCommand::Test(args) => test::run(&args).await,
+        PluginCommand::Run(args) => run::run(&args).await,
+        PluginCommand::Push(args) => push::run(&args).await,
     }
 }

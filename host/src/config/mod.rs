@@ -379,6 +379,8 @@ pub struct PluginConfig {
     pub versions_per_project: u64,
     /// Bytes that a project's components may have together.
     pub bytes_per_project: u64,
+    /// Previews that a project may have running at once; at most 100.
+    pub previews_at_once: usize,
     /// How long an upload waits for its result, in milliseconds, before it is answered that it is being checked.
     pub upload_wait_ms: u64,
     /// CPU time of compiling one component, in seconds; at most 600.
@@ -431,6 +433,7 @@ impl Default for PluginConfig {
             cases: 100,
             versions_per_project: 200,
             bytes_per_project: 1024 * 1024 * 1024,
+            previews_at_once: 4,
             upload_wait_ms: 10_000,
             compile_cpu_s: 30,
             compile_wall_ms: 120_000,
@@ -460,6 +463,7 @@ const LOG_BYTES_MAX: u64 = 1024 * 1024;
 const STACK_BYTES_MAX: usize = 1024 * 1024;
 const MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 const CASES_MAX: usize = 1000;
+const PREVIEWS_AT_ONCE_MAX: u64 = 100;
 const COMPILE_CPU_S_MAX: u64 = 600;
 const COMPILE_WALL_MS_MAX: u64 = 60 * 60 * 1000;
 /// Less than this and no process starts.
@@ -548,6 +552,7 @@ impl Config {
         within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
         within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
         within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
+        within("plugins.previews_at_once", self.plugins.previews_at_once as u64, 0, PREVIEWS_AT_ONCE_MAX)?;
         within("plugins.upload_wait_ms", self.plugins.upload_wait_ms, 0, 60_000)?;
         within("plugins.compile_cpu_s", self.plugins.compile_cpu_s, 1, COMPILE_CPU_S_MAX)?;
         within("plugins.compile_wall_ms", self.plugins.compile_wall_ms, 1, COMPILE_WALL_MS_MAX)?;

@@ -13,7 +13,7 @@ use crate::domain::event::{FieldRef, fields_json};
 use crate::domain::id::RequestId;
 use crate::domain::request::{FrozenRequest, RequestSpec};
 use crate::domain::rules::{insert_at, recheck};
-use crate::domain::webhook::{Webhook, mask_url};
+use crate::domain::webhook::{Secrets, Webhook, mask_url};
 use crate::store::{DeliveryHead, LoadedRequest};
 
 const USER_AGENT: &str = concat!("Hookwright/", env!("CARGO_PKG_VERSION"));
@@ -87,6 +87,16 @@ impl Headers {
         Ok(())
     }
 
+    fn set_of_plugin(&mut self, spec: &RequestSpec) -> Result<(), Unsendable> {
+        for field in &spec.headers {
+            self.set_text(&field.name, &field.value)?;
+        }
+        match &spec.content_type {
+            Some(content_type) => self.set_text("content-type", content_type),
+            None => Ok(()),
+        }
+    }
+
     fn shown(&self) -> String {
         let fields = self.values.iter().map(|(name, value)| {
             let shown = self.shown.iter().find(|(secret, _)| secret == name).map(|(_, shown)| shown.as_str());
@@ -115,33 +125,11 @@ pub(super) fn build(
         }
         LoadedRequest::Frozen(frozen) => {
             let FrozenRequest { spec, body } = &**frozen;
-            for field in &spec.headers {
-                headers.set_text(&field.name, &field.value)?;
-            }
-            if let Some(content_type) = &spec.content_type {
-                headers.set_text("content-type", content_type)?;
-            }
+            headers.set_of_plugin(spec)?;
             (Some(spec), body.clone())
         }
     };
-    for (name, value) in &webhook.secrets.headers {
-        headers.set_secret(name, value.expose_secret(), format!("[secret:header {name}]"))?;
-    }
-    if let Some(token) = &webhook.secrets.bearer_token {
-        let value = format!("Bearer {}", token.expose_secret());
-        headers.set_secret("authorization", &value, "Bearer [secret:bearer_token]".to_owned())?;
-    }
-    let mut url = webhook.secrets.url.clone();
-    let mut shown_url = mask_url(&url);
-    let mut body = body;
-    if let Some(spec) = spec {
-        let own_query: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-        recheck(spec, &own_query).map_err(|broken| Unsendable::Rule(broken.message))?;
-        extend_url(&mut url, &mut shown_url, spec);
-        for credential in &spec.credentials {
-            place(credential, webhook, &mut headers, &mut url, &mut shown_url, &mut body)?;
-        }
-    }
+    let Address { url, shown_url, body } = address(&webhook.secrets, spec, body, &mut headers)?;
     sign(webhook, request, &body, now, &mut headers)?;
     let method = spec.map_or("POST", |spec| spec.method.as_str());
     Ok(Message {
@@ -153,6 +141,59 @@ pub(super) fn build(
         shown_url,
         to_own_url: spec.is_none_or(|spec| spec.path.is_empty()),
     })
+}
+
+/// Where a request goes, and its body with all credentials in it.
+struct Address {
+    url: Url,
+    shown_url: String,
+    body: Bytes,
+}
+
+/// Fills in what the webhook has now: its URL, headers and secrets.
+fn address(
+    secrets: &Secrets,
+    spec: Option<&RequestSpec>,
+    body: Bytes,
+    headers: &mut Headers,
+) -> Result<Address, Unsendable> {
+    for (name, value) in &secrets.headers {
+        headers.set_secret(name, value.expose_secret(), format!("[secret:header {name}]"))?;
+    }
+    if let Some(token) = &secrets.bearer_token {
+        let value = format!("Bearer {}", token.expose_secret());
+        headers.set_secret("authorization", &value, "Bearer [secret:bearer_token]".to_owned())?;
+    }
+    let mut url = secrets.url.clone();
+    let mut shown_url = mask_url(&url);
+    let mut body = body;
+    if let Some(spec) = spec {
+        let own_query: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        recheck(spec, &own_query).map_err(|broken| Unsendable::Rule(broken.message))?;
+        extend_url(&mut url, &mut shown_url, spec);
+        for credential in &spec.credentials {
+            place(credential, secrets, headers, &mut url, &mut shown_url, &mut body)?;
+        }
+    }
+    Ok(Address { url, shown_url, body })
+}
+
+/// A request as it would be sent with these secrets, but for what each attempt adds: its signature.
+pub(super) fn unsigned(secrets: &Secrets, request: &FrozenRequest) -> Result<Unsigned, Unsendable> {
+    let FrozenRequest { spec, body } = request;
+    let mut headers = Headers::default();
+    headers.set_of_plugin(spec)?;
+    let Address { url, body, .. } = address(secrets, Some(spec), body.clone(), &mut headers)?;
+    Ok(Unsigned { url, shown_headers: headers.shown(), body })
+}
+
+/// A request that is not sent.
+#[derive(Debug)]
+pub(super) struct Unsigned {
+    pub(super) url: Url,
+    /// JSON.
+    pub(super) shown_headers: String,
+    pub(super) body: Bytes,
 }
 
 /// Path segments go below the URL's path, parameters behind its query; neither can leave the origin.
@@ -189,7 +230,7 @@ fn add_query(url: &mut Url, shown: &mut String, name: &str, value: &str, shown_v
 
 fn place(
     credential: &Credential,
-    webhook: &Webhook,
+    secrets: &Secrets,
     headers: &mut Headers,
     url: &mut Url,
     shown_url: &mut String,
@@ -197,7 +238,7 @@ fn place(
 ) -> Result<(), Unsendable> {
     use base64::Engine as _;
     let value = credential
-        .resolve(|name| webhook.secrets.plugin.get(name).map(secrecy::ExposeSecret::expose_secret))
+        .resolve(|name| secrets.plugin.get(name).map(secrecy::ExposeSecret::expose_secret))
         .map_err(|name| Unsendable::SecretMissing(name.to_owned()))?;
     let shown = credential.shown();
     match &credential.placement {

@@ -15,6 +15,7 @@ mod outgoing;
 mod owners;
 mod pace;
 mod plan;
+mod preview;
 mod proxy;
 #[cfg(test)]
 mod stage;
@@ -27,3 +28,4 @@ pub use dispatcher::{Dispatcher, Parts};
 pub use guard::{Guard, URL_MAX_BYTES, UrlRefused};
 pub use lanes::Slot;
 pub use names::{FixedNames, Lookups, Names, Unresolved};
+pub use preview::{Previewed, preview};

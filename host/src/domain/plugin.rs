@@ -136,17 +136,13 @@ impl Manifest {
 
     /// Checks what the shape alone does not say.
     pub fn check(&self) -> Result<(), InvalidManifest> {
-        let is_name = |text: &str, extra: &[u8]| {
-            (1..=NAME_MAX_CHARS).contains(&text.len())
-                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra.contains(&b))
-        };
-        if !is_name(&self.name, b"-") {
+        if !is_name(&self.name) {
             return Err(InvalidManifest::Name);
         }
         if !is_version(&self.version) {
             return Err(InvalidManifest::Version);
         }
-        if let Some(name) = self.secrets.keys().find(|name| !is_name(name, b"-_")) {
+        if let Some(name) = self.secrets.keys().find(|name| !is_made_of(name, b"-_")) {
             return Err(InvalidManifest::SecretName(name.clone()));
         }
         let statuses = self.interpreter.iter().flat_map(|interpreter| &interpreter.statuses);
@@ -159,6 +155,16 @@ impl Manifest {
             self.config.as_object().is_some_and(|schema| schema.get("type").is_none_or(|kind| kind == "object"));
         if is_object_schema { Ok(()) } else { Err(InvalidManifest::Config) }
     }
+}
+
+/// Whether a plugin may be called that: 1 to 64 of a-z, 0-9 and -.
+pub fn is_name(text: &str) -> bool {
+    is_made_of(text, b"-")
+}
+
+fn is_made_of(text: &str, extra: &[u8]) -> bool {
+    (1..=NAME_MAX_CHARS).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra.contains(&b))
 }
 
 fn is_version(text: &str) -> bool {

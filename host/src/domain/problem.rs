@@ -67,6 +67,8 @@ problem_codes! {
     QuotaExceeded = 422 "quota_exceeded" "The project has as much as it may have",
     /// A plugin was refused.
     PluginRefused = 422 "plugin_refused" "The plugin was refused",
+    /// Too much at once.
+    TooManyRequests = 429 "too_many_requests" "Too much is asked for at once",
     /// More than the server takes now.
     Overloaded = 503 "overloaded" "The server is busy",
     /// The database does not answer.

@@ -1,5 +1,7 @@
 //! Plugins on their way in: stored, checked, ready or refused, whatever happens to the server meanwhile.
 
+mod preview;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use crate::domain::id::{PluginVersionId, ProjectId};
 use crate::domain::plugin::{Digest, LimitHit, PluginFailure, PluginState, PluginVersion};
 use crate::sandbox::{CompileError, Sandbox};
 use crate::store::{Deleted, Quota, Store, StoreError, Stored};
+
+pub use self::preview::PreviewError;
+use self::preview::Previews;
 
 /// A check that nobody says to be going on for so long is taken over.
 const CHECK_LEASE_MS: u64 = 30_000;
@@ -45,7 +50,7 @@ pub enum Uploaded {
 
 /// Takes plugins in. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Plugins(Arc<Parts>);
+pub struct Plugins(Arc<Parts>, Previews);
 
 /// What plugins are taken in with.
 #[derive(Debug)]
@@ -65,7 +70,7 @@ pub struct Parts {
 impl Plugins {
     /// Takes plugins in with these.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Previews::default())
     }
 
     /// The time by which checks are taken over: the database's, which all nodes share.

@@ -67,13 +67,20 @@ struct FailureForm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RequestForm {
+    #[serde(skip_serializing_if = "String::is_empty")]
     label: String,
     method: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     path: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     query: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     headers: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<BodyForm>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     credentials: Vec<Credential>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
 }
 
@@ -147,6 +154,16 @@ impl Case {
             self.name
         ))
     }
+}
+
+/// What a plugin gets of a golden case; a mistake in it is told in words.
+pub fn input(case: &Value) -> Result<Input, String> {
+    Case::read(case)?.input()
+}
+
+/// What a plugin made, as `expect` of a case would say it.
+pub(super) fn made(made: &Transformed) -> Value {
+    serde_json::to_value(Expect::of(made)).expect("a case is plain data")
 }
 
 impl Expect {

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 pub use admission::{check_configurations, manifest_of};
 pub use cache::CacheSettings;
 pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
+pub use golden::input as case_input;
 pub use limits::RunLimits;
 pub use workers::Busy;
 
@@ -157,6 +158,19 @@ pub struct Ran<T> {
     pub result: Result<T, PluginFailure>,
 }
 
+/// How a golden case went.
+#[derive(Debug)]
+pub struct CaseRun {
+    /// Its name.
+    pub name: String,
+    /// What it used.
+    pub used: Used,
+    /// What the plugin made, as `expect` of a case would say it.
+    pub made: Option<serde_json::Value>,
+    /// Whether that is what is expected, and keeps to the rules.
+    pub result: Result<(), PluginFailure>,
+}
+
 /// A component that is compiled and linked, ready to be instantiated.
 pub struct Loaded {
     plugin: v1::Prepared,
@@ -233,30 +247,54 @@ impl Sandbox {
         version: &Arc<PluginVersion>,
         component: Vec<u8>,
     ) -> Result<Arc<Loaded>, CompileError> {
-        let loaded = self.compile(turn, version.digest, component).await?;
-        let trial = loaded.clone();
-        self.check(version, move |inner| trial.plugin.try_instance(inner.engine.engine(), &inner.limits)).await??;
+        let loaded = self.prepare(turn, version, component).await?;
         for case in &version.manifest.cases {
-            let bad = |reason: String| PluginFailure::new("plugin.bad_manifest", reason);
-            let case = golden::Case::read(case).map_err(bad)?;
-            let input = case.input().map_err(bad)?;
-            let ran = {
-                let loaded = loaded.clone();
-                let run = move |inner: &Inner| loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
-                self.check(version, run).await?
-            };
-            self.judge(version, &case, ran)?;
+            self.run_case(version, &loaded, case).await?.result?;
         }
         Ok(loaded)
     }
 
-    /// What a golden case must come to: what it expects, and requests that keep to the rules.
-    fn judge(&self, version: &PluginVersion, case: &golden::Case, ran: Ran<Transformed>) -> Result<(), PluginFailure> {
+    /// Compiles a component that [`Sandbox::inspect`] let pass, and makes an instance of it.
+    pub async fn prepare(
+        &self,
+        turn: Turn,
+        version: &Arc<PluginVersion>,
+        component: Vec<u8>,
+    ) -> Result<Arc<Loaded>, CompileError> {
+        let loaded = self.compile(turn, version.digest, component).await?;
+        let trial = loaded.clone();
+        self.check(version, move |inner| trial.plugin.try_instance(inner.engine.engine(), &inner.limits)).await??;
+        Ok(loaded)
+    }
+
+    /// Runs a golden case: what it expects must be made, and requests must keep to the rules.
+    pub async fn run_case(
+        &self,
+        version: &PluginVersion,
+        loaded: &Arc<Loaded>,
+        case: &serde_json::Value,
+    ) -> Result<CaseRun, CompileError> {
+        let bad = |reason: String| PluginFailure::new("plugin.bad_manifest", reason);
+        let case = golden::Case::read(case).map_err(bad)?;
+        let input = case.input().map_err(bad)?;
+        let loaded = loaded.clone();
+        let run = move |inner: &Inner| loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
+        let Ran { used, result } = self.check(version, run).await?;
+        let made = result.as_ref().ok().map(golden::made);
+        Ok(CaseRun { used, made, result: self.judge(version, &case, result), name: case.name })
+    }
+
+    fn judge(
+        &self,
+        version: &PluginVersion,
+        case: &golden::Case,
+        result: Result<Transformed, PluginFailure>,
+    ) -> Result<(), PluginFailure> {
         let named = |failure: PluginFailure| PluginFailure {
             message: format!("the golden case `{}` fails: {}", case.name, failure.message),
             ..failure
         };
-        let made = ran.result.map_err(named)?;
+        let made = result.map_err(named)?;
         case.judge(&made).map_err(|difference| PluginFailure::new("plugin.case_failed", difference))?;
         if let Transformed::Deliver(requests) = made {
             let is_known = |name: &str| version.manifest.secrets.contains_key(name);
@@ -340,6 +378,24 @@ impl Sandbox {
         let key = input.webhook;
         let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
         self.inner.workers.run(key, job).await
+    }
+
+    /// Runs a plugin on one event when no delivery waits for a thread.
+    pub async fn run_idle(
+        &self,
+        loaded: Arc<Loaded>,
+        limits: RunLimits,
+        input: Input,
+    ) -> Result<Ran<Transformed>, Busy> {
+        let inner = self.inner.clone();
+        let key = input.webhook;
+        let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
+        self.inner.workers.run_idle(key, job).await
+    }
+
+    /// Runs a plugin on one event on this thread, past the queue: for programs that do nothing else.
+    pub fn run_here(&self, loaded: &Loaded, limits: &RunLimits, input: &Input) -> Ran<Transformed> {
+        loaded.plugin.transform(self.inner.engine.engine(), limits, input)
     }
 
     /// Has a plugin read an answer; none if it reads none.

@@ -18,8 +18,32 @@ pub struct Busy;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Of so many runs one is of those that can wait, so that they come to their end on a server that is never idle.
+const IDLE_TURN: u32 = 16;
+
+/// What waits for a thread.
+struct Lines {
+    deliveries: FairQueue<WebhookId, Job>,
+    /// Runs for people who look.
+    idle: FairQueue<WebhookId, Job>,
+    since_idle: u32,
+    is_over: bool,
+}
+
+impl Lines {
+    fn pop(&mut self) -> Option<Job> {
+        self.since_idle += 1;
+        let is_idles_turn = self.since_idle >= IDLE_TURN;
+        if is_idles_turn && let Some(job) = self.idle.pop() {
+            self.since_idle = 0;
+            return Some(job);
+        }
+        self.deliveries.pop().or_else(|| self.idle.pop())
+    }
+}
+
 struct Shared {
-    queue: Mutex<(FairQueue<WebhookId, Job>, bool)>,
+    queue: Mutex<Lines>,
     work: Condvar,
 }
 
@@ -36,7 +60,9 @@ impl std::fmt::Debug for Workers {
 impl Workers {
     /// Threads with room for so much stack of WebAssembly besides their own.
     pub(super) fn start(threads: usize, queue: usize, stack_bytes: usize) -> Self {
-        let shared = Arc::new(Shared { queue: Mutex::new((FairQueue::new(queue), false)), work: Condvar::new() });
+        let lines =
+            Lines { deliveries: FairQueue::new(queue), idle: FairQueue::new(queue), since_idle: 0, is_over: false };
+        let shared = Arc::new(Shared { queue: Mutex::new(lines), work: Condvar::new() });
         for number in 0..threads {
             let shared = shared.clone();
             std::thread::Builder::new()
@@ -54,6 +80,24 @@ impl Workers {
         key: WebhookId,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
+        self.run_in(|lines| &mut lines.deliveries, key, job).await
+    }
+
+    /// Runs `job` when no delivery waits, or now and then between.
+    pub(super) async fn run_idle<T: Send + 'static>(
+        &self,
+        key: WebhookId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        self.run_in(|lines| &mut lines.idle, key, job).await
+    }
+
+    async fn run_in<T: Send + 'static>(
+        &self,
+        line: impl FnOnce(&mut Lines) -> &mut FairQueue<WebhookId, Job>,
+        key: WebhookId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move || {
             // Who no longer waits needs no run.
@@ -61,7 +105,7 @@ impl Workers {
                 let _ = reply.send(job());
             }
         });
-        self.shared.queue.lock().0.push(key, job).map_err(|_| Busy)?;
+        line(&mut self.shared.queue.lock()).push(key, job).map_err(|_| Busy)?;
         self.shared.work.notify_one();
         // A thread that died with the job counts as one that was never free.
         answer.await.map_err(|_| Busy)
@@ -70,7 +114,7 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.shared.queue.lock().1 = true;
+        self.shared.queue.lock().is_over = true;
         self.shared.work.notify_all();
     }
 }
@@ -80,10 +124,10 @@ fn work(shared: &Shared) {
         let job = {
             let mut queue = shared.queue.lock();
             loop {
-                if let Some(job) = queue.0.pop() {
+                if let Some(job) = queue.pop() {
                     break job;
                 }
-                if queue.1 {
+                if queue.is_over {
                     return;
                 }
                 shared.work.wait(&mut queue);

@@ -8,6 +8,7 @@ use super::{
     Failure,
     measure::{Figures, measure},
     median::median,
+    plugins::Plugins,
     report::{Report, Run},
     row::{self, Part, Row, Store},
     setting::{Lengths, Setting},
@@ -49,6 +50,7 @@ Examples, through make:
   make bench                                            everything, five times: about an hour
   make bench BENCH=--quick                              in a minute
   make bench BENCH=table                                without the second part
+  make bench BENCH=plugins                              what plugins cost: in a minute
   make bench BENCH='--rows sqlite/slack,postgres/slack' rows whose label contains that
   make bench BENCH='stored --rows sqlite --repeat 1'    10 thousand and 2 million deliveries stored, on SQLite
   make bench BENCH=--list                               the labels: store/plugin/receivers/publishers";
@@ -65,7 +67,9 @@ impl Benchmark {
         let repeat = self.repeat.unwrap_or(if self.quick { 1 } else { 5 }).max(1);
         let groups: Vec<(Part, Vec<Row>)> =
             self.groups().into_iter().map(|(part, rows)| (part, self.chosen(rows))).collect();
-        if groups.iter().all(|(_, rows)| rows.is_empty()) {
+        // They have no label.
+        let with_plugins = self.rows.is_empty() && self.part.is_none_or(|part| part == Part::Plugins);
+        if groups.iter().all(|(_, rows)| rows.is_empty()) && !with_plugins {
             return Err("no row has such a label; --list tells all".into());
         }
         if self.list {
@@ -73,8 +77,16 @@ impl Benchmark {
             return Ok(ExitCode::SUCCESS);
         }
         let setting = Setting::new(Lengths { warm_up: WARM_UP, full: seconds, half: (seconds / 2.0).max(HALF_MIN) })?;
-        let mut report =
-            Report { processors: available_parallelism().map_or(1, usize::from), seconds, repeat, runs: Vec::new() };
+        let mut report = Report {
+            processors: available_parallelism().map_or(1, usize::from),
+            seconds,
+            repeat,
+            runs: Vec::new(),
+            plugins: None,
+        };
+        if with_plugins {
+            report.plugins = Some(Plugins::measure(repeat, &setting).await?);
+        }
         for (part, rows) in groups {
             report.runs.extend(runs(part, &rows, repeat, &setting).await?);
         }

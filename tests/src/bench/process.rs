@@ -55,9 +55,14 @@ impl Programs {
         Ok(tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?)
     }
 
+    /// Where this one is.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// A command without the settings of the person who runs it.
     pub(super) fn command(&self, name: &str, working_folder: &Path) -> Result<Command, Failure> {
-        let program = self.folder.join(name);
+        let program = self.path(name);
         if !program.exists() {
             return Err(format!("{} is missing; `make bench` builds it", program.display()).into());
         }

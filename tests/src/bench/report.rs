@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Failure,
     measure::Figures,
+    plugins::Plugins,
     row::{Part, Row},
 };
 
@@ -18,6 +19,7 @@ pub(super) struct Report {
     /// Each figure is the median of so many.
     pub(super) repeat: usize,
     pub(super) runs: Vec<Run>,
+    pub(super) plugins: Option<Plugins>,
 }
 
 /// One row.
@@ -81,6 +83,9 @@ impl fmt::Display for Report {
             if !runs.is_empty() {
                 table(&runs, formatter)?;
             }
+        }
+        if let Some(plugins) = &self.plugins {
+            writeln!(formatter, "{plugins}")?;
         }
         for run in self.disturbed() {
             let used = run.figures.others_cpu_seconds / run.figures.seconds;

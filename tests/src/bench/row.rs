@@ -17,6 +17,8 @@ pub(super) enum Part {
     Hanging,
     /// Another endpoint has a backlog of a million
     Backlog,
+    /// What plugins cost, without a server
+    Plugins,
 }
 
 /// What stands between publishers and receivers, and where it keeps events.

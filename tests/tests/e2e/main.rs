@@ -3,6 +3,7 @@
 mod admission;
 mod answers;
 mod api;
+mod authoring;
 mod bench;
 mod configurations;
 mod durability;

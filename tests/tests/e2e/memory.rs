@@ -148,6 +148,31 @@ async fn a_crash_between_the_answer_and_its_recording_loses_no_card() {
     }
 }
 
+/// The node that makes the card dies when the card is made and nobody knows yet; the change came to the other one.
+#[tokio::test]
+async fn a_node_edits_the_card_that_another_one_made_before_it_was_killed() {
+    let receiver = Receiver::start().await;
+    let url = Installation::fresh_postgres().await;
+    let server = Installation::stored_in(&url).short_leases().start().await;
+    trello(&server.api(), &receiver, [card()]).await;
+    let first = server.stop().await.env("FAILPOINTS", "after-send=return").short_leases().start().await;
+    let second = first.second().plain_env().short_leases().start().await;
+    let ticket = json!({ "id": "42", "title": "Export fails", "status": "open" });
+    let event = json!({ "type": "ticket.created", "subject": "42", "payload": { "ticket": ticket } });
+    // The answer may or may not make it out before the process dies.
+    let _ = first.api().post("/events", &event).await;
+    let made = receiver.wait("/trello/cards", 1).await;
+    let api = second.api();
+    let changed = publish(&api, "ticket.status_changed", "42", "done").await;
+    let _gone = first.aborted().await;
+    succeeded(&api, &changed).await;
+    let requests = receiver.all();
+    let methods: Vec<_> = requests.iter().map(|request| request.method.as_str()).collect();
+    assert_eq!(methods, ["POST", "POST", "PUT"]);
+    assert_eq!(requests[0].header("webhook-id"), requests[1].header("webhook-id"), "a receiver can tell the repeat");
+    assert_eq!(requests[2].path, format!("/trello/cards/{}", card_of(&made)));
+}
+
 /// What a plugin made from memory is on disk before it is sent: the repeat is the same, whatever is remembered by then.
 #[tokio::test]
 async fn what_was_made_from_memory_is_repeated_as_it_was() {

@@ -1,14 +1,16 @@
-//! The README's commands are run as they stand: every fenced block with the info string `sh test`.
+//! The commands of the README and of the guides are run as they stand: every fenced block with the info string `sh test`.
 //!
-//! They share one bash session with `HOOKWRIGHT_URL`, `HOOKWRIGHT_TOKEN` and `RECEIVER_URL`, and print
+//! Those of a page share one bash session with `HOOKWRIGHT_URL`, `HOOKWRIGHT_TOKEN` and `RECEIVER_URL`, and print
 //! the answer to the registration, because the signing secret is shown nowhere else.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use hookwright_tests::stage::Stage;
+use hookwright_tests::{example::folder, server::binary, stage::Stage};
 use tokio::{process::Command, time::timeout};
 
 const LIMIT: Duration = Duration::from_mins(1);
+/// A page whose commands compile something.
+const BUILD_LIMIT: Duration = Duration::from_mins(10);
 
 /// The blocks' text, in order.
 fn blocks(text: &str) -> String {
@@ -31,29 +33,50 @@ fn secret(printed: &str) -> &str {
     printed[start..].split('"').next().expect("text up to a quote").trim_end()
 }
 
-#[tokio::test]
-async fn its_commands_lead_to_a_signed_delivery() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("README.md: {error}"));
+/// Runs a page's commands, with `hookwright` on the path, in an empty folder; gives what they printed.
+async fn follow(page: &str, stage: &Stage, limit: Duration, settings: &[(&str, &Path)]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
     let script = blocks(&text);
-    assert!(!script.is_empty(), "README.md has no block with the info string `sh test`");
-
-    let stage = Stage::open().await;
+    assert!(!script.is_empty(), "{page} has no block with the info string `sh test`");
+    let place = tempfile::tempdir().expect("a folder");
+    let (own, others) = (binary(), std::env::var_os("PATH").expect("a path"));
+    let own = own.parent().expect("a folder").to_owned();
+    let programs = std::env::join_paths([own].into_iter().chain(std::env::split_paths(&others))).expect("a path");
     let run = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
+        .env("PATH", programs)
         .env("HOOKWRIGHT_URL", stage.server.url())
         .env("HOOKWRIGHT_TOKEN", stage.server.admin_token())
         .env("RECEIVER_URL", stage.receiver.url("/hook"))
         .env("NO_PROXY", "127.0.0.1")
         .env("no_proxy", "127.0.0.1")
-        .current_dir(stage.server.folder())
+        .envs(settings.iter().copied())
+        .current_dir(place.path())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(LIMIT, run).await.expect("the commands end").expect("bash runs");
+    let output = timeout(limit, run).await.expect("the commands end").expect("bash runs");
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}\n{printed}\n{errors}", output.status);
+    assert!(output.status.success(), "{page}: {}\n{printed}\n{errors}", output.status);
+    printed.into_owned()
+}
 
+#[tokio::test]
+async fn its_commands_lead_to_a_signed_delivery() {
+    let stage = Stage::open().await;
+    let printed = follow("README.md", &stage, LIMIT, &[]).await;
     let request = stage.receiver.wait("/hook", 1).await;
     request.verify(secret(&printed)).expect("the signature is right");
+}
+
+/// Followed from an empty folder, the guide ends with a plugin of one's own that delivers.
+#[tokio::test]
+async fn the_guide_for_plugin_authors_leads_to_a_plugin_that_delivers() {
+    let stage = Stage::open().await;
+    // What is built for one run of the tests is there for the next.
+    let built = folder().join("../guide");
+    follow("docs/plugin-authors.md", &stage, BUILD_LIMIT, &[("CARGO_TARGET_DIR", &built)]).await;
+    let request = stage.receiver.wait("/hook", 1).await;
+    assert_eq!(request.text(), r#"{"text":"New ticket: Export fails https://qa.example.com/42"}"#);
 }

@@ -363,6 +363,75 @@ async fn a_credential_of_each_kind_arrives_and_is_nowhere_else() {
     hides("the log", stopped.log().as_bytes(), &secrets);
 }
 
+/// A plugin that logs all that it is given with an answer: printable bytes with their last bit turned, so that nothing that
+/// looks for secrets in logs would know them; dots for the others.
+fn tells_all() -> Forge {
+    Forge::new("tells-all")
+        .manifest("secrets", json!({ "key": {} }))
+        .interprets(
+            &["2xx", "5xx"],
+            "(local $at i32) (local $byte i32)
+             (local.set $at (i32.const 65536))
+             (loop
+               (local.set $byte (i32.load8_u (local.get $at)))
+               (if (i32.or (i32.lt_u (local.get $byte) (i32.const 32)) (i32.gt_u (local.get $byte) (i32.const 125)))
+                 (then (local.set $byte (i32.const 46))))
+               (i32.store8 (local.get $at) (i32.xor (local.get $byte) (i32.const 1)))
+               (local.set $at (i32.add (local.get $at) (i32.const 1)))
+               (br_if 0 (i32.lt_u (local.get $at) (global.get $free))))
+             (local.set $at (i32.const 65536))
+             (loop
+               (call $log (i32.const 1) (local.get $at) (i32.const 1000))
+               (local.set $at (i32.add (local.get $at) (i32.const 1000)))
+               (br_if 0 (i32.lt_u (local.get $at) (global.get $free))))
+             (return (i32.const 1048576))",
+        )
+        .returns(&Output::Deliver(vec![Request {
+            credentials: vec![Credential::query("key", "key")],
+            ..Request::default()
+        }]))
+}
+
+#[tokio::test]
+async fn a_plugin_is_given_no_secret_with_an_answer() {
+    let installation =
+        Installation::new().env("HOOKWRIGHT_PLUGINS_LOG_BYTES", "65536").env("HOOKWRIGHT_PLUGINS_LOG_LINES", "100");
+    let stage = Stage::on(installation).await;
+    let plugin = stage.api.install(tells_all().component()).await;
+    let secrets = [secret("key"), secret("bearer"), secret("header")];
+    stage.receiver.on("/api", [gossip(&secrets).under(500), Reply::echo()]);
+    let webhook = stage
+        .api
+        .register(&json!({
+            "url": stage.receiver.url("/api"),
+            "events": ["*"],
+            "retry": [0, 10],
+            "bearer_token": secrets[1],
+            "headers": { "X-Own": secrets[2] },
+            "plugin": { "name": plugin.name, "version": plugin.version, "secrets": { "key": secrets[0] } },
+        }))
+        .await;
+    let delivery = stage.api.publish_one("ticket.created", json!({})).await;
+    stage.api.settled(&delivery.id).await;
+    let shown = stage.api.get(&format!("/deliveries/{}", delivery.id)).await.expect("the delivery").body;
+    let attempts = shown["requests"][0]["attempts"].as_array().expect("attempts");
+    assert_eq!(attempts.len(), 2, "{shown:#}");
+    let secrets = [secrets.to_vec(), vec![webhook.signing_secret]].concat();
+    for (number, attempt) in attempts.iter().enumerate() {
+        let verdict = &attempt["verdict"];
+        assert_eq!(verdict["logs_dropped"], 0, "all of it is there: {verdict}");
+        let lines = verdict["logs"].as_array().unwrap_or_else(|| panic!("{verdict:#}"));
+        let text: String = lines.iter().map(|line| line["message"].as_str().expect("a line")).collect();
+        let given: Vec<u8> = text.bytes().map(|byte| byte ^ 1).collect();
+        // The second answer is an echo, to which the query does not belong.
+        let visible = ["ticket.created", "[secret:bearer_token]", "[secret:header X-Own]", "[secret:key]"];
+        for visible in &visible[..visible.len() - number] {
+            assert!(contains(&given, visible.as_bytes()), "{visible}: {}", String::from_utf8_lossy(&given));
+        }
+        hides("what the plugin is given", &given, &secrets);
+    }
+}
+
 #[tokio::test]
 async fn the_path_of_a_url_is_a_secret_too() {
     let stage = Stage::on(Installation::new().env("RUST_LOG", LOUD)).await;

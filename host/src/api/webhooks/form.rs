@@ -92,10 +92,10 @@ const fn yes() -> bool {
 
 /// Collects what is wrong, so that a person sees all of it at once.
 #[derive(Debug, Default)]
-pub(super) struct Errors(Vec<FieldError>);
+pub(in super::super) struct Errors(Vec<FieldError>);
 
 impl Errors {
-    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(in super::super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, detail));
     }
 
@@ -105,7 +105,7 @@ impl Errors {
         }
     }
 
-    pub(super) fn check(self) -> Answer<()> {
+    pub(in super::super) fn check(self) -> Answer<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }
     }
 }
@@ -353,7 +353,7 @@ pub(super) async fn check_plugin(
         PluginState::Refused(failure) => errors.add("/plugin/version", format!("was refused: {failure}")),
     }
     let config = form.config.map_or_else(|| "{}".to_owned(), |config| Box::<str>::from(config).into_string());
-    check_config(api, &version.manifest, &config, errors).await?;
+    check_config(api, &version.manifest, &config, "/plugin/config", errors).await?;
     for (limit, allowed) in form.limits.not_within(&RunLimits::from(&api.config.plugins).shown()) {
         let (least, most) = allowed.into_inner();
         errors.add(format!("/plugin/limits/{limit}"), format!("is {least} to {most}, which is the server's limit"));
@@ -372,14 +372,19 @@ pub(super) async fn check_plugin(
 
 /// The configuration must be as the manifest's schema says. Schema and configuration come from strangers, so that takes its
 /// bounded time where nobody waits for it.
-async fn check_config(api: &Api, manifest: &Manifest, config: &str, errors: &mut Errors) -> Answer<()> {
-    const PLACE: &str = "/plugin/config";
+pub(in super::super) async fn check_config(
+    api: &Api,
+    manifest: &Manifest,
+    config: &str,
+    place: &str,
+    errors: &mut Errors,
+) -> Answer<()> {
     if config.len() > CONFIG_MAX_BYTES {
-        errors.add(PLACE, format!("has at most {CONFIG_MAX_BYTES} bytes"));
+        errors.add(place, format!("has at most {CONFIG_MAX_BYTES} bytes"));
         return Ok(());
     }
     let Some(config) = serde_json::from_str(config).ok().filter(serde_json::Value::is_object) else {
-        errors.add(PLACE, "is a JSON object");
+        errors.add(place, "is a JSON object");
         return Ok(());
     };
     let (schema, limits) = (manifest.config.clone(), api.config.plugins.schema);
@@ -387,11 +392,11 @@ async fn check_config(api: &Api, manifest: &Manifest, config: &str, errors: &mut
     match checked.await {
         Ok(Ok(wrong)) => {
             for error in wrong {
-                errors.add(format!("{PLACE}{}", error.pointer), error.detail);
+                errors.add(format!("{place}{}", error.pointer), error.detail);
             }
         }
         // The server's limits were wider when it was uploaded.
-        Ok(Err(invalid)) => errors.add("/plugin/version", format!("cannot be used: {invalid}")),
+        Ok(Err(invalid)) => errors.add(place, format!("cannot be checked by the plugin's schema: {invalid}")),
         Err(_) => return Err(Problem::new(ProblemCode::Internal, "the configuration could not be checked").into()),
     }
     Ok(())

@@ -27,6 +27,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
 pub(super) use explain::explain;
+pub(super) use form::{Errors, check_config};
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
 pub(super) use test::test;

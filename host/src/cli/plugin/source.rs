@@ -26,12 +26,15 @@ pub(super) fn manifest(folder: &Path) -> Result<Manifest, SourceError> {
     Manifest::parse(&bytes).map_err(|error| SourceError::Invalid { path: path.clone(), error })
 }
 
-/// The cases in the order of their file names, so that the same folder gives the same bytes.
-fn cases(folder: &Path) -> Result<Vec<serde_json::Value>, SourceError> {
+fn unreadable(path: &Path, reason: String) -> SourceError {
+    SourceError::Unreadable { path: path.to_owned(), reason }
+}
+
+/// The files of the cases in the order of their names, so that the same folder gives the same bytes.
+pub(super) fn case_files(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let unreadable = |path: &Path, reason: String| SourceError::Unreadable { path: path.to_owned(), reason };
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, error.to_string()))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
@@ -39,7 +42,11 @@ fn cases(folder: &Path) -> Result<Vec<serde_json::Value>, SourceError> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     paths.sort();
-    paths
+    Ok(paths)
+}
+
+fn cases(folder: &Path) -> Result<Vec<serde_json::Value>, SourceError> {
+    case_files(folder)?
         .iter()
         .map(|path| {
             let bytes = std::fs::read(path).map_err(|error| unreadable(path, error.to_string()))?;

@@ -1,4 +1,6 @@
-//! `/plugins`: uploaded, checked, listed.
+//! `/plugins`: uploaded, checked, listed, tried.
+
+mod preview;
 
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+pub(super) use self::preview::preview;
 use super::Api;
 use super::auth::Caller;
 use super::extract::{Paging, Query, body};

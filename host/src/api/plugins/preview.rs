@@ -1,0 +1,203 @@
+//! What a version makes of an event, without sending it.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::extract::{body, read};
+use super::super::problem::Answer;
+use super::super::webhooks::{Errors, check_config};
+use crate::deliver::{Previewed, preview as previewed};
+use crate::domain::event::Event;
+use crate::domain::id::EventId;
+use crate::domain::plugin::{Digest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin_limits::PluginLimits;
+use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::rules::freeze;
+use crate::domain::token::Permission;
+use crate::plugins::PreviewError;
+use crate::sandbox::{LogLine, Ran, Recalled, RunLimits, Transformed, case_input};
+
+/// Where requests seem to go when nobody says.
+const EXAMPLE_URL: &str = "https://receiver.example/";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewForm {
+    /// One that is posted with it.
+    event: Option<GivenEvent>,
+    /// Or one that there is.
+    event_id: Option<EventId>,
+    #[serde(default)]
+    config: Option<Box<RawValue>>,
+    /// What earlier answers taught the plugin.
+    #[serde(default)]
+    facts: BTreeMap<String, String>,
+    /// The webhook's URL.
+    url: Option<Url>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct GivenEvent {
+    r#type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Outcome {
+    /// These would be sent.
+    Requests { requests: Vec<Previewed> },
+    /// Nothing would be sent, on purpose.
+    Skipped { reason: String },
+    /// The delivery would be parked, or tried again later.
+    Failed {
+        error: PluginFailure,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(in super::super) struct PreviewBody {
+    #[serde(flatten)]
+    outcome: Outcome,
+    plugin: RunBody,
+}
+
+/// The run, as a delivery shows it.
+#[derive(Debug, Serialize)]
+struct RunBody {
+    name: String,
+    version: String,
+    digest: String,
+    cpu_us: u64,
+    memory_bytes: u64,
+    limits: PluginLimits,
+    logs: Vec<LogLine>,
+    logs_dropped: u32,
+    recalled: Vec<Recalled>,
+}
+
+/// Runs a version on an event that is given, or on one that there is: 200 with the requests as they would be sent (secrets
+/// as names), or with the failure.
+pub(in super::super) async fn preview(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((name, version)): Path<(String, String)>,
+    request: Request,
+) -> Answer<Json<PreviewBody>> {
+    caller.needs(Permission::PluginsRead)?;
+    let form: PreviewForm = read(&body(request, &api).await?)?;
+    let version = api.store.plugin(caller.project(), &name, &version).await?;
+    let version = std::sync::Arc::new(version.ok_or_else(|| Problem::not_found("plugin version"))?);
+    if version.state != PluginState::Ready {
+        let detail = format!("the version is {}, and only one that is ready can be run", version.state.as_str());
+        return Err(Problem::new(ProblemCode::WrongState, detail).into());
+    }
+    let url = form.url.unwrap_or_else(|| Url::parse(EXAMPLE_URL).expect("a URL"));
+    let mut errors = Errors::default();
+    if !matches!(url.scheme(), "http" | "https") {
+        errors.add("/url", "begins with http:// or https://");
+    }
+    let config = form.config.map_or_else(|| "{}".to_owned(), |config| Box::<str>::from(config).into_string());
+    check_config(&api, &version.manifest, &config, "/config", &mut errors).await?;
+    let stored = match (&form.event, form.event_id) {
+        (Some(_), None) => None,
+        (None, Some(id)) => {
+            caller.needs(Permission::EventsRead)?;
+            let found = api.store.event(caller.project(), id).await?;
+            if found.is_none() {
+                errors.add("/event_id", "there is no such event");
+            }
+            found
+        }
+        _ => {
+            errors.add("/event", "give either `event` or `event_id`");
+            None
+        }
+    };
+    errors.check()?;
+    let case = case(form.event, stored.as_ref(), &config, &form.facts);
+    let mut input = case_input(&case).map_err(|error| Problem::invalid(vec![FieldError::new("/event", error)]))?;
+    if let Some(event) = stored {
+        input.event = std::sync::Arc::new(event);
+    }
+    let limits = RunLimits::from(&api.config.plugins);
+    let ran = api.plugins.preview(&version, limits, input).await.map_err(refused)?;
+    Ok(Json(told(&version, &limits, &url, ran)))
+}
+
+/// In the form of a golden case, since that is what a preview is but for what is expected.
+fn case(given: Option<GivenEvent>, stored: Option<&Event>, config: &str, facts: &BTreeMap<String, String>) -> Value {
+    let event = match (given, stored) {
+        (Some(given), _) => serde_json::to_value(given).expect("an event is plain data"),
+        (None, stored) => json!({ "type": stored.map_or("", |event| event.event_type.as_str()) }),
+    };
+    let config: Value = serde_json::from_str(config).unwrap_or_default();
+    json!({ "name": "preview", "event": event, "config": config, "facts": facts, "expect": { "skip": "" } })
+}
+
+fn refused(error: PreviewError) -> Problem {
+    let busy = |detail: String| Problem { retry_after_s: Some(1), ..Problem::new(ProblemCode::Overloaded, detail) };
+    match error {
+        PreviewError::TooMany(most) => {
+            let detail = format!("{most} previews of this project run already (`plugins.previews_at_once`)");
+            Problem { retry_after_s: Some(1), ..Problem::new(ProblemCode::TooManyRequests, detail) }
+        }
+        PreviewError::Store(error) => error.into(),
+        other => busy(other.to_string()),
+    }
+}
+
+fn told(version: &PluginVersion, limits: &RunLimits, url: &Url, ran: Ran<Transformed>) -> PreviewBody {
+    let own_query: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    let is_known = |name: &str| version.manifest.secrets.contains_key(name);
+    let failed = |error: PluginFailure| Outcome::Failed { error, retry_after_ms: None };
+    let outcome = match ran.result {
+        Err(error) => failed(error),
+        Ok(Transformed::Skip(reason)) => Outcome::Skipped { reason },
+        Ok(Transformed::Failed { code, message, retry_after_ms }) => {
+            let error = PluginFailure::new("plugin.failed", format!("{code}: {message}"));
+            Outcome::Failed { error, retry_after_ms }
+        }
+        Ok(Transformed::Deliver(requests)) => match freeze(requests, &limits.requests, &own_query, &is_known) {
+            Err(broken) => failed(PluginFailure::broken_rule(&broken)),
+            Ok(frozen) => match previewed(&frozen, url) {
+                Ok(requests) => Outcome::Requests { requests },
+                Err(reason) => failed(PluginFailure::new("plugin.bad_output", reason)),
+            },
+        },
+    };
+    let digest: &Digest = &version.digest;
+    let plugin = RunBody {
+        name: version.manifest.name.clone(),
+        version: version.manifest.version.clone(),
+        digest: digest.to_string(),
+        cpu_us: ran.used.cpu_us,
+        memory_bytes: ran.used.memory_bytes,
+        limits: limits.shown(),
+        logs: ran.used.logs,
+        logs_dropped: ran.used.logs_dropped,
+        recalled: ran.used.recalled,
+    };
+    PreviewBody { outcome, plugin }
+}

@@ -1,0 +1,115 @@
+//! The server's sandbox without a server: the same checks, the same limits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::build;
+use crate::cli::Failure;
+use crate::config::PluginConfig;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{PluginVersionId, ProjectId};
+use crate::domain::plugin::{Digest, PluginFailure, PluginState, PluginVersion};
+use crate::sandbox::{CacheSettings, CompileError, Compiler, Loaded, Sandbox};
+
+/// A sandbox of its own.
+pub(super) struct Workshop {
+    pub(super) sandbox: Sandbox,
+    clock: Clock,
+    entropy: Entropy,
+    _folder: TempDir,
+}
+
+/// A component that was compiled and of which an instance was made.
+pub(super) struct Candidate {
+    pub(super) version: Arc<PluginVersion>,
+    pub(super) loaded: Arc<Loaded>,
+    /// How long it took to compile and try it.
+    pub(super) took: Duration,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("{0}")]
+    Refused(#[from] PluginFailure),
+    #[error("{0}")]
+    Failed(Failure),
+}
+
+impl From<CompileError> for Unfit {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Refused(failure) => Self::Refused(failure),
+            other => Self::Failed(other.to_string().into()),
+        }
+    }
+}
+
+impl Workshop {
+    /// Opens it, with a server's usual limits.
+    pub(super) fn open() -> Result<Self, Failure> {
+        let (config, clock, entropy) = (PluginConfig::default(), Clock::System, Entropy::System);
+        let folder = tempfile::tempdir()?;
+        let cache = CacheSettings {
+            folder: folder.path().to_owned(),
+            // For this process only.
+            key: secrecy::SecretBox::new(Box::new(entropy.bytes())),
+            bytes_max: config.cache_bytes,
+            entropy: entropy.clone(),
+            clock: clock.clone(),
+        };
+        let sandbox = Sandbox::start(&config, Compiler::this_program(&config)?, cache)?;
+        Ok(Self { sandbox, clock, entropy, _folder: folder })
+    }
+
+    /// Compiles a component and makes an instance of it.
+    pub(super) async fn candidate(&self, component: Vec<u8>) -> Result<Candidate, Unfit> {
+        let started = Instant::now();
+        let (manifest, abilities) = self.sandbox.inspect(&component)?;
+        let now = self.clock.now();
+        let project = ProjectId::from_uuid(uuid::Uuid::nil());
+        let version = Arc::new(PluginVersion {
+            id: PluginVersionId::new(now, self.entropy.id()),
+            project,
+            manifest,
+            abilities,
+            digest: Digest::of(&component),
+            size_bytes: component.len() as u64,
+            state: PluginState::Checking,
+            created_at: now,
+            paused: None,
+        });
+        let turn = self.sandbox.turn(project).await;
+        let loaded = self.sandbox.prepare(turn, &version, component).await?;
+        Ok(Candidate { version, loaded, took: started.elapsed() })
+    }
+}
+
+/// The component of a file, or of a folder that is built for it.
+pub(super) fn component(path: &Path, module: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    if path.is_dir() {
+        return Ok(build::made(path, module)?.1);
+    }
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Which component is meant.
+#[derive(Debug, clap::Args)]
+pub(super) struct Subject {
+    /// A component, or a folder with plugin.toml that is built first
+    #[arg(value_name = "FILE|DIR", default_value = ".")]
+    pub(super) path: PathBuf,
+    /// The core module of the folder, instead of building it
+    #[arg(long, value_name = "FILE")]
+    pub(super) module: Option<PathBuf>,
+}
+
+impl Subject {
+    pub(super) fn component(&self) -> Result<Vec<u8>, Failure> {
+        component(&self.path, self.module.as_deref())
+    }
+}

@@ -1,0 +1,184 @@
+//! From an idea to a plugin that delivers, as an author does it: by the `hookwright` command and by previews.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use hookwright_tests::{
+    example::{example, folder},
+    guest::{Forge, Output},
+    receiver::Reply,
+    server::binary,
+    stage::Stage,
+};
+use serde_json::{Value, json};
+
+struct Ran {
+    succeeded: bool,
+    out: String,
+    err: String,
+}
+
+/// Runs `hookwright plugin …` in a folder.
+fn plugin(place: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(binary());
+    // What is built for one run of the tests is there for the next.
+    command.arg("plugin").args(arguments).current_dir(place).env("CARGO_TARGET_DIR", folder().join("../guide"));
+    let output = command.output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran { succeeded: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn done(place: &Path, arguments: &[&str]) -> String {
+    let ran = plugin(place, arguments);
+    assert!(ran.succeeded, "{arguments:?}: {}{}", ran.out, ran.err);
+    ran.out
+}
+
+fn file(place: &Path, name: &str, content: &Value) -> PathBuf {
+    let path = place.join(name);
+    std::fs::write(&path, content.to_string()).expect("written");
+    path
+}
+
+/// A new plugin is built, tested and run as it is, and what comes out delivers.
+#[tokio::test]
+async fn a_new_plugin_builds_passes_its_tests_and_delivers() {
+    let place = tempfile::tempdir().expect("a folder");
+    done(place.path(), &["new", "hello-tickets"]);
+    let again = plugin(place.path(), &["new", "hello-tickets"]);
+    assert!(!again.succeeded && again.err.contains("is not empty"), "{}", again.err);
+    let project = place.path().join("hello-tickets");
+    // The packages that it needs are those of the example plugins.
+    std::fs::copy(folder().join("../../Cargo.lock"), project.join("Cargo.lock")).expect("copied");
+
+    let tested = done(&project, &["test"]);
+    assert!(tested.contains("ok      A new ticket") && tested.contains("1 of 1 golden cases pass"), "{tested}");
+    let checked: Value = serde_json::from_str(&done(&project, &["check", "--json"])).expect("JSON");
+    assert_eq!((&checked["status"], &checked["cases"]), (&json!("ready"), &json!(1)), "{checked}");
+    done(&project, &["build", "--output", "hello.wasm"]);
+    let ticket = json!({ "title": "It <breaks>\nhere", "url": "javascript:alert(1)" });
+    let event = file(&project, "event.json", &json!({ "type": "ticket.created", "payload": { "ticket": ticket } }));
+    let event = event.to_str().expect("a path");
+    let ran = done(&project, &["run", "hello.wasm", "--event", event, "--json", "--url", "https://chat.example/hook"]);
+    let requests: Value = serde_json::from_str(&ran).expect("JSON");
+    assert_eq!(requests[0]["url"], "https://chat.example/hook");
+    assert_eq!(requests[0]["body"], r#"{"text":"Hello: It <breaks> here"}"#);
+
+    let stage = Stage::open().await;
+    let token = stage.server.admin_token();
+    let server = ["--server", stage.server.url(), "--token", &token];
+    let pushed = done(&project, &[&["push", "hello.wasm"], &server[..]].concat());
+    assert!(pushed.contains("hello-tickets 0.1.0 is ready"), "{pushed}");
+    let wrong = plugin(&project, &["push", "hello.wasm", "--server", stage.server.url(), "--token", "hwt_none"]);
+    assert!(!wrong.succeeded && wrong.err.contains("401") && !wrong.err.contains("hwt_none"), "{}", wrong.err);
+    let run = json!({ "name": "hello-tickets", "version": "0.1.0", "config": { "greeting": "New" } });
+    stage.api.register(&json!({ "url": stage.receiver.url("/hello"), "events": ["ticket.*"], "plugin": run })).await;
+    stage.receiver.on("/hello", [Reply::ok()]);
+    stage.api.publish_one("ticket.created", json!({ "ticket": { "title": "One" } })).await;
+    assert_eq!(stage.receiver.wait("/hello", 1).await.json(), json!({ "text": "New: One" }));
+}
+
+/// Mistakes are told where they are made, in words that say what to do.
+#[test]
+fn mistakes_are_told_before_anything_is_uploaded() {
+    let place = tempfile::tempdir().expect("a folder");
+    let told = |arguments: &[&str]| {
+        let ran = plugin(place.path(), arguments);
+        assert!(!ran.succeeded, "{arguments:?}: {}", ran.out);
+        format!("{}{}", ran.out, ran.err)
+    };
+    let name = told(&["new", "Hello!"]);
+    assert!(name.contains("1 to 64 of a-z, 0-9 and -"), "{name}");
+    let nothing = told(&["check", "."]);
+    assert!(nothing.contains("plugin.toml"), "{nothing}");
+
+    let case = |expect: Value| json!([{ "name": "a ticket", "event": { "type": "ticket.created" }, "expect": expect }]);
+    let skips = |cases: Value| Forge::new("skips").manifest("cases", cases).returns(&Output::Skip("no".to_owned()));
+    std::fs::write(place.path().join("wrong.wasm"), skips(case(json!({ "skip": "yes" }))).component())
+        .expect("written");
+    std::fs::write(place.path().join("right.wasm"), skips(case(json!({ "skip": "no" }))).component()).expect("written");
+    let wrong = told(&["check", "wrong.wasm"]);
+    assert!(wrong.contains("`a ticket` fails at `/skip`") && wrong.contains("plugin.case_failed"), "{wrong}");
+    let wrong = told(&["test", "wrong.wasm"]);
+    assert!(wrong.contains("FAILED  a ticket") && wrong.contains("0 of 1 golden cases pass"), "{wrong}");
+    let right = done(place.path(), &["test", "right.wasm", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&right).expect("JSON")["failed"], 0);
+    let foreign = told(&["check", Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml").to_str().expect("a path")]);
+    assert!(foreign.contains("plugin.not_a_component"), "{foreign}");
+
+    let event = file(place.path(), "event.json", &json!({ "payload": {} }));
+    let event = told(&["run", "right.wasm", "--event", event.to_str().expect("a path")]);
+    assert!(event.contains("no `type`"), "{event}");
+    let slack = folder().join("slack.wasm");
+    let event = file(place.path(), "event.json", &json!({ "type": "ticket.created", "payload": {} }));
+    let config = file(place.path(), "config.json", &json!({ "mention": 7 }));
+    let paths = [&slack, &event, &config].map(|path| path.to_str().expect("a path"));
+    let config = told(&["run", paths[0], "--event", paths[1], "--config", paths[2]]);
+    assert!(config.contains("`/config/mention`"), "{config}");
+    let payload = told(&["run", paths[0], "--event", paths[1]]);
+    assert!(payload.contains("ticket is missing") || payload.contains("`ticket`"), "{payload}");
+}
+
+/// Cases are written by the command, for languages whose tests cannot.
+#[test]
+fn golden_cases_are_written_from_what_the_plugin_makes() {
+    let place = tempfile::tempdir().expect("a folder");
+    done(place.path(), &["new", "writes-cases"]);
+    let project = place.path().join("writes-cases");
+    let case = project.join("cases/ticket-created.json");
+    let before: Value = serde_json::from_slice(&std::fs::read(&case).expect("a case")).expect("JSON");
+    let mut wrong = before.clone();
+    wrong["expect"] = json!({ "skip": "not yet" });
+    std::fs::write(&case, wrong.to_string()).expect("written");
+    std::fs::copy(folder().join("../../Cargo.lock"), project.join("Cargo.lock")).expect("copied");
+    assert!(!plugin(&project, &["test"]).succeeded);
+    let updated = done(&project, &["test", "--update"]);
+    assert!(updated.contains("1 of 1 golden cases have changed"), "{updated}");
+    let after: Value = serde_json::from_slice(&std::fs::read(&case).expect("a case")).expect("JSON");
+    assert_eq!(after, before);
+}
+
+/// A preview shows what would be sent, with secrets as names, and sends nothing.
+#[tokio::test]
+async fn a_preview_shows_the_requests_and_sends_nothing() {
+    let stage = Stage::open().await;
+    let trello = stage.api.install(example("trello")).await;
+    let path = format!("/plugins/trello/versions/{}/preview", trello.version);
+    let ticket = json!({ "ticket": { "id": "42", "title": "Export fails", "status": "open" } });
+    let config = json!({ "list_id": "5abbe4b7ddc1b351ef961414" });
+    let given = json!({
+        "event": { "type": "ticket.created", "payload": ticket },
+        "config": config,
+        "url": stage.receiver.url("/trello"),
+    });
+    let shown = stage.api.post(&path, &given).await.expect("a preview").body;
+    assert_eq!(shown["outcome"], "requests", "{shown:#}");
+    let request = &shown["requests"][0];
+    assert_eq!(request["url"], stage.receiver.url("/trello/cards"));
+    let credentials = request["headers"].to_string();
+    assert!(credentials.contains("[secret:key]") && credentials.contains("[secret:token]"), "{credentials}");
+    assert!(request["body"].as_str().expect("a body").contains("Export fails"), "{shown:#}");
+    assert!(shown["plugin"]["cpu_us"].as_u64().expect("a number") > 0);
+
+    // What was remembered is given with it; an event that there is needs no copy.
+    let event = stage.api.publish("ticket.updated", ticket.clone()).await.id;
+    let edit = json!({ "event_id": event, "config": config, "facts": { "ticket:42": "card1" } });
+    let shown = stage.api.post(&path, &edit).await.expect("a preview").body;
+    assert_eq!(shown["plugin"]["recalled"], json!([{ "key": "ticket:42", "value": "card1" }]), "{shown:#}");
+    assert_eq!(shown["requests"][0]["method"], "PUT", "{shown:#}");
+
+    let problem = async |body: Value| stage.api.post(&path, &body).await.expect_err("refused").problem();
+    let wrong = problem(json!({ "event": { "type": "ticket.created" }, "config": {} })).await;
+    assert_eq!((wrong.status, wrong.pointers()), (422, vec!["/config"]));
+    let both = problem(json!({ "event": { "type": "a.b" }, "event_id": event, "config": config })).await;
+    assert_eq!((both.status, both.pointers()), (422, vec!["/event"]));
+    let kind = problem(json!({ "event": { "type": "" }, "config": config })).await;
+    assert_eq!((kind.status, kind.pointers()), (422, vec!["/event"]));
+    let loops = stage.api.install(hookwright_tests::guest::Guest::Looper.component()).await;
+    let path = format!("/plugins/{}/versions/{}/preview", loops.name, loops.version);
+    let failed = stage.api.post(&path, &json!({ "event": { "type": "a.b" } })).await.expect("an answer").body;
+    assert_eq!((&failed["outcome"], &failed["error"]["code"]), (&json!("failed"), &json!("plugin.timeout")));
+    assert_eq!(stage.receiver.all().len(), 0, "nothing is sent");
+}
