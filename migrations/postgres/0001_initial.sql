@@ -67,6 +67,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   BIGINT,
     rate_limit      TEXT,
+    github_signature BOOLEAN NOT NULL,
     revision        BIGINT NOT NULL,
     version         BIGINT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -95,6 +96,7 @@ CREATE TABLE webhook_configurations (
     project_id        UUID    NOT NULL,
     content_type      TEXT    NOT NULL,
     envelope          TEXT    NOT NULL,
+    body_token        BOOLEAN NOT NULL,
     plugin_version_id UUID,
     plugin_config     TEXT,
     plugin_limits     TEXT,
@@ -204,10 +206,16 @@ CREATE TABLE open_work (
     attempts    BIGINT NOT NULL,
     order_key   UUID   ,
     sequence    BIGINT ,
-    is_blocked  BOOLEAN NOT NULL DEFAULT FALSE
+    is_blocked  BOOLEAN NOT NULL DEFAULT FALSE,
+    by_hand     BOOLEAN NOT NULL DEFAULT FALSE,
+    is_interrupted BOOLEAN NOT NULL DEFAULT FALSE
 );
 
 CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
+
+-- What a person waits for (`by_hand`) goes before all else of its webhook. Work whose lease ended with nothing to show
+-- `is_interrupted`: it may have been done.
+CREATE INDEX open_work_by_hand ON open_work (webhook_id, due_at) WHERE by_hand;
 
 -- Work with an order waits (`is_blocked`) until all with the same key and a smaller sequence is gone, or until it is due.
 CREATE INDEX open_work_order ON open_work (webhook_id, order_key, sequence) WHERE order_key IS NOT NULL;
@@ -263,6 +271,13 @@ CREATE TABLE webhook_owners (
     taken_at     BIGINT  NOT NULL,
     until_at     BIGINT  NOT NULL,
     paused_until BIGINT
+);
+
+-- Webhooks at which requests fail: since when nothing has arrived, and how many deliveries have failed since.
+CREATE TABLE webhook_failures (
+    webhook_id UUID    NOT NULL PRIMARY KEY,
+    since_at   BIGINT  NOT NULL,
+    deliveries BIGINT  NOT NULL
 );
 
 -- Nodes that share the work, and whether they have time for more.

@@ -67,6 +67,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   INTEGER,
     rate_limit      TEXT,
+    github_signature INTEGER NOT NULL,
     revision        INTEGER NOT NULL,
     version         INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
@@ -95,6 +96,7 @@ CREATE TABLE webhook_configurations (
     project_id        BLOB    NOT NULL,
     content_type      TEXT    NOT NULL,
     envelope          TEXT    NOT NULL,
+    body_token        INTEGER NOT NULL,
     plugin_version_id BLOB,
     plugin_config     TEXT,
     plugin_limits     TEXT,
@@ -203,10 +205,16 @@ CREATE TABLE open_work (
     attempts    INTEGER NOT NULL,
     order_key   BLOB   ,
     sequence    INTEGER,
-    is_blocked  INTEGER NOT NULL DEFAULT 0
+    is_blocked  INTEGER NOT NULL DEFAULT 0,
+    by_hand     INTEGER NOT NULL DEFAULT 0,
+    is_interrupted INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
+
+-- What a person waits for (`by_hand`) goes before all else of its webhook. Work whose lease ended with nothing to show
+-- `is_interrupted`: it may have been done.
+CREATE INDEX open_work_by_hand ON open_work (webhook_id, due_at) WHERE by_hand;
 
 -- Work with an order waits (`is_blocked`) until all with the same key and a smaller sequence is gone, or until it is due.
 CREATE INDEX open_work_order ON open_work (webhook_id, order_key, sequence) WHERE order_key IS NOT NULL;
@@ -262,6 +270,13 @@ CREATE TABLE webhook_owners (
     taken_at     INTEGER NOT NULL,
     until_at     INTEGER NOT NULL,
     paused_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Webhooks at which requests fail: since when nothing has arrived, and how many deliveries have failed since.
+CREATE TABLE webhook_failures (
+    webhook_id BLOB    NOT NULL PRIMARY KEY,
+    since_at   INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Nodes that share the work, and whether they have time for more.

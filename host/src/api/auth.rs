@@ -61,9 +61,18 @@ impl Caller {
         self.token.allows(wanted)
     }
 
-    /// Whether bodies and payloads may be shown.
+    /// Whether bodies and payloads may be shown: whoever may only trigger sees that there are events, not what is in them.
     pub(super) fn may_read_events(&self) -> bool {
-        self.may(Permission::EventsRead)
+        self.token.permissions.iter().any(|permission| permission.shows_payloads())
+    }
+
+    /// Refuses a caller that may not see what is in events.
+    pub(super) fn needs_payloads(&self) -> Answer<()> {
+        if self.may_read_events() {
+            return Ok(());
+        }
+        let needed = Permission::EventsRead;
+        Err(Problem::new(ProblemCode::Forbidden, format!("this needs the permission `{needed}`")).into())
     }
 
     /// The project that is worked in: the token's own, or the default one.

@@ -18,6 +18,8 @@ pub fn router(api: Api) -> Router {
         .route("/webhooks", post(webhooks::create).get(webhooks::list))
         .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::patch).delete(webhooks::delete))
         .route("/webhooks/{id}/test", post(webhooks::test))
+        .route("/webhooks/{id}/trigger", post(webhooks::trigger))
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret))
         .route("/webhooks/{id}/explain", post(webhooks::explain))
         .route("/webhooks/{id}/facts", get(webhooks::facts::list).delete(webhooks::facts::erase))
         .route("/webhooks/{id}/revisions", get(webhooks::revisions))

@@ -275,6 +275,14 @@ pub struct DeliveryConfig {
     pub breaker_pause_ms: u64,
     /// Longest such pause, in milliseconds.
     pub breaker_pause_max_ms: u64,
+    /// Longest time that is left between two requests to a receiver that answers 429 or 5xx, in milliseconds; 0: none.
+    pub slow_down_max_ms: u64,
+    /// A webhook at which nothing has arrived for so long is disabled, in milliseconds; 0: never.
+    pub disable_after_ms: u64,
+    /// But only if so many deliveries have failed since.
+    pub disable_after_failures: u32,
+    /// How long the answer to a trigger or a test waits for the result, in milliseconds.
+    pub result_wait_ms: u64,
 }
 
 impl Default for DeliveryConfig {
@@ -294,6 +302,10 @@ impl Default for DeliveryConfig {
             breaker_failures: 20,
             breaker_pause_ms: 10_000,
             breaker_pause_max_ms: 5 * 60 * 1000,
+            slow_down_max_ms: 1000,
+            disable_after_ms: 5 * 24 * 60 * 60 * 1000,
+            disable_after_failures: 10,
+            result_wait_ms: 30_000,
         }
     }
 }
@@ -570,6 +582,9 @@ impl Config {
         within("delivery.breaker_failures", u64::from(self.delivery.breaker_failures), 0, 1_000_000)?;
         within("delivery.breaker_pause_max_ms", self.delivery.breaker_pause_max_ms, 1, 24 * 60 * 60 * 1000)?;
         within("delivery.breaker_pause_ms", self.delivery.breaker_pause_ms, 1, self.delivery.breaker_pause_max_ms)?;
+        within("delivery.slow_down_max_ms", self.delivery.slow_down_max_ms, 0, 60_000)?;
+        within("delivery.disable_after_failures", u64::from(self.delivery.disable_after_failures), 1, 1_000_000)?;
+        within("delivery.result_wait_ms", self.delivery.result_wait_ms, 0, 5 * 60 * 1000)?;
         within("delivery.order_wait_max_ms", self.delivery.order_wait_max_ms, 1, ORDER_WAIT_MAX_MS)?;
         within("delivery.order_wait_ms", self.delivery.order_wait_ms, 1, self.delivery.order_wait_max_ms)?;
         within("filters.source_max_bytes", self.filters.source_max_bytes as u64, 1, FILTER_BYTES_MAX as u64)?;

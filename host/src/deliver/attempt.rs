@@ -9,26 +9,33 @@ use super::dispatcher::Dispatcher;
 use super::interpret::{Heard, reader};
 use super::message::{self, Message};
 use crate::domain::clock::Millis;
-use crate::domain::delivery::{AttemptOutcome, ErrorClass, Trigger};
+use crate::domain::delivery::{AttemptOutcome, ErrorClass};
 use crate::domain::event::{Event, Field, FieldRef, fields_json};
+use crate::domain::giving_up::{Failing, GivingUp};
 use crate::domain::id::EventId;
 use crate::domain::operational;
+use crate::domain::pace::Condition;
 use crate::domain::redact::Redactor;
 use crate::domain::retry::{Ending, NextStep, Schedule, Situation, next_step};
 use crate::domain::verdict::{Decision, Verdict};
 use crate::domain::webhook::Webhook;
 use crate::store::{
-    Attempt, ClaimedSend, DeliveryHead, Finish, Finished, LoadedRequest, Postpone, RequestEnd, StoreError,
+    Attempt, ClaimedSend, DeliveryHead, Finish, Finished, Health, LoadedRequest, Postpone, RequestEnd, StoreError,
 };
 
 /// How long to wait before a result is recorded again, when the store did not answer.
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
 /// How long that is tried at least, in milliseconds.
 const RECORD_MS: u64 = 5_000;
+/// What becomes of what a person waited for when its server stops.
+pub(super) const INTERRUPTED: &str = "interrupted: the server stopped while it was on its way; it may have been delivered, and is not sent again by itself";
 
 impl Dispatcher {
     /// Sends a request once and records the result; false when it was not sent or not recorded.
     pub(super) async fn attempt(self: &Arc<Self>, mut work: ClaimedSend) -> bool {
+        if work.is_interrupted && work.head.trigger.is_by_hand() {
+            return self.interrupted(work).await;
+        }
         let Some(webhook) = self.ready(&work.head, work.lease, work.held()).await else { return false };
         if !self.paced(&webhook, &mut work).await {
             return false;
@@ -56,7 +63,7 @@ impl Dispatcher {
             },
         };
         fail::fail_point!("after-send", |_| std::process::abort());
-        self.pace.note(&webhook, is_receivers_failure(&exchange.ending), self.now());
+        self.pace.note(&webhook, Condition::of(&exchange.ending), self.now());
         let heard = self.interpret(&work, &webhook, &exchange, work.attempts + 1).await;
         fail::fail_point!("after-interpret", |_| std::process::abort());
         let to_own_url = built.as_ref().is_ok_and(|message| message.to_own_url);
@@ -65,7 +72,7 @@ impl Dispatcher {
         finish.freeze = work.freeze.take();
         let freezes = finish.freeze.is_some();
         fail::fail_point!("before-record", |_| std::process::abort());
-        let recorded = self.record(finish).await;
+        let recorded = self.record(&webhook, &work.head, finish).await;
         if freezes {
             fail::fail_point!("after-freeze", |_| std::process::abort());
         }
@@ -75,7 +82,7 @@ impl Dispatcher {
 
     /// Waits for the request's turn; false when it must wait so long that it was given back. No attempt is counted.
     async fn paced(&self, webhook: &Webhook, work: &mut ClaimedSend) -> bool {
-        let Err(due) = self.turn(webhook, work.head.trigger == Trigger::Test).await else { return true };
+        let Err(due) = self.turn(webhook, work.head.trigger.is_by_hand()).await else { return true };
         if let Some(mut freeze) = work.freeze.take() {
             // What the plugin made is kept, so that it need not run again.
             freeze.leases.fill(None);
@@ -90,15 +97,14 @@ impl Dispatcher {
     }
 
     /// Waits for the turn of a request; an error says from when on to try again, from the store.
-    async fn turn(&self, webhook: &Webhook, passes_breaker: bool) -> Result<(), Millis> {
+    async fn turn(&self, webhook: &Webhook, by_hand: bool) -> Result<(), Millis> {
         let is_permitted = || {
             let now = self.now();
-            let passes = passes_breaker && webhook.rate_limit.is_none();
             // Due at once: it is for the node that has the webhook.
-            if passes { Ok(()) } else { self.owners.permit(webhook, now).map_err(|_| now) }
+            self.permit(webhook, by_hand, now).map_err(|_| now)
         };
         is_permitted()?;
-        let wait_ms = self.pace.admit(webhook, passes_breaker, self.now())?;
+        let wait_ms = self.pace.admit(webhook, by_hand, self.now())?;
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             // It may have taken longer than was asked for.
@@ -185,6 +191,7 @@ impl Dispatcher {
         let most = self.parts.plugins.facts_per_webhook;
         let learnt = plugin.and_then(|plugin| heard.learnt(&plugin.name, most));
         let mut disabled = None;
+        let health = self.health(&work.head, &step);
         let end = match step {
             NextStep::Succeeded => RequestEnd::Succeeded,
             NextStep::Retry { wait_ms } => RequestEnd::Retry { due: now.plus(wait_ms) },
@@ -207,9 +214,21 @@ impl Dispatcher {
             is_plain: matches!(work.content, LoadedRequest::Plain),
             is_ordered: work.head.is_ordered,
             learnt,
+            health,
             raise: disabled.as_deref().and_then(|reason| self.disabled_event(&work.head, webhook, reason)),
             disable: disabled,
             now,
+        }
+    }
+
+    /// What a step tells of its webhook. Whoever triggers by hand sees what comes of it; only what arrives counts.
+    fn health(&self, head: &DeliveryHead, step: &NextStep) -> Health {
+        let known = self.parts.store.is_failing(head.webhook_id);
+        match step {
+            NextStep::Succeeded if known => Health::Recovers,
+            NextStep::Succeeded => Health::Same,
+            _ if head.trigger.is_by_hand() => Health::Same,
+            _ => Health::Fails { known },
         }
     }
 
@@ -221,10 +240,36 @@ impl Dispatcher {
         (!head.event.event_type.is_operational()).then(event)
     }
 
-    async fn record(&self, finish: Finish) -> bool {
+    /// Ends a request that a person waited for and that was on its way as its server stopped: nobody knows whether it
+    /// arrived, and it is not sent again by itself. False: its delivery's next one must not be sent for it.
+    async fn interrupted(self: &Arc<Self>, work: ClaimedSend) -> bool {
+        let Some(webhook) = self.parts.store.subscriptions().webhook(work.head.webhook_id).cloned() else {
+            return false;
+        };
+        let now = self.now();
+        let exchange = Exchange {
+            ending: Ending::Broken { class: ErrorClass::Interrupted, body_sent: true },
+            error: Some("the server stopped while the request was on its way".to_owned()),
+            duration_ms: 0,
+            response: None,
+        };
+        let step = NextStep::Failed { reason: INTERRUPTED.to_owned(), disable: false };
+        let started_at = work.head.id.made_at();
+        let finish = self.result(&work, &webhook, None, started_at, exchange, (step, Heard::default()));
+        self.record(&webhook, &work.head, Finish { now, ..finish }).await;
+        false
+    }
+
+    async fn record(&self, webhook: &Webhook, head: &DeliveryHead, finish: Finish) -> bool {
         let delivery = finish.request.delivery();
         let finish = Arc::new(finish);
         let Some(finished) = self.finish(&finish).await else { return false };
+        if let Some(failing) = finished.failing {
+            self.parts.store.note_failing(webhook.id, true);
+            self.give_up(webhook, head, failing).await;
+        } else if finish.health == Health::Recovers {
+            self.parts.store.note_failing(webhook.id, false);
+        }
         if let RequestEnd::Retry { due } = finish.end {
             self.due_at(due);
         }
@@ -235,6 +280,19 @@ impl Dispatcher {
         }
         self.settled(delivery, finished.delivery);
         !finished.late
+    }
+
+    /// Disables a webhook at which nothing has arrived for too long.
+    async fn give_up(&self, webhook: &Webhook, head: &DeliveryHead, failing: Failing) {
+        let (now, delivery) = (self.now(), &self.parts.delivery);
+        let policy =
+            GivingUp { no_success_ms: delivery.disable_after_ms, failed_deliveries: delivery.disable_after_failures };
+        let Some(reason) = failing.is_hopeless(policy, now) else { return };
+        let event = self.disabled_event(head, webhook, &reason);
+        if let Err(error) = self.parts.store.give_up(webhook.id, policy, reason, event, now).await {
+            // The next delivery that fails tries it again.
+            tracing::error!(%error, webhook = %webhook.id, "a webhook at which nothing arrives cannot be disabled");
+        }
     }
 
     /// Records a result; tried until the lease ends, because a result that is lost is a request sent twice. A late one is kept
@@ -261,14 +319,6 @@ impl Dispatcher {
                 }
             }
         }
-    }
-}
-
-/// Whether an attempt says that the receiver is not well, rather than that it does not like the request.
-const fn is_receivers_failure(ending: &Ending) -> bool {
-    match ending {
-        Ending::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
-        Ending::Broken { class, .. } => !matches!(class, ErrorClass::InvalidRequest),
     }
 }
 

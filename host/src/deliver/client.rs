@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
-use hyper::{Request, Uri};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout_at;
@@ -203,6 +203,10 @@ fn request(message: &Message, taken: &Taken) -> Result<Request<Outgoing>, Broken
     *request.uri_mut() = Uri::try_from(message.url.as_str()).map_err(|_| Broken::unbuildable())?;
     *request.headers_mut() = message.headers.clone();
     request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    // Some servers refuse a POST that does not say how long it is, and an empty body is not asked (RFC 9110 §8.6).
+    if message.body.is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE) {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     Ok(request)
 }
 

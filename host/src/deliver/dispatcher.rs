@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::client::Sender;
 use super::health::Health;
-use super::lanes::{Bounds, Lanes, Slot};
+use super::lanes::{Bounds, Held, Lanes, Slot};
 use super::library::Library;
 use super::owners::{OWN_MS, Owners};
 use super::pace::Pace;
@@ -19,7 +19,7 @@ use super::plan::plan;
 use super::watchers::Watchers;
 use crate::config::{DeliveryConfig, PluginConfig};
 use crate::domain::clock::{Clock, Millis};
-use crate::domain::delivery::DeliveryStatus;
+use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::webhook::Webhook;
@@ -28,6 +28,9 @@ use crate::store::{Claim, ClaimedWork, Lease, Outlook, Snapshot, Store, StoreErr
 
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How much of a webhook that persons wait for is claimed at once.
+const BY_HAND_AT_ONCE: usize = 16;
 
 /// How long to wait at most when work was left for want of room.
 const LEFT_PAUSE: Duration = Duration::from_millis(100);
@@ -95,18 +98,25 @@ impl Dispatcher {
     }
 
     /// A place for work of this webhook that is about to be stored; none when it must wait in the store.
-    pub fn reserve(&self, webhook: &Webhook) -> Option<Slot> {
-        self.room(webhook, self.now()).ok()?;
+    pub fn reserve(&self, webhook: &Webhook, trigger: Trigger) -> Option<Slot> {
+        self.room(webhook, trigger.is_by_hand(), self.now()).ok()?;
         self.lanes.take(webhook.id, webhook.target)
     }
 
-    /// How much work of a webhook may be claimed now; an error says when to look again.
-    fn room(&self, webhook: &Webhook, now: Millis) -> Result<usize, Millis> {
+    /// How much work of a webhook may be claimed now; an error says when to look again. What a person waits for does not
+    /// wait for a breaker.
+    fn room(&self, webhook: &Webhook, by_hand: bool, now: Millis) -> Result<usize, Millis> {
         if let Some(later) = self.library.waits(webhook, now) {
             return Err(later);
         }
-        self.owners.permit(webhook, now)?;
-        self.pace.room(webhook, now)
+        self.permit(webhook, by_hand, now)?;
+        self.pace.room(webhook, by_hand, now)
+    }
+
+    /// Whether this node may send to a webhook; an error says when to look again. Another one keeps its rate limit, or
+    /// its breaker.
+    pub(super) fn permit(&self, webhook: &Webhook, by_hand: bool, now: Millis) -> Result<(), Millis> {
+        if by_hand && webhook.rate_limit.is_none() { Ok(()) } else { self.owners.permit(webhook, now) }
     }
 
     /// The time by which leases and due work are told: the database's, which all nodes share.
@@ -137,7 +147,7 @@ impl Dispatcher {
     /// Says that work of this webhook, for which there was no place, is in the store now.
     pub fn left(&self, webhook: &Webhook) {
         // What has a rate limit, an open breaker or another owner has its own time, and the plan must know of it.
-        if self.room(webhook, self.now()).is_ok() {
+        if self.room(webhook, false, self.now()).is_ok() {
             self.lanes.left(webhook.id, webhook.target);
         } else {
             self.wake();
@@ -215,15 +225,22 @@ impl Dispatcher {
 
     async fn claim_due(&self) -> Result<(Vec<(ClaimedWork, Slot)>, Outlook), StoreError> {
         // Before the store is asked: room that becomes free meanwhile must not go unnoticed.
-        let (in_hand, bounds) = self.lanes.begin_plan();
+        let (mut in_hand, bounds) = self.lanes.begin_plan();
         let heads = self.parts.store.work_heads(self.parts.clock.now()).await?;
         let now = self.now();
         self.pace.forget(now);
         let webhooks = self.parts.store.subscriptions();
         self.take_over(&heads, &webhooks, now).await?;
-        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.room(webhook, now)));
-        let (wanted, mut outlook) = plan(&heads, known, in_hand, bounds, now);
-        if wanted.is_empty() {
+        let mut outlook = Outlook::NOTHING;
+        let mut by_hand = self.places_by_hand(&heads, &webhooks, now, &mut outlook);
+        for (id, held) in &by_hand {
+            webhooks.webhook(*id).inspect(|webhook| in_hand.add(*id, webhook.target, held.count()));
+        }
+        let known = |id| webhooks.webhook(id).map(|webhook| (webhook.target, self.room(webhook, false, now)));
+        let (wanted, planned) = plan(&heads, known, in_hand, bounds, now);
+        outlook.left |= planned.left;
+        planned.next_due.into_iter().for_each(|due| outlook.note(due));
+        if wanted.is_empty() && by_hand.is_empty() {
             return Ok((Vec::new(), outlook));
         }
         let mut places = BTreeMap::new();
@@ -234,15 +251,45 @@ impl Dispatcher {
             places.insert(id, held);
         }
         places.retain(|_, held| held.count() > 0);
-        let wanted = places.iter().map(|(id, held)| (*id, held.count())).collect();
-        let (work, of_claimed) = self.parts.store.claim(Claim { now, lease: self.lease(), wanted }).await?;
+        let counts = |places: &BTreeMap<WebhookId, Held>| places.iter().map(|(id, held)| (*id, held.count())).collect();
+        let claim = Claim { now, lease: self.lease(), wanted: counts(&places), by_hand: counts(&by_hand) };
+        let (work, of_claimed) = self.parts.store.claim(claim).await?;
         outlook.left |= of_claimed.left;
         of_claimed.next_due.into_iter().for_each(|due| outlook.note(due));
         let with_slot = work.into_iter().filter_map(|work| {
-            let slot = places.get_mut(&work.head().webhook_id)?.slot()?;
+            let webhook = work.head().webhook_id;
+            let slot = by_hand.get_mut(&webhook).and_then(Held::slot);
+            let slot = slot.or_else(|| places.get_mut(&webhook).and_then(Held::slot))?;
             Some((work, slot))
         });
         Ok((with_slot.collect(), outlook))
+    }
+
+    /// Places for what persons wait for: it goes first, and past the breaker.
+    fn places_by_hand(
+        &self,
+        heads: &[WorkHead],
+        webhooks: &Snapshot,
+        now: Millis,
+        outlook: &mut Outlook,
+    ) -> BTreeMap<WebhookId, Held> {
+        let mut places = BTreeMap::new();
+        for (id, due) in heads.iter().filter_map(|head| Some((head.webhook, head.by_hand?))) {
+            let Some(webhook) = webhooks.webhook(id) else { continue };
+            let room = if due > now { Err(due) } else { self.room(webhook, true, now) };
+            match room {
+                Err(later) => outlook.note(later),
+                Ok(room) => {
+                    let held = self.lanes.hold(id, webhook.target, room.min(BY_HAND_AT_ONCE));
+                    if held.count() == 0 {
+                        outlook.left = true;
+                    } else {
+                        places.insert(id, held);
+                    }
+                }
+            }
+        }
+        places
     }
 
     /// Tries to own what is due and must be owned to be sent.
@@ -281,6 +328,7 @@ impl Dispatcher {
             self.owners.learn(store.own(upkeep.own, now, now.plus(OWN_MS)).await?, now);
         }
         self.owners.learn_paused(store.paused_elsewhere(now).await?, now);
+        store.sync_failing().await?;
         store.beat(self.lanes.is_idle(), now).await
     }
 

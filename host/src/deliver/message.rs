@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::domain::clock::Millis;
@@ -12,8 +12,10 @@ use crate::domain::envelope::plain_body;
 use crate::domain::event::{FieldRef, fields_json};
 use crate::domain::id::RequestId;
 use crate::domain::request::{FrozenRequest, RequestSpec};
+use crate::domain::rotation::valid;
 use crate::domain::rules::{insert_at, recheck};
-use crate::domain::webhook::{Secrets, Webhook, mask_url};
+use crate::domain::signature::github;
+use crate::domain::webhook::{Configuration, Secrets, Webhook, mask_url};
 use crate::store::{DeliveryHead, LoadedRequest};
 
 const USER_AGENT: &str = concat!("Hookwright/", env!("CARGO_PKG_VERSION"));
@@ -118,9 +120,12 @@ pub(super) fn build(
     headers.set(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let (spec, body) = match content {
         LoadedRequest::Plain => {
-            let (media_type, body) =
-                plain_body(&head.event, head.configuration.envelope, head.configuration.content_type);
-            headers.set_text("content-type", &media_type)?;
+            let Configuration { envelope, content_type, body_token, .. } = *head.configuration;
+            let token = webhook.secrets.body_token.as_ref().filter(|_| body_token).map(ExposeSecret::expose_secret);
+            let (media_type, body) = plain_body(&head.event, envelope, content_type, token);
+            if let Some(media_type) = media_type {
+                headers.set_text("content-type", &media_type)?;
+            }
             (None, body)
         }
         LoadedRequest::Frozen(frozen) => {
@@ -266,7 +271,8 @@ fn place(
     Ok(())
 }
 
-/// Standard Webhooks: over the exact bytes, with this attempt's time and every key that is valid now.
+/// Standard Webhooks: over the exact bytes, with this attempt's time and every key that is valid now. GitHub's header has room
+/// for one signature, which is the newest key's.
 fn sign(
     webhook: &Webhook,
     request: RequestId,
@@ -275,8 +281,11 @@ fn sign(
     headers: &mut Headers,
 ) -> Result<(), Unsendable> {
     let (id, timestamp) = (request.to_string(), now.unix_seconds());
-    let valid = webhook.secrets.signing_keys.iter().filter(|key| key.expires_at.is_none_or(|expires| now < expires));
-    let signatures: Vec<String> = valid.map(|key| key.secret.sign(&id, timestamp, body)).collect();
+    let keys = || valid(&webhook.secrets.signing_keys, now);
+    let signatures: Vec<String> = keys().map(|key| key.secret.sign(&id, timestamp, body)).collect();
+    if let Some(newest) = keys().next().filter(|_| webhook.github_signature) {
+        headers.set_text("x-hub-signature-256", &github(&newest.secret.to_text(), body))?;
+    }
     headers.set_text("webhook-id", &id)?;
     headers.set_text("webhook-timestamp", &timestamp.to_string())?;
     headers.set_text("webhook-signature", &signatures.join(" "))

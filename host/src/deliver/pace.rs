@@ -1,4 +1,4 @@
-//! Rate limits and breakers of the webhooks that this node sends to.
+//! Rate limits, slow-downs and breakers of the webhooks that this node sends to.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::config::DeliveryConfig;
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
-use crate::domain::pace::{Breaker, BreakerPolicy, Bucket};
+use crate::domain::pace::{Breaker, BreakerPolicy, Bucket, Condition, SlowDown, gap_us};
 use crate::domain::webhook::Webhook;
 
 /// A request waits so long in memory for its place; longer waits are spent in the store.
@@ -22,6 +22,7 @@ const FORGET_MS: u64 = 3_600_000;
 struct State {
     bucket: Bucket,
     breaker: Breaker,
+    slow_down: SlowDown,
     used_at: Millis,
 }
 
@@ -32,6 +33,14 @@ pub(super) struct Pace {
     count: AtomicUsize,
     policy: BreakerPolicy,
     probe_ms: u64,
+    slow_down_max_ms: u64,
+}
+
+impl State {
+    /// Time between two requests in microseconds; 0 for none.
+    fn gap_us(&self, webhook: &Webhook, by_hand: bool) -> i64 {
+        gap_us(webhook.rate_limit, if by_hand { SlowDown::default() } else { self.slow_down })
+    }
 }
 
 impl Pace {
@@ -41,26 +50,35 @@ impl Pace {
             pause_ms: config.breaker_pause_ms,
             pause_max_ms: config.breaker_pause_max_ms,
         };
-        Self { states: Mutex::default(), count: AtomicUsize::new(0), policy, probe_ms: config.lease_ms() }
+        Self {
+            states: Mutex::default(),
+            count: AtomicUsize::new(0),
+            policy,
+            probe_ms: config.lease_ms(),
+            slow_down_max_ms: config.slow_down_max_ms,
+        }
     }
 
-    /// How long a request must wait in memory before it is sent; an error says when to try again, from the store.
-    pub(super) fn admit(&self, webhook: &Webhook, passes_breaker: bool, now: Millis) -> Result<u64, Millis> {
-        if webhook.rate_limit.is_none() && self.count.load(Ordering::Relaxed) == 0 {
+    /// How long a request must wait in memory before it is sent; an error says when to try again, from the store. What a
+    /// person waits for keeps to the rate limit only.
+    pub(super) fn admit(&self, webhook: &Webhook, by_hand: bool, now: Millis) -> Result<u64, Millis> {
+        if webhook.rate_limit.is_none() && (by_hand || self.count.load(Ordering::Relaxed) == 0) {
             return Ok(0);
         }
         let mut states = self.states.lock();
-        let Some(limit) = webhook.rate_limit else {
-            let Some(state) = states.get_mut(&webhook.id).filter(|_| !passes_breaker) else { return Ok(0) };
-            return state.breaker.admit(now, self.probe_ms).map(|()| 0);
-        };
+        if webhook.rate_limit.is_none() && !states.contains_key(&webhook.id) {
+            return Ok(0);
+        }
         let state = states.entry(webhook.id).or_default();
         state.used_at = now;
-        if !passes_breaker {
+        if !by_hand {
             state.breaker.room(now)?;
         }
-        let wait_ms = state.bucket.take(limit, now, WAIT_IN_MEMORY_MS).map_err(|wait_ms| now.plus(wait_ms))?;
-        if !passes_breaker {
+        let wait_ms = match state.gap_us(webhook, by_hand) {
+            0 => 0,
+            gap_us => state.bucket.take(gap_us, now, WAIT_IN_MEMORY_MS).map_err(|wait_ms| now.plus(wait_ms))?,
+        };
+        if !by_hand {
             state.breaker.admit(now, self.probe_ms)?;
         }
         self.count.store(states.len(), Ordering::Relaxed);
@@ -68,35 +86,42 @@ impl Pace {
     }
 
     /// How much work of a webhook may be claimed now; an error says when to look again.
-    pub(super) fn room(&self, webhook: &Webhook, now: Millis) -> Result<usize, Millis> {
+    pub(super) fn room(&self, webhook: &Webhook, by_hand: bool, now: Millis) -> Result<usize, Millis> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return Ok(usize::MAX);
         }
         let states = self.states.lock();
         let Some(state) = states.get(&webhook.id) else { return Ok(usize::MAX) };
-        let room = state.breaker.room(now)?;
-        let Some(limit) = webhook.rate_limit else { return Ok(room) };
-        match state.bucket.room(limit, now, CLAIM_AHEAD_MS) {
-            (0, wait_ms) => Err(now.plus(wait_ms)),
-            (places, _) => Ok(room.min(places)),
+        let room = if by_hand { usize::MAX } else { state.breaker.room(now)? };
+        match state.gap_us(webhook, by_hand) {
+            0 => Ok(room),
+            gap_us => match state.bucket.room(gap_us, now, CLAIM_AHEAD_MS) {
+                (0, wait_ms) => Err(now.plus(wait_ms)),
+                (places, _) => Ok(room.min(places)),
+            },
         }
     }
 
     /// Learns from a result.
-    pub(super) fn note(&self, webhook: &Webhook, failed: bool, now: Millis) {
-        if !failed && self.count.load(Ordering::Relaxed) == 0 {
+    pub(super) fn note(&self, webhook: &Webhook, condition: Condition, now: Millis) {
+        let is_well = condition == Condition::Well;
+        if condition == Condition::Unknown || (is_well && self.count.load(Ordering::Relaxed) == 0) {
             return;
         }
         let mut states = self.states.lock();
-        if failed {
-            let state = states.entry(webhook.id).or_default();
+        if is_well && !states.contains_key(&webhook.id) {
+            return;
+        }
+        let state = states.entry(webhook.id).or_default();
+        state.breaker = state.breaker.after(condition, now, self.policy);
+        state.slow_down = state.slow_down.after(condition, self.slow_down_max_ms);
+        if !is_well {
+            state.bucket.leave_free(gap_us(None, state.slow_down), now);
+        }
+        if !is_well {
             state.used_at = now;
-            state.breaker = state.breaker.after(true, now, self.policy);
-        } else if let Some(state) = states.get_mut(&webhook.id) {
-            state.breaker = state.breaker.after(false, now, self.policy);
-            if webhook.rate_limit.is_none() {
-                states.remove(&webhook.id);
-            }
+        } else if webhook.rate_limit.is_none() && state.slow_down.is_over() {
+            states.remove(&webhook.id);
         }
         self.count.store(states.len(), Ordering::Relaxed);
     }

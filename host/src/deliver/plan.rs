@@ -68,7 +68,8 @@ mod tests {
         for (number, ((target, _), own)) in webhooks.iter().enumerate() {
             in_hand.add(id(number), Target::from(*target), *own);
         }
-        let heads: Vec<_> = (0..webhooks.len()).map(|number| WorkHead { webhook: id(number), due: NOW }).collect();
+        let head = |number| WorkHead { webhook: id(number), due: NOW, by_hand: None };
+        let heads: Vec<_> = (0..webhooks.len()).map(head).collect();
         let known = |wanted| {
             let number = (0..webhooks.len()).find(|number| id(*number) == wanted)?;
             let (target, pace) = webhooks[number].0;
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_not_due_and_what_is_not_known_is_looked_at_again() {
         let heads = [NOW.plus(5), NOW, Millis::NEVER];
-        let heads: Vec<_> = heads.into_iter().map(|due| WorkHead { webhook: id(1), due }).collect();
+        let heads: Vec<_> = heads.into_iter().map(|due| WorkHead { webhook: id(1), due, by_hand: None }).collect();
         let (wanted, outlook) = plan(&heads[..1], |_| None, InHand::default(), BOUNDS, NOW);
         assert_eq!((wanted.len(), outlook.next_due), (0, Some(NOW.plus(5))));
         let (wanted, outlook) = plan(&heads[1..], |_| None, InHand::default(), BOUNDS, NOW);

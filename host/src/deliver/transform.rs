@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attempt::INTERRUPTED;
 use super::dispatcher::Dispatcher;
 use super::library::Availability;
 use crate::domain::clock::Millis;
@@ -54,15 +55,20 @@ enum End {
 
 impl Dispatcher {
     pub(super) async fn transform(self: &Arc<Self>, work: ClaimedTransform) {
-        let ClaimedTransform { head, lease, attempts } = work;
+        let ClaimedTransform { head, lease, attempts, is_interrupted } = work;
+        if is_interrupted && head.trigger.is_by_hand() {
+            // Its first request is sent before anything is written of it.
+            self.settle(&head, lease, DeliveryStatus::Failed, INTERRUPTED.to_owned(), None, None).await;
+            return;
+        }
         let Some(webhook) = self.ready(&head, lease, head.id.uuid()).await else { return };
         let Some(plugin) = head.configuration.plugin.clone() else {
             // It waited for a paused plugin that its webhook no longer has.
             self.send_unchanged(head, lease, String::new()).await;
             return;
         };
-        // Whoever tests wants to see whether it is well again.
-        if head.trigger != Trigger::Test && self.waits_for_resume(&head, lease, &plugin).await {
+        // Whoever tests or triggers wants to see whether it is well again.
+        if !head.trigger.is_by_hand() && self.waits_for_resume(&head, lease, &plugin).await {
             return;
         }
         let later = |wait_ms, reason: &str| End::Later { wait_ms, counts: false, reason: reason.to_owned() };
@@ -74,7 +80,8 @@ impl Dispatcher {
                     Some(ran) => {
                         from_memory = !ran.used.recalled.is_empty();
                         self.note_health(&head, &plugin, ran.result.as_ref().err()).await;
-                        let (end, failure) = judge(&webhook, &version, &limits.requests, attempts, &ran);
+                        let (end, failure) =
+                            judge(&webhook, &version, &limits.requests, runs_left(&head, attempts), &ran);
                         let (end, choice) = chosen(end, webhook.on_plugin_failure);
                         let run = run_json(&ran.used, Some(&limits), failure.as_ref(), choice);
                         (end, Some(run), failure)
@@ -202,6 +209,7 @@ impl Dispatcher {
             leases: leases.iter().copied().map(Some).collect(),
             due: self.now(),
             is_ordered: head.is_ordered,
+            by_hand: head.trigger.is_by_hand(),
             run: made.run,
         };
         let mut freeze = if made.from_memory {
@@ -225,6 +233,7 @@ impl Dispatcher {
                     freeze,
                     attempts: 0,
                     only_request,
+                    is_interrupted: false,
                 })
                 .await;
             // Without the first one's result the others are not there.
@@ -258,6 +267,7 @@ impl Dispatcher {
             leases: vec![Some(own_lease)],
             due: self.now(),
             is_ordered: head.is_ordered,
+            by_hand: head.trigger.is_by_hand(),
             run,
         };
         if !self.freeze(freeze).await {
@@ -272,6 +282,7 @@ impl Dispatcher {
             freeze: None,
             attempts: 0,
             only_request: true,
+            is_interrupted: false,
         })
         .await;
     }
@@ -330,12 +341,17 @@ fn memory(store: &Store, webhook: WebhookId, plugin: &str) -> Memory {
     })
 }
 
-/// What a run comes to.
+/// How often a plugin may be run again for a delivery. Whoever triggers by hand is told at once what went wrong.
+fn runs_left(head: &DeliveryHead, attempts: u32) -> Option<u32> {
+    head.trigger.retries().then(|| RUNS_MAX.saturating_sub(attempts + 1))
+}
+
+/// What a run comes to. `runs_left` is none when the plugin is not run again whatever it asks for.
 fn judge(
     webhook: &Webhook,
     version: &PluginVersion,
     limits: &RequestLimits,
-    attempts: u32,
+    runs_left: Option<u32>,
     ran: &Ran<Transformed>,
 ) -> (End, Option<PluginFailure>) {
     let parked =
@@ -362,9 +378,9 @@ fn judge(
                 message: format!("{code}: {message}").chars().take(2048).collect(),
                 limit: None,
             };
-            match retry_after_ms {
+            match retry_after_ms.filter(|_| runs_left.is_some()) {
                 Some(asked) => {
-                    let wait_ms = (*asked).clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
+                    let wait_ms = asked.clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
                     (End::Later { wait_ms, counts: false, reason: failure.message.clone() }, Some(failure))
                 }
                 None => parked(failure),
@@ -374,7 +390,7 @@ fn judge(
             End::Later { wait_ms: MEMORY_WAIT_MS, counts: false, reason: failure.message.clone() },
             Some(failure.clone()),
         ),
-        Err(failure) if failure.is_worth_another_try() && attempts + 1 < RUNS_MAX => {
+        Err(failure) if failure.is_worth_another_try() && runs_left.is_some_and(|runs| runs > 0) => {
             (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
         }
         Err(failure) => parked(failure.clone()),

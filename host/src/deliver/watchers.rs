@@ -18,8 +18,11 @@ impl Watchers {
     /// Told once when the delivery is settled.
     pub(super) fn watch(&self, id: DeliveryId) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        self.waiting.lock().insert(id, sender);
-        self.count.fetch_add(1, Ordering::SeqCst);
+        let mut waiting = self.waiting.lock();
+        // Whoever stopped waiting is never told, when another node settles it.
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(id, sender);
+        self.count.store(waiting.len(), Ordering::SeqCst);
         receiver
     }
 
@@ -28,8 +31,9 @@ impl Watchers {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if let Some(sender) = self.waiting.lock().remove(&id) {
-            self.count.fetch_sub(1, Ordering::SeqCst);
+        let mut waiting = self.waiting.lock();
+        if let Some(sender) = waiting.remove(&id) {
+            self.count.store(waiting.len(), Ordering::SeqCst);
             let _ = sender.send(());
         }
     }

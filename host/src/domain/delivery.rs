@@ -103,9 +103,15 @@ text_enum!(
 );
 
 impl Trigger {
-    /// Whether a failed attempt is tried again by itself: what a person waits for is not.
+    /// Whether a person waits for it: it waits neither for other deliveries nor for a breaker, and is never repeated by
+    /// itself.
+    pub const fn is_by_hand(self) -> bool {
+        matches!(self, Self::Manual | Self::Test)
+    }
+
+    /// Whether a failed attempt is tried again by itself.
     pub const fn retries(self) -> bool {
-        !matches!(self, Self::Manual | Self::Test)
+        !self.is_by_hand()
     }
 }
 

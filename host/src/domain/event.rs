@@ -82,7 +82,7 @@ pub struct Event {
     pub occurred_at: Millis,
     /// When the server received it.
     pub received_at: Millis,
-    /// Media type of the payload.
+    /// Media type of the payload; empty for a manual trigger without one.
     pub content_type: String,
     /// Further attributes that the provider set.
     pub attributes: Vec<Field>,
@@ -90,7 +90,30 @@ pub struct Event {
     pub payload: Option<Bytes>,
 }
 
+/// The type of what a person triggers without an event.
+const TRIGGERED: &str = "webhook.triggered";
+
 impl Event {
+    /// What a person triggers in the mode `default`: it holds nothing.
+    pub fn triggered(id: EventId, project: ProjectId, now: Millis) -> Self {
+        Self {
+            id,
+            project,
+            event_type: EventType::parse(TRIGGERED).expect("the server's own types are well formed"),
+            subject: None,
+            occurred_at: now,
+            received_at: now,
+            content_type: String::new(),
+            attributes: Vec::new(),
+            payload: None,
+        }
+    }
+
+    /// Whether it holds nothing, so that a body made of it is empty.
+    pub fn is_bare(&self) -> bool {
+        self.payload.is_none() && self.content_type.is_empty()
+    }
+
     /// Whether the payload is JSON; it was read once as such when it came in.
     pub fn is_json(&self) -> bool {
         is_json(&self.content_type) && self.payload.as_ref().is_some_and(|payload| !payload.is_empty())

@@ -124,6 +124,12 @@ impl DeliveryId {
         RequestId(Uuid::from_u128(self.0.as_u128() | (u128::from(position) + 1)))
     }
 
+    /// When it was made, as its id says.
+    pub fn made_at(self) -> Millis {
+        let ms = self.0.as_u128() >> 80;
+        Millis(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
     /// The highest id that a request of this delivery can have.
     pub fn last_request(self) -> RequestId {
         RequestId(Uuid::from_u128(self.0.as_u128() | REQUEST_BITS))

@@ -143,17 +143,28 @@ pub fn jittered(wait_ms: u64, entropy: u32) -> u64 {
     wait
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds or an HTTP date, as a wait from `now`, at most 24 hours.
+/// `Retry-After` (RFC 9110 §10.2.3): seconds or an HTTP date in any of its three forms (§5.6.7), as a wait from `now`, at
+/// most 24 hours.
 pub fn retry_after_ms(value: &str, now: Millis) -> Option<u64> {
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than fit are simply very long.
         value.parse::<u64>().map_or(u64::MAX, |seconds| seconds.saturating_mul(1000))
     } else {
-        let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-        Millis(date.timestamp_millis()).since(now)
+        Millis(http_date_ms(value)?).since(now)
     };
     Some(wait.min(WAIT_MAX_MS))
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, and as older servers write it: with the whole day and two digits of the year, or as
+/// `asctime` of C does.
+fn http_date_ms(text: &str) -> Option<i64> {
+    const OLDER: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    if let Ok(date) = chrono::DateTime::parse_from_rfc2822(text) {
+        return Some(date.timestamp_millis());
+    }
+    let older = |form| chrono::NaiveDateTime::parse_from_str(text, form).ok();
+    OLDER.into_iter().find_map(older).map(|date| date.and_utc().timestamp_millis())
 }
 
 /// How an attempt ended, as far as the next step depends on it.
@@ -235,6 +246,11 @@ fn by_status(status: u16, by_plugin: bool, to_own_url: bool) -> ByStatus {
     }
 }
 
+/// Whether a person decides what becomes of a request that may have arrived. Whoever triggered it by hand sees that anyway.
+fn is_held(situation: Situation<'_>) -> bool {
+    situation.on_uncertain == OnUncertain::Hold && situation.trigger.retries()
+}
+
 /// What happens after an attempt. `verdict` is what the plugin made of the answer, if it was asked; `entropy` makes the
 /// jitter.
 pub fn next_step(situation: Situation<'_>, ending: &Ending, verdict: Option<&Verdict>, entropy: u32) -> NextStep {
@@ -264,7 +280,7 @@ pub fn next_step(situation: Situation<'_>, ending: &Ending, verdict: Option<&Ver
             }
             Decision::Rejected => return failed(format!("rejected: {}", said()), false),
             Decision::Disable => return failed(format!("the destination is of no use any more: {}", said()), true),
-            Decision::Uncertain if situation.on_uncertain == OnUncertain::Hold => return NextStep::Held,
+            Decision::Uncertain if is_held(situation) => return NextStep::Held,
             Decision::Uncertain => {
                 return match again(verdict.wait_ms, String::new()) {
                     NextStep::Failed { .. } => NextStep::Uncertain,
@@ -289,7 +305,7 @@ pub fn next_step(situation: Situation<'_>, ending: &Ending, verdict: Option<&Ver
                 }
             }
         }
-        Ending::Broken { body_sent: true, .. } if situation.on_uncertain == OnUncertain::Hold => NextStep::Held,
+        Ending::Broken { body_sent: true, .. } if is_held(situation) => NextStep::Held,
         Ending::Broken { class, body_sent } => {
             match again(None, format!("the last of {} attempts ended with {class}", situation.attempt)) {
                 NextStep::Failed { .. } if body_sent => NextStep::Uncertain,
@@ -325,12 +341,13 @@ mod tests {
     #[test]
     fn by_status_without_a_plugin_only_2xx_is_success_and_all_else_retries() {
         let schedule = Schedule::default();
-        for status in [200, 201, 204, 299] {
-            assert_eq!(next_step(situation(&schedule), &answered(status), None, MIDDLE), NextStep::Succeeded);
-        }
-        for status in [301, 304, 400, 401, 404, 408, 425, 429, 500, 503, 599] {
+        for status in (200..600).filter(|status| *status != 410) {
             let step = next_step(situation(&schedule), &answered(status), None, MIDDLE);
-            assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+            if status < 300 {
+                assert_eq!(step, NextStep::Succeeded, "{status}");
+            } else {
+                assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+            }
         }
     }
 
@@ -338,23 +355,74 @@ mod tests {
     fn by_status_with_a_plugin_what_no_repetition_changes_is_final() {
         let schedule = Schedule::default();
         let situation = Situation { by_plugin: true, ..situation(&schedule) };
-        for status in [400, 404, 405, 409, 413, 415, 422] {
+        let last = Situation { attempt: 10, ..situation };
+        for status in 200..600 {
             let step = next_step(situation, &answered(status), None, MIDDLE);
-            assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{status}: {step:?}");
-        }
-        for status in [401, 403, 408, 425, 429, 500, 302] {
-            let step = next_step(situation, &answered(status), None, MIDDLE);
-            assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+            match status {
+                200..=299 => assert_eq!(step, NextStep::Succeeded, "{status}"),
+                400 | 404 | 405 | 409 | 413 | 415 | 422 => {
+                    assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{status}: {step:?}");
+                }
+                410 => {}
+                _ => {
+                    assert!(matches!(step, NextStep::Retry { .. }), "{status}: {step:?}");
+                    let step = next_step(last, &answered(status), None, MIDDLE);
+                    assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{status}: {step:?}");
+                }
+            }
         }
     }
 
     #[test]
     fn gone_disables_at_the_own_url_and_is_final_below_it() {
         let schedule = Schedule::default();
-        let own = next_step(situation(&schedule), &answered(410), None, MIDDLE);
-        assert!(matches!(own, NextStep::Failed { disable: true, .. }), "{own:?}");
-        let below = next_step(Situation { to_own_url: false, ..situation(&schedule) }, &answered(410), None, MIDDLE);
-        assert!(matches!(below, NextStep::Failed { disable: false, .. }), "{below:?}");
+        for (by_plugin, to_own_url, disables) in [(false, true, true), (true, true, true), (true, false, false)] {
+            let situation = Situation { by_plugin, to_own_url, ..situation(&schedule) };
+            match next_step(situation, &answered(410), None, MIDDLE) {
+                NextStep::Failed { disable, .. } => assert_eq!(disable, disables, "{situation:?}"),
+                step => panic!("{situation:?}: {step:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_schedule_is_ten_attempts_over_three_days() {
+        let (minute, hour) = (60_000, 3_600_000);
+        let waits = [0, 5000, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 10 * hour, 14 * hour, 20 * hour, 24 * hour];
+        let schedule = Schedule::default();
+        assert_eq!(schedule.attempts(), waits.len());
+        for (number, wait) in (1..).zip(waits) {
+            assert_eq!(schedule.wait_before(number), Some(wait));
+        }
+        assert_eq!((schedule.wait_before(0), schedule.wait_before(11)), (None, None));
+        for (entropy, share) in [(0, 8), (MIDDLE, 10), (u32::MAX, 12)] {
+            let step = next_step(situation(&schedule), &answered(500), None, entropy);
+            assert!(matches!(step, NextStep::Retry { wait_ms } if wait_ms.abs_diff(500 * share) <= 1), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn transport_errors_retry_with_and_without_a_plugin() {
+        let schedule = Schedule::default();
+        let last = Situation { attempt: 10, ..situation(&schedule) };
+        for class in [
+            ErrorClass::Dns,
+            ErrorClass::AddressRefused,
+            ErrorClass::Connect,
+            ErrorClass::Tls,
+            ErrorClass::Timeout,
+            ErrorClass::ConnectionLost,
+            ErrorClass::InvalidResponse,
+            ErrorClass::InvalidRequest,
+        ] {
+            let broken = Ending::Broken { class, body_sent: false };
+            for by_plugin in [false, true] {
+                let step = next_step(Situation { by_plugin, ..situation(&schedule) }, &broken, None, MIDDLE);
+                assert!(matches!(step, NextStep::Retry { .. }), "{class}: {step:?}");
+            }
+            let step = next_step(last, &broken, None, MIDDLE);
+            assert!(matches!(step, NextStep::Failed { disable: false, .. }), "{class}: {step:?}");
+        }
     }
 
     #[test]
@@ -381,10 +449,20 @@ mod tests {
         assert_eq!(retry_after_ms("0", now), Some(0));
         assert_eq!(retry_after_ms("1000000000", now), Some(WAIT_MAX_MS));
         assert_eq!(retry_after_ms("99999999999999999999999", now), Some(WAIT_MAX_MS));
-        assert_eq!(retry_after_ms("Sat, 31 Jan 2026 12:00:30 GMT", now), Some(30_000));
+        for date in ["Sat, 31 Jan 2026 12:00:30 GMT", "Saturday, 31-Jan-26 12:00:30 GMT", "Sat Jan 31 12:00:30 2026"] {
+            assert_eq!(retry_after_ms(date, now), Some(30_000), "{date}");
+        }
+        assert_eq!(retry_after_ms("Sun Feb  1 13:00:00 2026", now), Some(WAIT_MAX_MS), "an hour more than a day");
+        assert_eq!(retry_after_ms("86400", now), Some(WAIT_MAX_MS));
+        assert_eq!(retry_after_ms("86399", now), Some(WAIT_MAX_MS - 1000));
+        assert_eq!(retry_after_ms("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(0));
+        assert_eq!(retry_after_ms("Sunday, 06-Nov-94 08:49:37 GMT", now), Some(0));
+        assert_eq!(retry_after_ms("Sun Nov  6 08:49:37 1994", now), Some(0));
         assert_eq!(retry_after_ms("Fri, 30 Jan 2026 12:00:00 GMT", now), Some(0));
         assert_eq!(retry_after_ms("soon", now), None);
-        assert_eq!(retry_after_ms("-5", now), None);
+        for none in ["-5", "", " ", "1.5", "Sat, 31 Jan 2026", "2026-01-31T12:00:30Z"] {
+            assert_eq!(retry_after_ms(none, now), None, "{none}");
+        }
     }
 
     #[test]
@@ -430,11 +508,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_waits_for_is_not_retried() {
+    fn what_a_person_waits_for_is_neither_retried_nor_held() {
         let schedule = Schedule::default();
-        for trigger in [Trigger::Manual, Trigger::Test] {
-            let step = next_step(Situation { trigger, ..situation(&schedule) }, &answered(500), None, MIDDLE);
-            assert!(matches!(step, NextStep::Failed { .. }), "{trigger}: {step:?}");
+        let lost = Ending::Broken { class: ErrorClass::Timeout, body_sent: true };
+        for trigger in Trigger::ALL.iter().copied() {
+            let situation = Situation { trigger, on_uncertain: OnUncertain::Hold, ..situation(&schedule) };
+            let (failed, lost) =
+                (next_step(situation, &answered(500), None, MIDDLE), next_step(situation, &lost, None, MIDDLE));
+            if matches!(trigger, Trigger::Manual | Trigger::Test) {
+                assert!(matches!(failed, NextStep::Failed { .. }), "{trigger}: {failed:?}");
+                assert_eq!(lost, NextStep::Uncertain, "{trigger}");
+            } else {
+                assert!(matches!(failed, NextStep::Retry { .. }), "{trigger}: {failed:?}");
+                assert_eq!(lost, NextStep::Held, "{trigger}");
+            }
         }
     }
 

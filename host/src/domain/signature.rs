@@ -1,4 +1,4 @@
-//! Signatures of Standard Webhooks 1.0.0: `v1`, HMAC-SHA256 over `{id}.{timestamp}.{body}`.
+//! Signatures of Standard Webhooks 1.0.0 (`v1`, HMAC-SHA256 over `{id}.{timestamp}.{body}`), and GitHub's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -67,6 +67,26 @@ impl SigningSecret {
     }
 }
 
+impl PartialEq for SigningSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for SigningSecret {}
+
+/// `sha256=<hex>`, what GitHub sends as `X-Hub-Signature-256`: HMAC-SHA256 over the body alone; the key is the secret as its
+/// owner knows it, byte for byte, so also with its prefix.
+pub fn github(secret: &str, body: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(body);
+    mac.finalize().into_bytes().iter().fold("sha256=".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes it");
+        text
+    })
+}
+
 impl Serialize for SigningSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_text())
@@ -101,6 +121,12 @@ mod tests {
         assert!(!secret.verify("req_1", 1, b"bodz", &header));
         assert!(!secret.verify("req_2", 1, b"body", &header));
         assert!(!secret.verify("req_1", 2, b"body", &header));
+    }
+
+    #[test]
+    fn the_example_that_github_publishes_gives_the_published_signature() {
+        let signature = github("It's a Secret to Everybody", b"Hello, World!");
+        assert_eq!(signature, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
     }
 
     #[test]

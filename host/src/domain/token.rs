@@ -42,7 +42,7 @@ pub enum Permission {
     /// Upload and delete plugins.
     #[serde(rename = "plugins:write")]
     PluginsWrite,
-    /// Trigger and test webhooks; includes reading webhooks, events and deliveries.
+    /// Trigger and test webhooks; includes reading webhooks, events and deliveries, but not what is in them.
     #[serde(rename = "can_trigger_integrations")]
     CanTriggerIntegrations,
 }
@@ -54,6 +54,11 @@ impl Permission {
             || self == Self::Admin
             || (self == Self::CanTriggerIntegrations
                 && matches!(wanted, Self::WebhooksRead | Self::EventsRead | Self::DeliveriesRead))
+    }
+
+    /// Whether it shows payloads and bodies.
+    pub const fn shows_payloads(self) -> bool {
+        matches!(self, Self::Admin | Self::EventsRead)
     }
 }
 
@@ -122,7 +127,8 @@ mod tests {
         let trigger = Permission::CanTriggerIntegrations;
         assert!(trigger.covers(Permission::WebhooksRead) && trigger.covers(Permission::DeliveriesRead));
         assert!(!trigger.covers(Permission::WebhooksWrite) && !trigger.covers(Permission::Admin));
-        assert!(Permission::Admin.covers(Permission::PluginsWrite));
+        assert!(!trigger.shows_payloads() && Permission::EventsRead.shows_payloads());
+        assert!(Permission::Admin.covers(Permission::PluginsWrite) && Permission::Admin.shows_payloads());
         assert_eq!(trigger.to_string(), "can_trigger_integrations");
     }
 

@@ -185,6 +185,8 @@ pub struct Configuration {
     pub content_type: ContentType,
     /// What bodies hold.
     pub envelope: Envelope,
+    /// Whether bodies carry the webhook's token, where they have a place for it.
+    pub body_token: bool,
     /// What events pass through.
     pub plugin: Option<PluginUse>,
 }
@@ -194,6 +196,8 @@ pub struct Configuration {
 pub struct SigningKey {
     /// The secret.
     pub secret: SigningSecret,
+    /// When it became the one in use.
+    pub created_at: Millis,
     /// Signs until then; for ever when absent.
     pub expires_at: Option<Millis>,
 }
@@ -207,6 +211,8 @@ pub struct Secrets {
     pub signing_keys: Vec<SigningKey>,
     /// Sent as `Authorization: Bearer`.
     pub bearer_token: Option<SecretString>,
+    /// Stands in bodies that no plugin makes.
+    pub body_token: Option<SecretString>,
     /// Headers of the webhook.
     pub headers: Vec<(String, SecretString)>,
     /// Secrets for the plugin's credentials, by name.
@@ -237,6 +243,9 @@ impl Secrets {
         }
         if let Some(token) = &self.bearer_token {
             add("bearer_token", token.expose_secret());
+        }
+        if let Some(token) = &self.body_token {
+            add("body_token", token.expose_secret());
         }
         for (name, value) in &self.headers {
             add(&format!("header {name}"), value.expose_secret());
@@ -280,8 +289,9 @@ impl Target {
         let mut hash = Sha256::new().chain_update(secrets.url.origin().ascii_serialization());
         let headers = secrets.headers.iter().map(|(name, value)| (name.as_str(), value));
         let token = secrets.bearer_token.iter().map(|token| ("authorization", token));
+        let in_body = secrets.body_token.iter().map(|token| ("body_token", token));
         let plugin = secrets.plugin.iter().map(|(name, value)| (name.as_str(), value));
-        for (name, value) in headers.chain(token).chain(plugin) {
+        for (name, value) in headers.chain(token).chain(in_body).chain(plugin) {
             hash.update([0]);
             hash.update(name);
             hash.update([0]);
@@ -333,6 +343,8 @@ pub struct Webhook {
     pub order: Order,
     /// Longest wait for an earlier delivery in milliseconds; the server's default when absent.
     pub order_wait_ms: Option<u64>,
+    /// Whether requests are also signed as GitHub signs them.
+    pub github_signature: bool,
     /// How many requests the receiver takes; any number when absent.
     pub rate_limit: Option<RateLimit>,
     /// What only the server may know.
@@ -353,6 +365,12 @@ impl Webhook {
     /// The pattern by which it wants events of this type; its filter may not want them all.
     pub fn pattern_for(&self, event_type: &EventType) -> Option<&Pattern> {
         self.events.iter().find(|pattern| pattern.matches(event_type))
+    }
+
+    /// To be called when its secrets have changed, so that what is made of them is right again.
+    pub fn secrets_changed(&mut self) {
+        self.redactor = Arc::new(Redactor::new(&self.secrets.named()));
+        self.target = Target::of(&self.secrets);
     }
 
     /// The URL as people may see it: whatever stands behind the origin is masked.

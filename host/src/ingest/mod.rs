@@ -110,7 +110,7 @@ struct Candidates {
 fn to_come(new: &NewEvent) -> usize {
     match &new.fan_out {
         FanOut::Begin { later, .. } => later.iter().map(Vec::len).sum(),
-        FanOut::Step { .. } => 0,
+        FanOut::Known | FanOut::Step { .. } => 0,
     }
 }
 
@@ -191,10 +191,11 @@ impl Ingest {
         self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()))
     }
 
-    /// Stores an event for one webhook only, whatever the webhook wants.
+    /// Makes a delivery of an event to one webhook only, whatever the webhook wants; a new event is stored with it.
     pub async fn deliver_to(
         &self,
         event: Event,
+        is_new: bool,
         webhook: &Arc<Webhook>,
         trigger: Trigger,
         actor: String,
@@ -202,7 +203,7 @@ impl Ingest {
         let (new, place) = self.plan(webhook, trigger, Some(actor), None);
         let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
-        let fan_out = FanOut::Begin { idempotency: None, later: Vec::new() };
+        let fan_out = if is_new { FanOut::Begin { idempotency: None, later: Vec::new() } } else { FanOut::Known };
         let event = NewEvent { event: Arc::new(event), fan_out, deliveries: vec![new] };
         let plan = Plan { places: vec![place], verdicts: Vec::new() };
         self.commit(Candidates { events: vec![event], plans: vec![plan] }, None).await?;
@@ -224,9 +225,9 @@ impl Ingest {
                 Beginning::Skipped { reason: format!("the webhook is disabled: {reason}") }
             }
             _ => {
-                // A test does not wait for others. What waits is not begun at once, though its turn may have come.
+                // What a person waits for does not wait for others. What waits is not begun at once, though its turn may have come.
                 order = order_key.map(|key| InOrder { key, until: now.plus(self.dispatcher.order_wait_ms(webhook)) });
-                slot = if order.is_none() { self.dispatcher.reserve(webhook) } else { None };
+                slot = if order.is_none() { self.dispatcher.reserve(webhook, trigger) } else { None };
                 let kind = if webhook.configuration.plugin.is_some() { WorkKind::Transform } else { WorkKind::Send };
                 Beginning::Open { kind, due: now, lease: slot.as_ref().map(|_| self.dispatcher.lease()) }
             }
@@ -315,7 +316,9 @@ impl Ingest {
                     configuration: webhook.configuration.clone(),
                 };
                 let work = match kind {
-                    WorkKind::Transform => ClaimedWork::Transform(ClaimedTransform { head, lease, attempts: 0 }),
+                    WorkKind::Transform => {
+                        ClaimedWork::Transform(ClaimedTransform { head, lease, attempts: 0, is_interrupted: false })
+                    }
                     WorkKind::Send => ClaimedWork::Send(ClaimedSend {
                         request: new.id.request(0),
                         head,
@@ -324,6 +327,7 @@ impl Ingest {
                         freeze: None,
                         attempts: 0,
                         only_request: true,
+                        is_interrupted: false,
                     }),
                 };
                 self.dispatcher.start(work, slot);

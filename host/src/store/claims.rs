@@ -26,6 +26,8 @@ pub struct WorkHead {
     pub webhook: WebhookId,
     /// When the first of its work is due; [`Millis::NEVER`] when it all waits for a person.
     pub due: Millis,
+    /// When the first of what a person waits for is due; mostly there is none.
+    pub by_hand: Option<Millis>,
 }
 
 /// What a claim asks for.
@@ -37,6 +39,8 @@ pub struct Claim {
     pub lease: Lease,
     /// Of which webhooks, and at most how much of each.
     pub wanted: Vec<(WebhookId, usize)>,
+    /// The same for what persons wait for, which goes before all else.
+    pub by_hand: Vec<(WebhookId, usize)>,
 }
 
 /// When it makes sense to claim again.
@@ -66,6 +70,7 @@ pub(super) struct ClaimedRow {
     pub(super) kind: i64,
     pub(super) attempts: i64,
     pub(super) is_ordered: bool,
+    pub(super) is_interrupted: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +107,8 @@ pub struct ClaimedTransform {
     pub lease: Lease,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether its lease ended before with nothing to show: what it makes may have been sent.
+    pub is_interrupted: bool,
 }
 
 /// What a request is.
@@ -130,6 +137,8 @@ pub struct ClaimedSend {
     pub attempts: u32,
     /// Whether it is its delivery's only request.
     pub only_request: bool,
+    /// Whether its lease ended before with nothing to show: it may have been sent.
+    pub is_interrupted: bool,
 }
 
 impl ClaimedSend {
@@ -152,8 +161,13 @@ pub enum ClaimedWork {
 pub(super) async fn claim(tx: &mut Tx, claim: &Claim) -> Result<Claimed, StoreError> {
     let mut rows: Vec<ClaimedRow> = Vec::new();
     let mut outlook = Outlook::NOTHING;
+    for (webhook, room) in &claim.by_hand {
+        let claimed = claim_of_webhook(tx, claim, webhook.uuid(), *room, true).await?;
+        outlook.left |= claimed.len() == *room;
+        rows.extend(claimed);
+    }
     for (webhook, room) in &claim.wanted {
-        let claimed = claim_of_webhook(tx, claim, webhook.uuid(), *room).await?;
+        let claimed = claim_of_webhook(tx, claim, webhook.uuid(), *room, false).await?;
         if claimed.len() == *room {
             outlook.left = true;
         } else if let Some(next) = next_due(tx, webhook.uuid()).await? {
@@ -170,15 +184,25 @@ async fn claim_of_webhook(
     claim: &Claim,
     webhook: Uuid,
     room: usize,
+    only_by_hand: bool,
 ) -> Result<Vec<ClaimedRow>, StoreError> {
-    let sql = match tx {
-        Tx::Sqlite(_) => sqlite::CLAIM_OF_WEBHOOK,
-        Tx::Postgres(_) => postgres::CLAIM_OF_WEBHOOK,
+    let sql = match (tx.locks_rows(), only_by_hand) {
+        (false, false) => sqlite::CLAIM_OF_WEBHOOK,
+        (false, true) => sqlite::CLAIM_BY_HAND,
+        (true, false) => postgres::CLAIM_OF_WEBHOOK,
+        (true, true) => postgres::CLAIM_BY_HAND,
     };
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let rows: Vec<(Uuid, i64, i64, bool)> =
+    let rows: Vec<(Uuid, i64, i64, bool, bool)> =
         tx.fetch(sql, &values![claim.lease.token, claim.lease.until.0, webhook, claim.now.0, limit]).await?;
-    Ok(rows.into_iter().map(|(id, kind, attempts, is_ordered)| ClaimedRow { id, kind, attempts, is_ordered }).collect())
+    let row = |(id, kind, attempts, is_ordered, is_interrupted)| ClaimedRow {
+        id,
+        kind,
+        attempts,
+        is_ordered,
+        is_interrupted,
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError> {
@@ -191,11 +215,10 @@ async fn next_due(tx: &mut Tx, webhook: Uuid) -> Result<Option<i64>, StoreError>
 pub(super) type PluginColumns =
     (Option<Uuid>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
-/// A configuration from its columns.
+/// A configuration from its columns: revision, content type, envelope and whether bodies carry a token, the plugin's.
 pub(super) fn configuration(
     revision: i64,
-    content_type: &str,
-    envelope: &str,
+    (content_type, envelope, body_token): (&str, &str, bool),
     plugin: PluginColumns,
 ) -> Option<Configuration> {
     let plugin = match plugin {
@@ -216,7 +239,7 @@ pub(super) fn configuration(
         "raw" => Envelope::Raw,
         _ => return None,
     };
-    Some(Configuration { revision, content_type, envelope, plugin })
+    Some(Configuration { revision, content_type, envelope, body_token, plugin })
 }
 
 impl ClaimedWork {
@@ -255,12 +278,15 @@ impl Store {
                          ORDER BY w.webhook_id LIMIT 1)
                  FROM heads WHERE heads.webhook_id IS NOT NULL
              )
-             SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id)
+             SELECT h.webhook_id, (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id),
+                 (SELECT min(w.due_at) FROM open_work w WHERE w.webhook_id = h.webhook_id AND w.by_hand)
              FROM heads h WHERE h.webhook_id IS NOT NULL";
         self.read_clock(here).await?;
-        let rows: Vec<(Uuid, Option<i64>)> = reading!(&self.db, pool => sqlx::query_as(SELECT).fetch_all(pool).await?);
-        let head = |(webhook, due): (Uuid, Option<i64>)| {
-            due.map(|due| WorkHead { webhook: WebhookId::from_uuid(webhook), due: Millis(due) })
+        let rows: Vec<(Uuid, Option<i64>, Option<i64>)> =
+            reading!(&self.db, pool => sqlx::query_as(SELECT).fetch_all(pool).await?);
+        let head = |(webhook, due, by_hand): (Uuid, Option<i64>, Option<i64>)| {
+            let (webhook, by_hand) = (WebhookId::from_uuid(webhook), by_hand.map(Millis));
+            due.map(|due| WorkHead { webhook, due: Millis(due), by_hand })
         };
         self.of_known_webhooks(rows.into_iter().filter_map(head).collect(), here).await
     }

@@ -28,6 +28,7 @@ struct DeliveryRow {
     requests_total: i64,
     content_type: String,
     envelope: String,
+    body_token: bool,
     plugin_version_id: Option<Uuid>,
     plugin_config: Option<String>,
     plugin_limits: Option<String>,
@@ -60,7 +61,7 @@ impl DeliveryRow {
             self.plugin_version.take(),
             self.plugin_abilities.take(),
         );
-        configuration(self.revision, &self.content_type, &self.envelope, plugin)
+        configuration(self.revision, (&self.content_type, &self.envelope, self.body_token), plugin)
     }
 }
 
@@ -84,11 +85,23 @@ impl Loaded {
         let (head, only_request) = self.head(kind.delivery(row.id), row.is_ordered).ok_or_else(|| missing("id"))??;
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         Ok(match kind {
-            WorkKind::Transform => ClaimedWork::Transform(ClaimedTransform { head, lease, attempts }),
+            WorkKind::Transform => {
+                let is_interrupted = row.is_interrupted;
+                ClaimedWork::Transform(ClaimedTransform { head, lease, attempts, is_interrupted })
+            }
             WorkKind::Send => {
                 let request = RequestId::from_uuid(row.id);
                 let content = self.request(request)?;
-                ClaimedWork::Send(ClaimedSend { head, request, content, lease, freeze: None, attempts, only_request })
+                ClaimedWork::Send(ClaimedSend {
+                    head,
+                    request,
+                    content,
+                    lease,
+                    freeze: None,
+                    attempts,
+                    only_request,
+                    is_interrupted: row.is_interrupted,
+                })
             }
         })
     }
@@ -150,7 +163,7 @@ impl Store {
 
     async fn read_for(&self, rows: &[ClaimedRow]) -> Result<Loaded, StoreError> {
         const DELIVERIES: &str = "SELECT d.id, d.webhook_id, d.event_id, d.trigger_kind, d.revision, d.requests_total,
-                    c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits,
+                    c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits,
                     p.name AS plugin_name, p.version AS plugin_version, p.abilities AS plugin_abilities
              FROM webhook_deliveries d
              JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision

@@ -8,6 +8,7 @@ mod db;
 mod deliveries;
 mod events;
 mod facts;
+mod failures;
 mod fan_out;
 mod jobs;
 mod keyring;
@@ -48,8 +49,8 @@ pub use nodes::WakeUps;
 pub use owners::Ownership;
 pub use plugins::{Deleted, Quota, Stored, USERS_SHOWN};
 pub use record::{
-    Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, InOrder, Learnt, Lease, NewDelivery,
-    NewEvent, Postpone, RequestEnd, Settle, WorkKind,
+    Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, Health, InOrder, Learnt, Lease,
+    NewDelivery, NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
 pub use reprocess::{Remake, Reprocessed};
 pub use revisions::Revision;
@@ -158,6 +159,7 @@ pub struct Parts {
     writer: writer::Writer,
     keys: KeyRing,
     subscriptions: subscriptions::Subscriptions,
+    failures: failures::Failures,
     /// How far the database's clock is ahead of this machine's.
     clock_offset_ms: AtomicI64,
     /// Tells this process from others that share the database: random.
@@ -214,6 +216,7 @@ impl Store {
         }
         let store = Self::of(db, keys, settings, entropy);
         store.sync_subscriptions().await?;
+        store.sync_failing().await?;
         Ok(store)
     }
 
@@ -239,7 +242,8 @@ impl Store {
         let writer = writer::Writer::start(&db, settings);
         let subscriptions = subscriptions::Subscriptions::default();
         let (node, clock_offset_ms) = (entropy.token(), AtomicI64::new(0));
-        Self(Arc::new(Parts { db, writer, keys, subscriptions, clock_offset_ms, node }))
+        let failures = failures::Failures::default();
+        Self(Arc::new(Parts { db, writer, keys, subscriptions, failures, clock_offset_ms, node }))
     }
 
     /// Every webhook as it is now, without asking the database.

@@ -36,13 +36,29 @@ const PLANNER: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
 ];
 
-/// Claims the head of a webhook's open work; what another node is claiming is left to it. The pick stands apart because it
-/// must be made once: as a part of the update it may be made again for each row, and takes more than its limit.
-pub(super) const CLAIM_OF_WEBHOOK: &str = "WITH picked AS MATERIALIZED (
-        SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
-    )
-    UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE FROM picked WHERE open_work.id = picked.id
-    RETURNING open_work.id, kind, attempts, order_key IS NOT NULL";
+/// Claims work of a webhook that is due, and of which this holds besides; what another node is claiming is left to it. The
+/// pick stands apart because it must be made once: as a part of the update it may be made again for each row, and takes more
+/// than its limit.
+macro_rules! claim {
+    ($besides:literal) => {
+        concat!(
+            "WITH picked AS MATERIALIZED (
+                 SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ",
+            $besides,
+            " ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+             )
+             UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE,
+                 is_interrupted = is_interrupted OR lease_token IS NOT NULL
+             FROM picked WHERE open_work.id = picked.id
+             RETURNING open_work.id, kind, attempts, order_key IS NOT NULL, is_interrupted"
+        )
+    };
+}
+
+/// Claims the head of a webhook's open work.
+pub(super) const CLAIM_OF_WEBHOOK: &str = claim!("");
+/// The same of what persons wait for.
+pub(super) const CLAIM_BY_HAND: &str = claim!("AND by_hand");
 
 /// Connects.
 pub(super) async fn open(url: &str, connections: u32) -> Result<Db, StoreError> {

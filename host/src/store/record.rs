@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigger};
 use crate::domain::event::{Event, Idempotency};
+use crate::domain::giving_up::Failing;
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::request::FrozenRequest;
 use crate::domain::verdict::Fact;
@@ -109,6 +110,8 @@ pub enum FanOut {
         /// For each step its webhooks; mostly none.
         later: Vec<Vec<WebhookId>>,
     },
+    /// It is stored already, and its deliveries are further ones.
+    Known,
     /// It is stored already, and its deliveries are those of a step.
     Step {
         /// Which.
@@ -134,7 +137,7 @@ impl NewEvent {
     pub(super) const fn idempotency(&self) -> Option<Idempotency> {
         match self.fan_out {
             FanOut::Begin { idempotency, .. } => idempotency,
-            FanOut::Step { .. } => None,
+            FanOut::Known | FanOut::Step { .. } => None,
         }
     }
 }
@@ -182,6 +185,8 @@ pub struct Freeze {
     pub due: Millis,
     /// Whether later deliveries wait for its delivery to settle.
     pub is_ordered: bool,
+    /// Whether a person waits for it.
+    pub by_hand: bool,
     /// How the plugin's run went: JSON.
     pub run: String,
 }
@@ -292,6 +297,20 @@ pub enum RequestEnd {
     Held,
 }
 
+/// What a result tells of its webhook, beyond what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing.
+    Same,
+    /// Something has arrived at a webhook at which requests fail.
+    Recovers,
+    /// A request has failed; whether that is known of others already.
+    Fails {
+        /// Whether it is.
+        known: bool,
+    },
+}
+
 /// The result of an attempt.
 #[derive(Debug, Clone)]
 pub struct Finish {
@@ -317,6 +336,8 @@ pub struct Finish {
     pub is_ordered: bool,
     /// What the plugin wants to remember.
     pub learnt: Option<Learnt>,
+    /// What it tells of its webhook.
+    pub health: Health,
     /// Why the webhook is disabled, when this attempt is the reason.
     pub disable: Option<String>,
     /// The server's own event that tells of that.
@@ -339,4 +360,6 @@ pub struct Finished {
     pub delivery: DeliveryStatus,
     /// Whether the lease had passed to somebody else: the attempt is kept, marked as late.
     pub late: bool,
+    /// What is known of the webhook if its requests fail, when this added to it.
+    pub failing: Option<Failing>,
 }

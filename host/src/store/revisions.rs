@@ -27,6 +27,7 @@ struct RevisionRow {
     created_at: i64,
     content_type: String,
     envelope: String,
+    body_token: bool,
     plugin_version_id: Option<Uuid>,
     plugin_config: Option<String>,
     plugin_limits: Option<String>,
@@ -50,7 +51,8 @@ impl Store {
         webhook: WebhookId,
         page: PageRequest,
     ) -> Result<Page<Revision>, StoreError> {
-        const SELECT: &str = "SELECT c.revision, c.created_at, c.content_type, c.envelope, c.plugin_version_id,
+        const SELECT: &str =
+            "SELECT c.revision, c.created_at, c.content_type, c.envelope, c.body_token, c.plugin_version_id,
                 c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
                 p.abilities AS plugin_abilities
              FROM webhook_configurations c LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id
@@ -72,7 +74,8 @@ impl Store {
                 row.plugin_version,
                 row.plugin_abilities,
             );
-            let configuration = configuration(row.revision, &row.content_type, &row.envelope, plugin);
+            let bodies = (row.content_type.as_str(), row.envelope.as_str(), row.body_token);
+            let configuration = configuration(row.revision, bodies, plugin);
             let corrupt = || StoreError::Corrupt {
                 table: "webhook_configurations",
                 column: "content_type",

@@ -16,6 +16,7 @@ struct Plain {
     url: Url,
     signing_keys: Vec<SigningKey>,
     bearer_token: Option<String>,
+    body_token: Option<String>,
     headers: Vec<(String, String)>,
     plugin: BTreeMap<String, String>,
 }
@@ -33,6 +34,7 @@ pub(super) fn seal(keys: &KeyRing, id: WebhookId, secrets: &Secrets, entropy: &E
         url: secrets.url.clone(),
         signing_keys: secrets.signing_keys.clone(),
         bearer_token: secrets.bearer_token.as_ref().map(exposed),
+        body_token: secrets.body_token.as_ref().map(exposed),
         headers: secrets.headers.iter().map(|(name, value)| (name.clone(), exposed(value))).collect(),
         plugin: secrets.plugin.iter().map(|(name, value)| (name.clone(), exposed(value))).collect(),
     };
@@ -57,6 +59,7 @@ pub(super) fn open(keys: &KeyRing, id: WebhookId, sealed: &[u8]) -> Result<Secre
         url: plain.url,
         signing_keys: plain.signing_keys,
         bearer_token: plain.bearer_token.map(SecretString::from),
+        body_token: plain.body_token.map(SecretString::from),
         headers: plain.headers.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect(),
         plugin: plain.plugin.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect(),
     })

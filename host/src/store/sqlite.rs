@@ -242,7 +242,8 @@ impl From<rusqlite::Error> for StoreError {
 
 /// Frees every lease: whoever held them is gone, since one process holds the file.
 pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
-    const WORK: &str = "UPDATE open_work SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
+    const WORK: &str = "UPDATE open_work SET due_at = 0, lease_token = NULL, is_interrupted = TRUE
+        WHERE lease_token IS NOT NULL";
     const STEPS: &str = "UPDATE fan_out_steps SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
     const JOBS: &str = "UPDATE jobs SET due_at = 0, lease_token = NULL WHERE lease_token IS NOT NULL";
     const CHECKS: &str = "UPDATE plugin_versions SET check_until = 0 WHERE check_until IS NOT NULL";
@@ -254,10 +255,24 @@ pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Claims work of a webhook that is due, and of which this holds besides.
+macro_rules! claim {
+    ($besides:literal) => {
+        concat!(
+            "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE,
+                 is_interrupted = is_interrupted OR lease_token IS NOT NULL
+             WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ",
+            $besides,
+            " ORDER BY due_at, id LIMIT $5)
+             RETURNING id, kind, attempts, order_key IS NOT NULL, is_interrupted"
+        )
+    };
+}
+
 /// Claims the head of a webhook's open work.
-pub(super) const CLAIM_OF_WEBHOOK: &str = "UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE
-    WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5)
-    RETURNING id, kind, attempts, order_key IS NOT NULL";
+pub(super) const CLAIM_OF_WEBHOOK: &str = claim!("");
+/// The same of what persons wait for.
+pub(super) const CLAIM_BY_HAND: &str = claim!("AND by_hand");
 
 #[cfg(test)]
 mod tests {

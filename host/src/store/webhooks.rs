@@ -10,7 +10,7 @@ use super::claims::configuration;
 use super::db::{Tx, reading};
 use super::plugins::hold_version;
 use super::value::values;
-use super::{Store, StoreError, deliveries, pauses, sealed};
+use super::{Store, StoreError, deliveries, failures, pauses, sealed};
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filter;
@@ -34,10 +34,14 @@ pub enum OpenWork {
         /// How long what waits for earlier deliveries does so at most.
         blocked_until: Millis,
     },
+    /// It is given up: the webhook was enabled for what is to come.
+    Cancel,
 }
 
 /// Why work of a webhook that is gone was cancelled.
 pub(super) const DELETED: &str = "the webhook was deleted";
+/// Why work of a webhook was cancelled that waited while it was disabled.
+const NOT_RESUMED: &str = "it waited while the webhook was disabled, and was cancelled as the webhook was enabled";
 
 #[derive(Debug, FromRow)]
 struct WebhookRow {
@@ -59,12 +63,14 @@ struct WebhookRow {
     delivery_order: String,
     order_wait_ms: Option<i64>,
     rate_limit: Option<String>,
+    github_signature: bool,
     revision: i64,
     version: i64,
     created_at: i64,
     updated_at: i64,
     content_type: String,
     envelope: String,
+    body_token: bool,
     plugin_version_id: Option<Uuid>,
     plugin_config: Option<String>,
     plugin_limits: Option<String>,
@@ -74,9 +80,9 @@ struct WebhookRow {
 }
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
-        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.revision, w.version,
+        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.github_signature, w.revision, w.version,
         w.created_at, w.updated_at, w.on_plugin_failure,
-        c.content_type, c.envelope, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
+        c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
         p.abilities AS plugin_abilities
     FROM webhooks w
     JOIN webhook_configurations c ON c.webhook_id = w.id AND c.revision = w.revision
@@ -97,8 +103,8 @@ impl Store {
             row.plugin_version,
             row.plugin_abilities,
         );
-        let configuration =
-            configuration(row.revision, &row.content_type, &row.envelope, plugin).ok_or_else(|| corrupt("revision"))?;
+        let bodies = (row.content_type.as_str(), row.envelope.as_str(), row.body_token);
+        let configuration = configuration(row.revision, bodies, plugin).ok_or_else(|| corrupt("revision"))?;
         Ok(Webhook {
             id,
             project: ProjectId::from_uuid(row.project_id),
@@ -129,6 +135,7 @@ impl Store {
                 .rate_limit
                 .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("rate_limit")))
                 .transpose()?,
+            github_signature: row.github_signature,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,
@@ -142,8 +149,9 @@ impl Store {
     pub async fn insert_webhook(&self, webhook: &Webhook, entropy: &Entropy) -> Result<(), StoreError> {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
-                filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, 0)";
+                filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, github_signature,
+                changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             let values = values![
@@ -170,6 +178,7 @@ impl Store {
                 webhook.order_wait_ms.and_then(|ms| i64::try_from(ms).ok()),
                 webhook.rate_limit.as_ref().map(json),
                 webhook.on_plugin_failure.as_str(),
+                webhook.github_signature,
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
@@ -201,7 +210,8 @@ impl Store {
             "UPDATE webhooks SET external_id = $1, name = $2, description = $3, labels = $4, events = $5,
                 origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
                 on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
-                delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22
+                delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22,
+                github_signature = $23
              WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
              WHERE webhook_id = $2 AND due_at = $3";
@@ -230,6 +240,7 @@ impl Store {
                 webhook.project.uuid(),
                 expected,
                 webhook.on_plugin_failure.as_str(),
+                webhook.github_signature,
             ];
             if tx.execute(UPDATE, &values).await? == 0 {
                 return Ok(false);
@@ -242,6 +253,11 @@ impl Store {
                 OpenWork::Resume { blocked_until } => {
                     let values = values![webhook.updated_at.0, webhook.id.uuid(), Millis::NEVER.0, blocked_until.0];
                     tx.execute(RESUME, &values).await?;
+                    failures::forget(tx, webhook.id).await?;
+                }
+                OpenWork::Cancel => {
+                    deliveries::cancel_waiting(tx, webhook.id, NOT_RESUMED, webhook.updated_at).await?;
+                    failures::forget(tx, webhook.id).await?;
                 }
             }
             note_change(tx, webhook.id).await?;
@@ -266,6 +282,7 @@ impl Store {
                 return Ok(false);
             }
             deliveries::cancel_open(tx, id, DELETED, now).await?;
+            failures::forget(tx, id).await?;
             tx.execute("DELETE FROM facts WHERE webhook_id = $1", &values![id.uuid()]).await?;
             tx.execute("DELETE FROM fact_counts WHERE webhook_id = $1", &values![id.uuid()]).await?;
             note_change(tx, id).await?;
@@ -343,8 +360,8 @@ pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreE
 
 async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO webhook_configurations (webhook_id, revision, project_id, content_type, envelope,
-            plugin_version_id, plugin_config, created_at, plugin_limits)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (webhook_id, revision) DO NOTHING";
+            plugin_version_id, plugin_config, created_at, plugin_limits, body_token)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (webhook_id, revision) DO NOTHING";
     let configuration = &webhook.configuration;
     let content_type = match configuration.content_type {
         ContentType::Json => "json",
@@ -365,6 +382,7 @@ async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), Stor
         configuration.plugin.as_ref().map(|plugin| plugin.config.as_str()),
         webhook.updated_at.0,
         limits.map(|plugin| json(&plugin.limits)),
+        configuration.body_token,
     ];
     if let Some(plugin) = &configuration.plugin {
         hold_version(tx, plugin.version_id).await?;

@@ -29,8 +29,9 @@ pub(in super::super) struct EventView {
     payload: Option<Box<RawValue>>,
 }
 
-fn view(event: Event) -> EventView {
-    let payload = event.payload.map(|payload| {
+/// An event as it is shown; its payload only to those who may read it.
+fn view(event: Event, with_payload: bool) -> EventView {
+    let payload = event.payload.filter(|_| with_payload).map(|payload| {
         let text = String::from_utf8_lossy(&payload).into_owned();
         // A payload that is not JSON is shown as a string.
         RawValue::from_string(text.clone())
@@ -67,7 +68,7 @@ pub(in super::super) async fn list(
     caller.needs(Permission::EventsRead)?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let events = api.store.events(caller.project(), query.r#type.as_deref(), page).await?;
-    Ok(axum::Json(events.map(view)))
+    Ok(axum::Json(events.map(|event| view(event, caller.may_read_events()))))
 }
 
 /// One event.
@@ -78,5 +79,5 @@ pub(in super::super) async fn read(
 ) -> Answer<axum::Json<EventView>> {
     caller.needs(Permission::EventsRead)?;
     let event = api.store.event(caller.project(), id).await?.ok_or_else(|| Problem::not_found("event"))?;
-    Ok(axum::Json(view(event)))
+    Ok(axum::Json(view(event, caller.may_read_events())))
 }

@@ -123,7 +123,7 @@ pub(in super::super) async fn preview(
     let stored = match (&form.event, form.event_id) {
         (Some(_), None) => None,
         (None, Some(id)) => {
-            caller.needs(Permission::EventsRead)?;
+            caller.needs_payloads()?;
             let found = api.store.event(caller.project(), id).await?;
             if found.is_none() {
                 errors.add("/event_id", "there is no such event");

@@ -54,7 +54,7 @@ pub(in super::super) async fn list(
     Query(query): Query<FactQuery>,
 ) -> Answer<axum::Json<Page<FactBody>>> {
     caller.needs(Permission::WebhooksRead)?;
-    caller.needs(Permission::EventsRead)?;
+    caller.needs_payloads()?;
     let webhook = find(&api, &caller, id).await?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let facts = api.store.facts(webhook.project, id, query.key.as_deref(), page).await?;

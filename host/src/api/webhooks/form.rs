@@ -11,6 +11,7 @@ use url::Url;
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::problem::Answer;
+use crate::domain::envelope::takes_token;
 use crate::domain::event::Field;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
@@ -60,6 +61,9 @@ pub(in super::super) struct Create {
     #[serde(default)]
     envelope: Envelope,
     bearer_token: Option<String>,
+    body_token: Option<String>,
+    #[serde(default)]
+    github_signature: bool,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     plugin: Option<PluginForm>,
@@ -121,13 +125,12 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     check_order_wait(api, form.order_wait_ms, &mut errors);
     check_rate_limit(form.rate_limit, &mut errors);
     let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
+    let body_token = form.body_token.as_deref().and_then(|token| check_secret("/body_token", token, &mut errors));
+    if body_token.is_some() {
+        check_token_place(form.envelope, form.content_type, &mut errors);
+    }
     let headers = check_headers(&form.headers, &mut errors);
-    let signing = match &form.signing_secret {
-        None => {
-            Some(SigningSecret::from_bytes(&api.entropy.bytes::<SIGNING_SECRET_BYTES>()).expect("32 bytes are allowed"))
-        }
-        Some(text) => SigningSecret::parse(text).map_err(|error| errors.add("/signing_secret", error.to_string())).ok(),
-    };
+    let signing = new_signing_secret(api, form.signing_secret.as_deref(), &mut errors);
     let (plugin, plugin_secrets) = match form.plugin {
         None => (None, BTreeMap::new()),
         Some(form) => check_plugin(api, project, form, BTreeMap::new(), &mut errors).await?,
@@ -140,8 +143,9 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     let now = api.clock.now();
     let secrets = Secrets {
         url,
-        signing_keys: vec![SigningKey { secret: signing, expires_at: None }],
+        signing_keys: vec![SigningKey { secret: signing, created_at: now, expires_at: None }],
         bearer_token,
+        body_token,
         headers,
         plugin: plugin_secrets,
     };
@@ -159,6 +163,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
             revision: 1,
             content_type: form.content_type,
             envelope: form.envelope,
+            body_token: secrets.body_token.is_some(),
             plugin,
         }),
         retry: form.retry,
@@ -168,6 +173,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         order,
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,
+        github_signature: form.github_signature,
         redactor: Arc::new(Redactor::new(&secrets.named())),
         target: Target::of(&secrets),
         secrets,
@@ -175,6 +181,27 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         created_at: now,
         updated_at: now,
     })
+}
+
+/// The secret that is brought, or a new one.
+pub(super) fn new_signing_secret(api: &Api, brought: Option<&str>, errors: &mut Errors) -> Option<SigningSecret> {
+    match brought {
+        None => {
+            Some(SigningSecret::from_bytes(&api.entropy.bytes::<SIGNING_SECRET_BYTES>()).expect("32 bytes are allowed"))
+        }
+        Some(text) => SigningSecret::parse(text).map_err(|error| errors.add("/signing_secret", error.to_string())).ok(),
+    }
+}
+
+/// A token needs a place in the body.
+pub(super) fn check_token_place(envelope: Envelope, content_type: ContentType, errors: &mut Errors) {
+    if !takes_token(envelope, content_type) {
+        errors.add(
+            "/body_token",
+            "has no place in bodies as they were posted: choose the envelope `standard` or the content type `form`, or \
+             send it as a header",
+        );
+    }
 }
 
 pub(super) fn state(enabled: bool) -> State {
@@ -297,7 +324,7 @@ pub(super) fn check_bearer(token: &str, errors: &mut Errors) -> Option<SecretStr
     check_secret("/bearer_token", token, errors)
 }
 
-fn check_secret(pointer: &str, value: &str, errors: &mut Errors) -> Option<SecretString> {
+pub(super) fn check_secret(pointer: &str, value: &str, errors: &mut Errors) -> Option<SecretString> {
     if value.contains(MASK) {
         errors.add(pointer, "this is the mask, not the secret; leave it out to keep the secret as it is");
     } else if !(1..=SECRET_MAX_BYTES).contains(&value.len()) {

@@ -1,15 +1,16 @@
-//! `/webhooks`: registered, changed, tested, explained, deleted.
+//! `/webhooks`: registered, changed, tested, triggered, explained, deleted.
 
+mod by_hand;
 mod explain;
 pub(super) mod facts;
 mod form;
 mod patch;
 mod reprocess;
 mod revisions;
+mod rotate;
 mod test;
+mod trigger;
 mod view;
-
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -30,7 +31,9 @@ pub(super) use explain::explain;
 pub(super) use form::{Errors, check_config};
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
+pub(super) use rotate::rotate_secret;
 pub(super) use test::test;
+pub(super) use trigger::trigger;
 
 /// Registers a webhook. The signing secret is shown in this answer only.
 pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<form::Create>) -> Answer<Response> {
@@ -74,17 +77,11 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, id).await?;
-    let changed_meanwhile =
-        || Problem::new(ProblemCode::PreconditionFailed, "the webhook has changed meanwhile; read it again");
-    if let Some(wanted) = headers.get(header::IF_MATCH)
-        && wanted != "*"
-        && *wanted != tag(&current)
-    {
-        return Err(changed_meanwhile().into());
-    }
-    let changed = patch::apply(&api, &current, body).await?;
+    check_unchanged(&headers, &current)?;
+    let (changed, held) = patch::apply(&api, &current, body).await?;
     let open_work = match (current.state.is_enabled(), changed.state.is_enabled()) {
         (true, false) => OpenWork::Hold,
+        (false, true) if held == patch::OnEnable::Cancel => OpenWork::Cancel,
         (false, true) => {
             let wait_ms = changed.order_wait_ms.unwrap_or(api.config.delivery.order_wait_ms);
             OpenWork::Resume { blocked_until: api.store.time(api.clock.now()).plus(wait_ms) }
@@ -92,7 +89,7 @@ pub(super) async fn patch(
         _ => OpenWork::Keep,
     };
     if !api.store.update_webhook(&changed, current.version, open_work, &api.entropy).await? {
-        return Err(changed_meanwhile().into());
+        return Err(is_changed_meanwhile().into());
     }
     if matches!(open_work, OpenWork::Resume { .. }) {
         api.ingest.wake();
@@ -110,6 +107,18 @@ pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<We
     }
 }
 
+/// Refuses a change by `If-Match` of what has changed meanwhile.
+fn check_unchanged(headers: &HeaderMap, current: &Webhook) -> Answer<()> {
+    match headers.get(header::IF_MATCH) {
+        Some(wanted) if wanted != "*" && *wanted != tag(current) => Err(is_changed_meanwhile().into()),
+        _ => Ok(()),
+    }
+}
+
+fn is_changed_meanwhile() -> Problem {
+    Problem::new(ProblemCode::PreconditionFailed, "the webhook has changed meanwhile; read it again")
+}
+
 fn tag(webhook: &Webhook) -> String {
     format!("\"{}\"", webhook.version)
 }
@@ -117,9 +126,4 @@ fn tag(webhook: &Webhook) -> String {
 fn etag(webhook: &Webhook) -> [(header::HeaderName, HeaderValue); 1] {
     let value = HeaderValue::from_str(&tag(webhook)).expect("a number in quotes is a header value");
     [(header::ETAG, value)]
-}
-
-/// The shared form of a webhook that tests and triggers deliver to.
-fn shared(webhook: Webhook) -> Arc<Webhook> {
-    Arc::new(webhook)
 }

@@ -15,15 +15,15 @@ use super::super::Api;
 use super::super::problem::Answer;
 use super::form::{
     Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order, check_order_wait,
-    check_patterns, check_plugin, check_rate_limit, check_texts, check_timeout, check_url, state,
+    check_patterns, check_plugin, check_rate_limit, check_secret, check_texts, check_timeout, check_token_place,
+    check_url, state,
 };
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::pointer_token;
-use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
+use crate::domain::rotation::valid;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, PluginUse, RateLimit, Secrets, Target,
-    Webhook,
+    Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, PluginUse, RateLimit, Secrets, Webhook,
 };
 
 #[derive(Debug, Deserialize)]
@@ -46,12 +46,18 @@ pub(in super::super) struct Patch {
     filter: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
     enabled: Option<Option<bool>>,
+    /// What becomes of work that waits while the webhook is disabled: for a change that enables it.
+    open_work: Option<OnEnable>,
     #[serde(deserialize_with = "given")]
     content_type: Option<Option<ContentType>>,
     #[serde(deserialize_with = "given")]
     envelope: Option<Option<Envelope>>,
     #[serde(deserialize_with = "given")]
     bearer_token: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    body_token: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    github_signature: Option<Option<bool>>,
     #[serde(deserialize_with = "given")]
     headers: Option<Option<BTreeMap<String, Option<String>>>>,
     #[serde(deserialize_with = "given")]
@@ -70,6 +76,17 @@ pub(in super::super) struct Patch {
     order_wait_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
     rate_limit: Option<Option<RateLimitPatch>>,
+}
+
+/// What becomes of work that waited while its webhook was disabled, when that is enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnEnable {
+    /// It goes on.
+    #[default]
+    Resume,
+    /// It is cancelled.
+    Cancel,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -98,8 +115,8 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// The webhook as it is after the change, checked.
-pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Answer<Webhook> {
+/// The webhook as it is after the change, checked, and what becomes of work that waited if that enables it.
+pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Answer<(Webhook, OnEnable)> {
     let mut errors = Errors::default();
     let mut next = current.clone();
     for (pointer, is_null) in
@@ -144,6 +161,9 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
             next.state = state(enabled);
         }
     }
+    if patch.open_work.is_some() && (current.state.is_enabled() || !next.state.is_enabled()) {
+        errors.add("/open_work", "goes with `\"enabled\": true` for a webhook that is disabled");
+    }
     if let Some(Some(url)) = &patch.url
         && let Some(url) = check_url(api, url, &mut errors).await
     {
@@ -153,6 +173,11 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
         None => {}
         Some(None) => next.secrets.bearer_token = None,
         Some(Some(token)) => next.secrets.bearer_token = check_bearer(&token, &mut errors),
+    }
+    match patch.body_token {
+        None => {}
+        Some(None) => next.secrets.body_token = None,
+        Some(Some(token)) => next.secrets.body_token = check_secret("/body_token", &token, &mut errors),
     }
     match patch.headers {
         None => {}
@@ -165,6 +190,10 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
     }
     if let Some(envelope) = patch.envelope {
         configuration.envelope = envelope.unwrap_or_default();
+    }
+    configuration.body_token = next.secrets.body_token.is_some();
+    if configuration.body_token {
+        check_token_place(configuration.envelope, configuration.content_type, &mut errors);
     }
     match patch.plugin {
         None => check_kept_plugin(api, &next, configuration.plugin.as_ref(), &mut errors).await?,
@@ -186,11 +215,11 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
         configuration.revision += 1;
         next.configuration = Arc::new(configuration);
     }
-    next.redactor = Arc::new(Redactor::new(&next.secrets.named()));
-    next.target = Target::of(&next.secrets);
-    next.version += 1;
     next.updated_at = api.clock.now();
-    Ok(next)
+    next.secrets.signing_keys = valid(&next.secrets.signing_keys, api.store.time(next.updated_at)).cloned().collect();
+    next.secrets_changed();
+    next.version += 1;
+    Ok((next, patch.open_work.unwrap_or_default()))
 }
 
 /// When and how fast requests are sent.
@@ -204,6 +233,9 @@ fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut
     }
     if let Some(on_uncertain) = patch.on_uncertain {
         next.on_uncertain = on_uncertain.unwrap_or_default();
+    }
+    if let Some(github_signature) = patch.github_signature {
+        next.github_signature = github_signature.unwrap_or_default();
     }
     if let Some(on_plugin_failure) = patch.on_plugin_failure {
         next.on_plugin_failure = on_plugin_failure.unwrap_or_default();
@@ -223,6 +255,7 @@ fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut
 fn move_to(secrets: &mut Secrets, url: Url) {
     if url.origin() != secrets.url.origin() {
         secrets.bearer_token = None;
+        secrets.body_token = None;
         secrets.headers.clear();
         secrets.plugin.clear();
     }

@@ -24,6 +24,8 @@ pub(in super::super) struct RevisionBody {
     created_at: Millis,
     content_type: ContentType,
     envelope: Envelope,
+    /// Whether bodies carry the webhook's token.
+    body_token: bool,
     plugin: Option<PluginBody>,
 }
 
@@ -47,6 +49,7 @@ fn body(Revision { configuration, created_at }: Revision) -> RevisionBody {
         created_at,
         content_type: configuration.content_type,
         envelope: configuration.envelope,
+        body_token: configuration.body_token,
         plugin,
     }
 }

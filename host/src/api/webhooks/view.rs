@@ -13,6 +13,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::plugin::Pause;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::retry::Schedule;
+use crate::domain::rotation::valid;
 use crate::domain::webhook::{
     ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, RateLimit, State, Webhook,
 };
@@ -35,7 +36,10 @@ pub(in super::super) struct WebhookBody {
     disabled_reason: Option<String>,
     content_type: ContentType,
     envelope: Envelope,
+    signing_keys: Vec<SigningKeyBody>,
+    github_signature: bool,
     bearer_token: Option<&'static str>,
+    body_token: Option<&'static str>,
     headers: BTreeMap<String, &'static str>,
     plugin: Option<PluginBody>,
     retry: Option<Schedule>,
@@ -50,6 +54,15 @@ pub(in super::super) struct WebhookBody {
     updated_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
+}
+
+/// A key that signs, never the key itself.
+#[derive(Debug, Serialize)]
+struct SigningKeyBody {
+    /// When it became the newest.
+    created_at: Millis,
+    /// Until then; none for the newest.
+    expires_at: Option<Millis>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,7 +153,12 @@ impl WebhookBody {
             },
             content_type: configuration.content_type,
             envelope: configuration.envelope,
+            signing_keys: valid(&webhook.secrets.signing_keys, api.store.time(api.clock.now()))
+                .map(|key| SigningKeyBody { created_at: key.created_at, expires_at: key.expires_at })
+                .collect(),
+            github_signature: webhook.github_signature,
             bearer_token: webhook.secrets.bearer_token.as_ref().map(|_| MASK),
+            body_token: webhook.secrets.body_token.as_ref().map(|_| MASK),
             headers: webhook.header_names().map(|name| (name.to_owned(), MASK)).collect(),
             plugin,
             retry: webhook.retry.clone(),

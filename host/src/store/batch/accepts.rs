@@ -135,10 +135,14 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
     let stored = events.iter().filter(|new| matches!(new.fan_out, FanOut::Begin { .. }));
     insert_events(tx, stored.map(|new| &*new.event)).await?;
     fan_out::begin(tx, events).await?;
-    let made = |new: &&NewEvent| (new.event.project, new.event.id, new.event.received_at);
     let deliveries = events.iter().flat_map(|new| {
-        let (project, event, at) = made(new);
-        new.deliveries.iter().map(move |delivery| Made { project, event, at, delivery })
+        let (project, event, received_at) = (new.event.project, new.event.id, new.event.received_at);
+        let is_known = matches!(new.fan_out, FanOut::Known);
+        new.deliveries.iter().map(move |delivery| {
+            // Long after its event perhaps.
+            let at = if is_known { delivery.id.made_at() } else { received_at };
+            Made { project, event, at, delivery }
+        })
     });
     insert_deliveries(tx, &deliveries.collect::<Vec<_>>()).await
 }
@@ -252,5 +256,6 @@ fn first_work(made: &Made<'_>, places: &Places) -> Option<NewWork> {
     let Beginning::Open { kind, due, lease } = delivery.beginning else { return None };
     let id = first_id(delivery)?;
     let place = places.get(&id).copied();
-    Some(NewWork { id, kind, project, webhook: delivery.webhook_id, due, lease, attempts: 0, place })
+    let by_hand = delivery.trigger.is_by_hand();
+    Some(NewWork { id, kind, project, webhook: delivery.webhook_id, due, lease, attempts: 0, place, by_hand })
 }

@@ -19,7 +19,7 @@ pub(super) async fn begin(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), Store
         FanOut::Begin { later, .. } => {
             (0_i64..).zip(later).map(|(step, webhooks)| (&new.event, step, webhooks)).collect()
         }
-        FanOut::Step { .. } => Vec::new(),
+        FanOut::Known | FanOut::Step { .. } => Vec::new(),
     });
     let rows = Rows::of(INSERT, steps, |(event, step, webhooks)| {
         // Due at once, whatever this machine's clock says.
@@ -36,7 +36,7 @@ impl Ended {
     /// Whether an event's deliveries are those of a step that somebody else does.
     pub(super) fn is_taken(&self, new: &NewEvent) -> bool {
         match new.fan_out {
-            FanOut::Begin { .. } => false,
+            FanOut::Begin { .. } | FanOut::Known => false,
             FanOut::Step { step, .. } => !self.0.contains(&(new.event.id.uuid(), step)),
         }
     }
@@ -48,7 +48,7 @@ pub(super) async fn end(tx: &mut Tx, events: impl Iterator<Item = &NewEvent>) ->
         RETURNING event_id, step";
     let steps = events.filter_map(|new| match new.fan_out {
         FanOut::Step { step, lease } => Some((new.event.id.uuid(), step, lease.token)),
-        FanOut::Begin { .. } => None,
+        FanOut::Begin { .. } | FanOut::Known => None,
     });
     let rows = Rows::of(DELETE, steps, |(event, step, token)| values![event, step, token]);
     Ok(Ended(tx.fetch_rows(&rows).await?.into_iter().collect()))

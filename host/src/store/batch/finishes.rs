@@ -12,6 +12,7 @@ use super::super::rows::Rows;
 use super::super::value::values;
 use super::super::webhooks::note_change;
 use super::facts;
+use super::failures;
 use super::late::{self, Late};
 use super::order::Places;
 use super::raise::raise;
@@ -29,6 +30,12 @@ struct Moved<'a> {
     now: Millis,
     /// How the plugin's run went, when its requests are new.
     run: Option<&'a str>,
+}
+
+impl Moved<'_> {
+    fn status(&self) -> DeliveryStatus {
+        self.tally.status(true)
+    }
 }
 
 pub(super) async fn write(
@@ -66,6 +73,7 @@ pub(super) async fn write(
     facts::write(tx, numbered.iter().map(|(finish, _)| *finish), &late).await?;
     record_ends(tx, &ends).await?;
     let moved = move_deliveries(tx, &current, &is_held).await?;
+    let failing = failures::write(tx, &current, |delivery| moved.get(&delivery).map(Moved::status)).await?;
     for finish in &current {
         if let Some(reason) = &finish.disable {
             let was_enabled = disable(tx, finish.webhook_id, reason, finish.now).await?;
@@ -75,11 +83,12 @@ pub(super) async fn write(
     let mut told = Vec::with_capacity(finishes.len());
     for finish in finishes {
         let delivery = match moved.get(&finish.request.delivery()) {
-            Some(moved) => moved.tally.status(true),
+            Some(moved) => moved.status(),
             None => delivery_status(tx, finish.request.delivery()).await?,
         };
         let late = known.get(&(finish.request, finish.lease.token)).copied().unwrap_or(!is_held(finish));
-        told.push(Finished { delivery, late });
+        let failing = failing.get(&finish.webhook_id).copied().filter(|_| is_held(finish));
+        told.push(Finished { delivery, late, failing });
     }
     Ok(told)
 }
@@ -216,7 +225,7 @@ async fn move_deliveries<'a>(
     }
     let (mut known, mut new) = (Rows::new(UPDATE), Rows::new(UPDATE_NEW));
     for (id, moved) in &moved {
-        let status = moved.tally.status(true);
+        let status = moved.status();
         let [id, open, succeeded, held, status, reason, settled_at] = values![
             id.uuid(),
             i64::from(moved.tally.open),
@@ -292,7 +301,12 @@ async fn delivery_status(tx: &mut Tx, id: DeliveryId) -> Result<DeliveryStatus, 
 }
 
 /// Says whether it was enabled before.
-async fn disable(tx: &mut Tx, id: WebhookId, reason: &str, now: Millis) -> Result<bool, StoreError> {
+pub(in super::super) async fn disable(
+    tx: &mut Tx,
+    id: WebhookId,
+    reason: &str,
+    now: Millis,
+) -> Result<bool, StoreError> {
     const UPDATE: &str =
         "UPDATE webhooks SET enabled = $1, disabled_reason = $2, version = version + 1, updated_at = $3
         WHERE id = $4 AND enabled = $5";

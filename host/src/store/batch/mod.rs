@@ -2,6 +2,7 @@
 
 mod accepts;
 mod facts;
+mod failures;
 mod fan_out;
 mod finishes;
 mod late;
@@ -16,6 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 pub(super) use accepts::{Made, insert_deliveries};
+pub(super) use finishes::disable;
 use order::Places;
 pub(super) use raise::raise;
 

@@ -73,6 +73,7 @@ pub(super) async fn fix(
                 lease: freeze.leases.get(usize::from(position)).copied().flatten().filter(|_| finish.is_none()),
                 attempts: tried.get(&id).copied().unwrap_or(0),
                 place: places.get(&freeze.delivery.uuid()).copied(),
+                by_hand: freeze.by_hand,
             });
         }
     }

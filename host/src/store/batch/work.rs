@@ -24,6 +24,8 @@ pub(super) struct NewWork {
     /// How often it was tried already.
     pub(super) attempts: i64,
     pub(super) place: Option<Place>,
+    /// Whether a person waits for it.
+    pub(super) by_hand: bool,
 }
 
 /// Open work that goes on later.
@@ -47,7 +49,8 @@ pub(super) async fn held(tx: &mut Tx, leases: &[(Uuid, Lease)]) -> Result<Held, 
 }
 
 pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, lease_token, attempts, order_key, sequence) {values}";
+    const INSERT: &str = "INSERT INTO open_work
+        (id, kind, project_id, webhook_id, due_at, lease_token, attempts, order_key, sequence, by_hand) {values}";
     let rows = Rows::of(INSERT, work, |work| {
         values![
             work.id,
@@ -59,6 +62,7 @@ pub(super) async fn insert(tx: &mut Tx, work: &[NewWork]) -> Result<(), StoreErr
             work.attempts,
             work.place.map(|place| place.key),
             work.place.map(|place| place.sequence),
+            work.by_hand,
         ]
     });
     tx.execute_rows(&rows).await?;
@@ -74,8 +78,8 @@ pub(super) async fn end(tx: &mut Tx, work: &[Uuid]) -> Result<(), StoreError> {
 
 /// Gives work back whose lease is known to hold.
 pub(super) async fn later(tx: &mut Tx, work: &[Later]) -> Result<(), StoreError> {
-    const UPDATE: &str = "UPDATE open_work SET due_at = {2}, lease_token = NULL, attempts = attempts + {3} {from}
-        WHERE id = {1}";
+    const UPDATE: &str = "UPDATE open_work SET due_at = {2}, lease_token = NULL, attempts = attempts + {3},
+        is_interrupted = FALSE {from} WHERE id = {1}";
     tx.execute_rows(&Rows::of(UPDATE, work, |work| values![work.id, work.due.0, work.attempts])).await?;
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
+mod by_hand;
 mod facts;
+mod failures;
 mod fan_out;
 mod jobs;
 mod keys;

@@ -203,7 +203,13 @@ async fn what_a_configuration_was_stays_also_when_its_plugin_is_gone(stage: Stag
     let mut expected = vec![(Configuration::clone(&webhook.configuration), NOW)];
     for number in 2..=4_i64 {
         let envelope = if number % 2 == 0 { Envelope::Raw } else { Envelope::Standard };
-        let configuration = Configuration { revision: number, envelope, content_type: ContentType::Form, plugin: None };
+        let configuration = Configuration {
+            revision: number,
+            envelope,
+            content_type: ContentType::Form,
+            body_token: number == 3,
+            plugin: None,
+        };
         webhook.configuration = Arc::new(configuration.clone());
         (webhook.version, webhook.updated_at) = (number, NOW.plus(number.unsigned_abs()));
         assert!(stage.store.update_webhook(&webhook, number - 1, OpenWork::Keep, &stage.entropy).await.unwrap());

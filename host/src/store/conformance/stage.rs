@@ -21,8 +21,8 @@ use crate::domain::webhook::{
     Webhook,
 };
 use crate::store::{
-    Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, FanOut, Finish, Freeze, Lease, Location, NewDelivery,
-    NewEvent, Outlook, RequestEnd, Store, StoreError, WorkKind, WriterSettings,
+    Accept, Accepted, Attempt, Beginning, Claim, ClaimedWork, FanOut, Finish, Freeze, Health, Lease, Location,
+    NewDelivery, NewEvent, Outlook, RequestEnd, Store, StoreError, WorkKind, WriterSettings,
 };
 
 /// The time of every test.
@@ -113,9 +113,11 @@ impl Stage {
             url: "https://example.com/path/of/secret".parse().unwrap(),
             signing_keys: vec![SigningKey {
                 secret: SigningSecret::from_bytes(&self.entropy.bytes::<32>()).unwrap(),
+                created_at: NOW,
                 expires_at: None,
             }],
             bearer_token: Some(SecretString::from("bearer-secret")),
+            body_token: Some(SecretString::from("body-secret")),
             headers: vec![("x-team".to_owned(), SecretString::from("team-secret"))],
             plugin: [("key".to_owned(), SecretString::from("plugin-secret"))].into(),
         };
@@ -133,6 +135,7 @@ impl Stage {
                 revision: 1,
                 content_type: ContentType::Json,
                 envelope: Envelope::Standard,
+                body_token: true,
                 plugin: None,
             }),
             retry: None,
@@ -142,6 +145,7 @@ impl Stage {
             order: Order::None,
             order_wait_ms: None,
             rate_limit: None,
+            github_signature: false,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,
@@ -205,9 +209,9 @@ impl Stage {
     /// Claims what is due, at most `most` of each webhook.
     pub(super) async fn claim(&self, now: Millis, most: usize) -> (Vec<ClaimedWork>, Outlook) {
         let heads = self.store.work_heads(now).await.unwrap();
-        let wanted = heads.into_iter().map(|head| (head.webhook, most)).collect();
+        let wanted = heads.iter().map(|head| (head.webhook, most)).collect();
         let lease = Lease { token: self.entropy.token(), until: now.plus(LEASE_MS) };
-        self.store.claim(Claim { now, lease, wanted }).await.unwrap()
+        self.store.claim(Claim { now, lease, wanted, by_hand: Vec::new() }).await.unwrap()
     }
 
     pub(super) async fn claimed(&self, now: Millis) -> Vec<ClaimedWork> {
@@ -224,6 +228,7 @@ impl Stage {
             leases: (0..requests).map(|_| Some(lease)).collect(),
             due: NOW,
             is_ordered: false,
+            by_hand: false,
             run: "{}".to_owned(),
         }
     }
@@ -256,6 +261,7 @@ impl Stage {
             is_plain: false,
             is_ordered: false,
             learnt: None,
+            health: Health::Same,
             disable: None,
             raise: None,
             now: NOW,

@@ -4,4 +4,4 @@ mod view;
 mod work;
 
 pub use view::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
-pub(super) use work::{TallyRow, cancel_open, hold_open, tally};
+pub(super) use work::{TallyRow, cancel_open, cancel_waiting, hold_open, tally};

@@ -10,11 +10,12 @@ use super::super::events::EventRow;
 use super::super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
-use crate::domain::envelope::plain_body;
-use crate::domain::event::Field;
+use crate::domain::envelope::shown_body;
+use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
+use crate::domain::webhook::Configuration;
 
 /// Which deliveries are wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -180,6 +181,7 @@ impl SummaryRow {
 struct ContextRow {
     content_type: String,
     envelope: String,
+    body_token: bool,
     origin: String,
     #[sqlx(flatten)]
     event: EventRow,
@@ -292,7 +294,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let summary = row.into_summary()?;
         let context: ContextRow = reading!(&self.db, pool => sqlx::query_as(
-            "SELECT c.content_type, c.envelope, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
+            "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
                     e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
              FROM webhook_deliveries d
              JOIN events e ON e.id = d.event_id
@@ -340,7 +342,8 @@ impl Store {
             };
             rows.push(RequestRow { id: range.0, status: status.to_string(), reason: None, spec: None, body: None });
         }
-        let (event, plain) = (context.event.into_event()?, (context.content_type, context.envelope));
+        let (event, plain) =
+            (context.event.into_event()?, (context.content_type, context.envelope, context.body_token));
         let mut attempts = attempts.into_iter().peekable();
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
@@ -355,9 +358,10 @@ impl Store {
                     body: Bytes::from(row.body.unwrap_or_default()),
                 }
             } else {
-                let configuration = configuration(0, &plain.0, &plain.1, (None, None, None, None, None, None))
+                let bodies = (plain.0.as_str(), plain.1.as_str(), plain.2);
+                let configuration = configuration(0, bodies, (None, None, None, None, None, None))
                     .ok_or_else(|| corrupt("content_type"))?;
-                plain_request(&event, configuration.envelope, configuration.content_type)
+                plain_request(&event, &configuration)
             };
             let mut own = Vec::new();
             while let Some(attempt) = attempts.next_if(|attempt| attempt.request_id == row.id) {
@@ -378,20 +382,17 @@ impl Store {
     }
 }
 
-fn plain_request(
-    event: &crate::domain::event::Event,
-    envelope: crate::domain::webhook::Envelope,
-    content_type: crate::domain::webhook::ContentType,
-) -> FrozenRequest {
-    let (media_type, body) = plain_body(event, envelope, content_type);
+fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {
+    let Configuration { envelope, content_type, body_token, .. } = *configuration;
+    let (content_type, body) = shown_body(event, envelope, content_type, body_token);
     let spec = RequestSpec {
         label: String::new(),
         method: "POST".to_owned(),
         path: Vec::new(),
         query: Vec::new(),
         headers: Vec::new(),
-        body_kind: BodyKind::Opaque,
-        content_type: Some(media_type),
+        body_kind: if body.is_empty() { BodyKind::None } else { BodyKind::Opaque },
+        content_type,
         credentials: Vec::new(),
         correlation: None,
     };

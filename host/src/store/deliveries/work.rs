@@ -40,7 +40,24 @@ pub(in super::super) async fn cancel_open(
     now: Millis,
 ) -> Result<(), StoreError> {
     const END: &str = "DELETE FROM open_work WHERE webhook_id = $1 RETURNING id, kind";
-    let work: Vec<(Uuid, i64)> = tx.fetch(END, &values![id.uuid()]).await?;
+    let work = tx.fetch(END, &values![id.uuid()]).await?;
+    cancel_all(tx, work, reason, now).await
+}
+
+/// Cancels what waits for a webhook to be enabled; what is in hand comes to its end.
+pub(in super::super) async fn cancel_waiting(
+    tx: &mut Tx,
+    id: WebhookId,
+    reason: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    const END: &str =
+        "DELETE FROM open_work WHERE webhook_id = $1 AND due_at = $2 AND lease_token IS NULL RETURNING id, kind";
+    let work = tx.fetch(END, &values![id.uuid(), Millis::NEVER.0]).await?;
+    cancel_all(tx, work, reason, now).await
+}
+
+async fn cancel_all(tx: &mut Tx, work: Vec<(Uuid, i64)>, reason: &str, now: Millis) -> Result<(), StoreError> {
     for (work, kind) in work {
         cancel(tx, work, WorkKind::from_number(kind), reason, now).await?;
     }

@@ -48,6 +48,8 @@ pub(super) struct Open {
     pub(super) place: Option<Place>,
     /// Waits for earlier ones of its key, until it is due at the latest.
     pub(super) blocked: bool,
+    /// Its lease ended with nothing to show.
+    pub(super) interrupted: bool,
 }
 
 /// A lease as its holder knows it.
@@ -158,7 +160,8 @@ impl Book {
     /// Makes work that nobody waits for, due now.
     fn add_work(&mut self, work: Uuid, kind: WorkKind, hook: usize, lease: Option<Lease>) -> &mut Open {
         let (due, token) = lease.map_or((self.now, None), |lease| (lease.until, Some(lease.token)));
-        let open = Open { kind, hook, due, token, attempts: 0, held: false, place: None, blocked: false };
+        let open =
+            Open { kind, hook, due, token, attempts: 0, held: false, place: None, blocked: false, interrupted: false };
         self.open.entry(work).or_insert(open)
     }
 
@@ -268,7 +271,7 @@ impl Book {
     /// Where one process holds the file, the next one knows that whoever had leases is gone.
     pub(super) fn free_leases(&mut self) {
         for open in self.open.values_mut().filter(|open| open.token.is_some()) {
-            (open.due, open.token) = (Millis(0), None);
+            (open.due, open.token, open.interrupted) = (Millis(0), None, true);
         }
     }
 
@@ -309,7 +312,7 @@ impl Book {
         };
         if let RequestEnd::Retry { due } = end {
             let open = self.open.get_mut(&work).unwrap();
-            (open.due, open.token) = (*due, None);
+            (open.due, open.token, open.interrupted) = (*due, None, false);
         } else {
             self.open.remove(&work);
         }
@@ -360,7 +363,7 @@ impl Book {
         if held {
             let waits = due == Millis::NEVER && self.hooks[paper.hook].state == HookState::Disabled;
             let open = self.open.get_mut(&paper.work).unwrap();
-            open.token = None;
+            (open.token, open.interrupted) = (None, false);
             open.attempts += u32::from(counts);
             open.held = waits;
             // Given back to wait for a webhook that is enabled meanwhile: due at once.

@@ -14,6 +14,13 @@ use crate::store::{
     Claim, ClaimedWork, DeliveryHead, DeliveryView, LoadedRequest, Outlook, RequestView, WorkHead, WorkKind,
 };
 
+const fn is_interrupted(work: &ClaimedWork) -> bool {
+    match work {
+        ClaimedWork::Transform(work) => work.is_interrupted,
+        ClaimedWork::Send(work) => work.is_interrupted,
+    }
+}
+
 fn parts(work: &ClaimedWork) -> (Uuid, WorkKind, &DeliveryHead, u32) {
     match work {
         ClaimedWork::Transform(work) => (work.head.id.uuid(), WorkKind::Transform, &work.head, work.attempts),
@@ -49,6 +56,8 @@ impl Book {
             prop_assert!(self.hooks[open.hook].state != HookState::Deleted, "{id} is of a deleted webhook");
             prop_assert_eq!((kind, attempts), (open.kind, open.attempts), "of {}", id);
             prop_assert_eq!(head.is_ordered, open.place.is_some(), "of {}", id);
+            let interrupted = open.interrupted || open.token.is_some();
+            prop_assert_eq!(is_interrupted(work), interrupted, "whether {} may have been done", id);
             self.judge_head(head)?;
             self.judge_order(head.id)?;
             self.judge_content(work)?;
@@ -80,6 +89,7 @@ impl Book {
         for work in claimed {
             let (id, kind, head, _) = parts(work);
             let open = self.open.get_mut(&id).unwrap();
+            open.interrupted |= open.token.is_some();
             (open.due, open.token, open.blocked) = (claim.lease.until, Some(claim.lease.token), false);
             let only_request = matches!(work, ClaimedWork::Send(work) if work.only_request);
             let hook = open.hook;

@@ -352,7 +352,7 @@ impl Player {
                 wanted.push((head.webhook, room));
             }
         }
-        let claim = Claim { now: self.book.now, lease: self.token(), wanted };
+        let claim = Claim { now: self.book.now, lease: self.token(), wanted, by_hand: Vec::new() };
         let (work, outlook) = ok(self.store(node).claim(claim.clone()).await)?;
         self.book.claimed(node, &claim, &work, outlook)?;
         Ok(work.len())

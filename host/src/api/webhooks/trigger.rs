@@ -1,0 +1,75 @@
+//! `/webhooks/{id}/trigger`: a person sends something now.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::Api;
+use super::super::auth::Caller;
+use super::super::extract::{Id, body, read};
+use super::super::problem::Answer;
+use super::by_hand::{Sent, send};
+use super::find;
+use crate::domain::delivery::Trigger;
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, WebhookId};
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::token::Permission;
+use crate::domain::webhook::State as WebhookState;
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// Nothing: the body is empty.
+    #[default]
+    Default,
+    /// An event, as if it happened now.
+    Event,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TriggerForm {
+    #[serde(default)]
+    mode: Mode,
+    event_id: Option<EventId>,
+}
+
+/// Sends nothing, or an event, to this webhook only, whatever its patterns and its filter say. It waits for no other delivery
+/// and for no breaker, but keeps to the rate limit.
+pub(in super::super) async fn trigger(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    request: Request,
+) -> Answer<Response> {
+    caller.needs(Permission::CanTriggerIntegrations)?;
+    let bytes = body(request, &api).await?;
+    let form: TriggerForm = if bytes.is_empty() { TriggerForm::default() } else { read(&bytes)? };
+    match (form.mode, form.event_id) {
+        (Mode::Default, Some(_)) => {
+            return Err(Problem::field("/event_id", "goes with the mode `event`; `default` sends no payload").into());
+        }
+        (Mode::Event, None) => {
+            return Err(Problem::field("/event_id", "is needed in the mode `event`").into());
+        }
+        _ => {}
+    }
+    let webhook = find(&api, &caller, id).await?;
+    if let WebhookState::Disabled { reason } = &webhook.state {
+        let detail = format!("the webhook is disabled: {reason}; it can be tested, and triggered when it is enabled");
+        return Err(Problem::new(ProblemCode::WrongState, detail).into());
+    }
+    let sent = match form.event_id {
+        Some(event) => {
+            let event = api.store.event(webhook.project, event).await?;
+            Sent::Known(event.ok_or_else(|| Problem::not_found("event"))?)
+        }
+        None => {
+            let now = api.clock.now();
+            Sent::New(Event::triggered(EventId::new(now, api.entropy.id()), webhook.project, now))
+        }
+    };
+    send(&api, &caller, webhook, sent, Trigger::Manual).await
+}
