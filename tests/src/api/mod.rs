@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::{
     Client, Method, RequestBuilder,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use serde_json::{Value, json};
 
@@ -37,6 +37,8 @@ pub struct Api {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// Where to look for what is still to come.
+    pub location: Option<String>,
     /// Null when there was no body.
     pub body: Value,
 }
@@ -194,6 +196,7 @@ impl Api {
         let status = response.status().as_u16();
         let media_type = response.headers().get(CONTENT_TYPE).cloned();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = response.bytes().await?;
         if !(200..300).contains(&status) {
             let media_type = media_type.as_ref().and_then(|value| value.to_str().ok());
@@ -204,7 +207,7 @@ impl Api {
             [] => Value::Null,
             text => serde_json::from_slice(text).expect("an answer is JSON"),
         };
-        Ok(Answer { status, body })
+        Ok(Answer { status, location, body })
     }
 }
 

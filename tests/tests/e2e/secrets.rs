@@ -160,7 +160,7 @@ async fn secrets_reach_the_receiver_and_nothing_else() {
     let stage = Stage::on(Installation::new().env("RUST_LOG", LOUD)).await;
     let key: [u8; 32] = rand::random();
     let signing = format!("whsec_{}", STANDARD.encode(key));
-    let plain = [secret("bearer"), secret("header")];
+    let plain = [secret("bearer"), secret("header"), odd_secret("body")];
     let filled = [secret("key"), secret("token"), secret("second-header")];
 
     let webhook = plain_webhook(&stage, &signing, &plain).await;
@@ -202,7 +202,7 @@ async fn secrets_reach_the_receiver_and_nothing_else() {
 }
 
 /// Registers the webhook without a plugin; gives its id.
-async fn plain_webhook(stage: &Stage, signing: &str, secrets: &[String; 2]) -> String {
+async fn plain_webhook(stage: &Stage, signing: &str, secrets: &[String; 3]) -> String {
     let url = stage.receiver.url("/plain");
     stage.receiver.on("/plain", [gossip(secrets).under(500), gossip(secrets)]);
     let webhook = json!({
@@ -211,6 +211,7 @@ async fn plain_webhook(stage: &Stage, signing: &str, secrets: &[String; 2]) -> S
         "events": ["retro.*"],
         "signing_secret": signing,
         "bearer_token": secrets[0],
+        "body_token": secrets[2],
         "headers": { "x-api-key": secrets[1] },
         "retry": [0, 10, 10],
     });
@@ -238,9 +239,10 @@ async fn trello_webhook(stage: &Stage, secrets: &[String; 3]) {
     stage.api.register(&webhook).await;
 }
 
-fn received(request: &Recorded, signing: &str, secrets: &[String; 2]) {
+fn received(request: &Recorded, signing: &str, secrets: &[String; 3]) {
     assert_eq!(request.header("authorization"), format!("Bearer {}", secrets[0]));
     assert_eq!(request.header("x-api-key"), secrets[1]);
+    assert_eq!(request.json()["token"], json!(secrets[2]));
     request.verify(signing).expect("signed with the secret that was brought");
 }
 
