@@ -12,7 +12,7 @@ use url::Url;
 use super::Failure;
 
 /// Long enough for an upload that is checked meanwhile, and for a test that waits for its result.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Which server, and as whom.
 #[derive(Debug, clap::Args)]
@@ -39,15 +39,15 @@ impl Connection {
             }
             (None, None) => return Err("a token is needed: --token, --token-file or HOOKWRIGHT_TOKEN".into()),
         };
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Client { client, base: self.server.as_str().trim_end_matches('/').to_owned(), token })
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        Ok(Client { http, base: self.server.as_str().trim_end_matches('/').to_owned(), token })
     }
 }
 
 /// Calls the API of one server.
 #[derive(Debug)]
 pub(super) struct Client {
-    client: reqwest::Client,
+    http: reqwest::Client,
     base: String,
     token: SecretString,
 }
@@ -55,8 +55,8 @@ pub(super) struct Client {
 impl Client {
     /// A client for a server on this machine: no proxy, and no need of installed certificates.
     pub(super) fn local(base: &str, token: &str, timeout: Duration) -> Result<Self, Failure> {
-        let client = reqwest::Client::builder().timeout(timeout).no_proxy().tls_certs_only([]).build()?;
-        Ok(Self { client, base: base.to_owned(), token: SecretString::from(token) })
+        let http = reqwest::Client::builder().timeout(timeout).no_proxy().tls_certs_only([]).build()?;
+        Ok(Self { http, base: base.to_owned(), token: SecretString::from(token) })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -75,7 +75,7 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(self.token.expose_secret())
+        self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(self.token.expose_secret())
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
@@ -86,7 +86,7 @@ impl Client {
     async fn bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         let request = request.build()?;
         let what = format!("{} {}", request.method(), request.url().path());
-        let response = self.client.execute(request).await?;
+        let response = self.http.execute(request).await?;
         let status = response.status();
         let body = response.bytes().await?;
         if status.is_success() {

@@ -81,14 +81,13 @@ impl Plugins {
         if let Some((loaded, _)) = sandbox.loaded(version.id) {
             return Ok(loaded);
         }
-        let loaded = match sandbox.cached(version.digest).await {
-            Some(loaded) => loaded,
-            None => {
-                let turn = sandbox.turn(version.project).await;
-                let gone = || CompileError::Unavailable("it was deleted meanwhile".to_owned());
-                let component = self.0.store.component(version.id).await?.ok_or_else(gone)?;
-                sandbox.compile(turn, version.digest, component).await?
-            }
+        let loaded = if let Some(loaded) = sandbox.cached(version.digest).await {
+            loaded
+        } else {
+            let turn = sandbox.turn(version.project).await;
+            let gone = || CompileError::Unavailable("it was deleted meanwhile".to_owned());
+            let component = self.0.store.component(version.id).await?.ok_or_else(gone)?;
+            sandbox.compile(turn, version.digest, component).await?
         };
         sandbox.keep(version.clone(), loaded.clone());
         Ok(loaded)

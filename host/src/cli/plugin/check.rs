@@ -23,14 +23,14 @@ pub(super) async fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let candidate = match workshop.candidate(component).await {
         Ok(candidate) => candidate,
         Err(Unfit::Failed(error)) => return Err(error),
-        Err(Unfit::Refused(failure)) => return refused(&failure, args.json),
+        Err(Unfit::Refused(failure)) => return Ok(refused(&failure, args.json)),
     };
     let version = &candidate.version;
     let manifest = &version.manifest;
     for case in &manifest.cases {
         let ran = workshop.sandbox.run_case(version, &candidate.loaded, case).await?;
         if let Err(failure) = ran.result {
-            return refused(&failure, args.json);
+            return Ok(refused(&failure, args.json));
         }
     }
     let took_ms = u64::try_from(candidate.took.as_millis()).unwrap_or(u64::MAX);
@@ -57,11 +57,11 @@ pub(super) async fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn refused(failure: &PluginFailure, json: bool) -> Result<ExitCode, Failure> {
+fn refused(failure: &PluginFailure, json: bool) -> ExitCode {
     if json {
         println!("{}", json!({ "status": "refused", "error": failure }));
     } else {
         eprintln!("refused: {} ({})", failure.message, failure.code);
     }
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }

@@ -33,7 +33,7 @@ pub(super) fn build(folder: &Path) -> Result<PathBuf, Failure> {
     has_target(folder)?;
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
-    let output = cargo.current_dir(folder).stderr(Stdio::inherit()).output().map_err(no_cargo)?;
+    let output = cargo.current_dir(folder).stderr(Stdio::inherit()).output().map_err(|error| no_cargo(&error))?;
     if !output.status.success() {
         return Err("the plugin does not compile; cargo says why above".into());
     }
@@ -47,20 +47,20 @@ pub(super) fn build(folder: &Path) -> Result<PathBuf, Failure> {
 /// The module that cargo made of the package with this manifest.
 fn module(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
     let messages = messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    let modules = messages.filter_map(|message| match message {
+    let mut modules = messages.filter_map(|message| match message {
         Message::CompilerArtifact { manifest_path, filenames } if manifest_path == manifest => {
             filenames.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         }
         _ => None,
     });
-    modules.last()
+    modules.next_back()
 }
 
 /// Whether the compiler can build plugins at all: its own message would be a long list of errors.
 fn has_target(folder: &Path) -> Result<(), Failure> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder);
-    let output = rustc.output().map_err(no_cargo)?;
+    let output = rustc.output().map_err(|error| no_cargo(&error))?;
     let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let has_std = std::fs::read_dir(libraries).is_ok_and(|mut files| {
         files.any(|file| file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
@@ -72,7 +72,7 @@ fn has_target(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn no_cargo(error: std::io::Error) -> Failure {
+fn no_cargo(error: &std::io::Error) -> Failure {
     format!("the Rust tools cannot be run ({error}); https://rustup.rs says how to get them").into()
 }
 

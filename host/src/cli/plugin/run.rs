@@ -134,7 +134,7 @@ fn tell(
         (Ok(requests), _) => {
             lines.push(format!("{named} makes {} requests", requests.len()));
             if !args.json {
-                requests.iter().for_each(|request| lines.extend(shown(request)));
+                lines.extend(requests.iter().flat_map(shown));
             }
         }
     }

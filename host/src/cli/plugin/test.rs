@@ -73,7 +73,7 @@ async fn once(workshop: &Workshop, args: &TestArgs) -> Result<ExitCode, Failure>
     }
     let failed = ran.iter().filter(|run| run.result.is_err()).count();
     if args.json {
-        let cases: Vec<Value> = ran.iter().map(|run| told(run)).collect();
+        let cases: Vec<Value> = ran.iter().map(told).collect();
         println!("{}", json!({ "name": manifest.name, "version": manifest.version, "failed": failed, "cases": cases }));
     } else if ran.is_empty() {
         println!("there are no golden cases: put an event and what it must give into cases/NAME.json");
@@ -93,9 +93,9 @@ fn line(run: &CaseRun, limits: &RunLimits) -> String {
     match &run.result {
         Ok(()) => format!("ok      {}: {used}", run.name),
         Err(failure) => {
-            let logs: String =
-                run.used.logs.iter().map(|line| format!("\n          {}: {}", line.level, line.message)).collect();
-            format!("FAILED  {}: {used}\n        {} ({}){logs}", run.name, failure.message, failure.code)
+            let logs = run.used.logs.iter().map(|line| format!("          {}: {}", line.level, line.message));
+            let failed = format!("FAILED  {}: {used}\n        {} ({})", run.name, failure.message, failure.code);
+            [failed].into_iter().chain(logs).collect::<Vec<_>>().join("\n")
         }
     }
 }

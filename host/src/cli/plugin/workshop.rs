@@ -44,7 +44,7 @@ impl From<CompileError> for Unfit {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Refused(failure) => Self::Refused(failure),
-            other => Self::Failed(other.to_string().into()),
+            CompileError::Unavailable(_) => Self::Failed(error.to_string().into()),
         }
     }
 }
