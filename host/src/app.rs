@@ -14,7 +14,7 @@ use crate::api::{self, Api, TokenCache, router};
 use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filters;
 use crate::domain::id::TokenId;
@@ -23,7 +23,7 @@ use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
-use crate::store::{Location, Store, WriterSettings};
+use crate::store::{Location, Store, StoreError, WriterSettings};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         entropy: entropy.clone(),
         config: config.plugins.clone(),
     });
+    let filters = Arc::new(Filters::new(config.filters));
     let jobs = Jobs::new(jobs::Parts {
         store: store.clone(),
         clock: clock.clone(),
@@ -120,8 +121,10 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         config: config.jobs,
         order_wait_ms: config.delivery.order_wait_ms,
         sweep_ms: config.delivery.sweep_ms,
+        filters: filters.clone(),
+        log_rows: config.log.scan_rows,
+        replays_max: config.ingest.fan_out_commit,
     });
-    let filters = Arc::new(Filters::new(config.filters));
     let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
     let address = config.server.listen.clone();
     let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
@@ -134,7 +137,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let working = tokio::spawn(jobs.clone().run(claiming.clone()));
-    let forgetting = tokio::spawn(forget_keys(store.clone(), clock.clone(), stop.clone()));
+    let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.jobs.keep_days, stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
@@ -198,15 +201,20 @@ async fn sync_subscriptions(store: Store, stop: CancellationToken) {
     }
 }
 
-/// Forgets idempotency keys that no longer count, in small steps.
-async fn forget_keys(store: Store, clock: Clock, stop: CancellationToken) {
+/// Forgets idempotency keys that no longer count, and jobs that ended long ago, in small steps.
+async fn forget(store: Store, clock: Clock, keep_jobs_days: u32, stop: CancellationToken) {
     const PAUSE: Duration = Duration::from_mins(1);
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     while !stop.is_cancelled() {
-        match store.forget_keys(clock.now()).await {
+        let now = clock.now();
+        let ended_before = Millis(now.0 - i64::from(keep_jobs_days) * DAY_MS);
+        let forgotten =
+            async { Ok::<_, StoreError>(store.forget_keys(now).await? + store.forget_jobs(ended_before).await?) };
+        match forgotten.await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
             Ok(_) => tokio::task::yield_now().await,
             Err(error) => {
-                tracing::warn!(%error, "old idempotency keys cannot be forgotten");
+                tracing::warn!(%error, "what is old cannot be forgotten");
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -149,6 +149,11 @@ CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
 CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event_id);
 CREATE INDEX webhook_deliveries_parked ON webhook_deliveries (webhook_id, id)
     WHERE status = 'parked' AND reprocessed_by IS NULL;
+-- What is looked for in the log among many that arrived. What arrives at once is never in them.
+CREATE INDEX webhook_deliveries_unsent ON webhook_deliveries (webhook_id, status, id)
+    WHERE status NOT IN ('pending', 'succeeded');
+CREATE INDEX webhook_deliveries_unsent_of_project ON webhook_deliveries (project_id, status, id)
+    WHERE status NOT IN ('pending', 'succeeded');
 
 -- A request's id is its delivery's with the last 16 bits set, so a delivery's requests are a range of this key.
 -- `spec` is null for the request of a webhook without plugin: it follows from event and configuration.
@@ -182,7 +187,8 @@ CREATE TABLE attempts (
     PRIMARY KEY (request_id, number)
 ) PARTITION BY RANGE (request_id);
 
--- A key that an event was posted with, for 24 hours. `id` is made of project and key, `fingerprint` of what was posted.
+-- A key that an event or another creating request was posted with, for 24 hours. `id` is made of project and key,
+-- `fingerprint` of what was posted; `event_id` is the event, the job or the delivery that came of it.
 CREATE TABLE idempotency_keys (
     id          UUID    NOT NULL PRIMARY KEY,
     project_id  UUID    NOT NULL,
@@ -195,7 +201,8 @@ CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 
 -- Open work stands apart from history and is small. `kind` 0: transform the delivery of this id; 1: send the request of
 -- this id. Work that is leased is due again when its lease ends; work that waits for a person, or for
--- a paused plugin, is never due.
+-- a paused plugin, is never due. Of its attempts `schedule_from` were made before a person had it sent again: its schedule begins
+-- after them.
 CREATE TABLE open_work (
     id          UUID    NOT NULL PRIMARY KEY,
     kind        BIGINT NOT NULL,
@@ -208,7 +215,8 @@ CREATE TABLE open_work (
     sequence    BIGINT ,
     is_blocked  BOOLEAN NOT NULL DEFAULT FALSE,
     by_hand     BOOLEAN NOT NULL DEFAULT FALSE,
-    is_interrupted BOOLEAN NOT NULL DEFAULT FALSE
+    is_interrupted BOOLEAN NOT NULL DEFAULT FALSE,
+    schedule_from BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE INDEX open_work_due ON open_work (webhook_id, due_at);
@@ -262,6 +270,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_due ON jobs (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

@@ -7,7 +7,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Api;
+use super::events::header_key;
 use super::problem::{Answer, Refused};
+use crate::domain::event::Idempotency;
+use crate::domain::id::ProjectId;
 use crate::domain::page::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageRequest};
 use crate::domain::problem::{FieldError, Problem, ProblemCode, pointer_token};
 
@@ -34,6 +38,25 @@ pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Answer<
             Problem::new(ProblemCode::MalformedBody, "the body could not be read to its end").into()
         }
     })
+}
+
+/// The body of a request that makes something, and what makes a repeated one the same: its `Idempotency-Key`, with where it
+/// was sent and what it said.
+pub(super) async fn keyed_body(
+    request: Request,
+    api: &Api,
+    project: ProjectId,
+) -> Answer<(Bytes, Option<Idempotency>)> {
+    let key = header_key(request.headers())?;
+    let path = request.uri().path().to_owned();
+    let bytes = body(request, api).await?;
+    let said = [path.as_bytes(), b"\0", &bytes].concat();
+    Ok((bytes, key.map(|key| Idempotency::new(project, &format!("key:{key}"), &said))))
+}
+
+/// Reads JSON; no body at all is as one that says nothing.
+pub(super) fn read_or_default<T: DeserializeOwned + Default>(bytes: &[u8]) -> Answer<T> {
+    if bytes.is_empty() { Ok(T::default()) } else { read(bytes) }
 }
 
 /// Refuses another media type; none at all is taken for the right one.
@@ -152,11 +175,11 @@ impl Paging {
 pub(super) fn page(limit: Option<u32>, cursor: Option<&str>) -> Answer<PageRequest> {
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::new(ProblemCode::InvalidQuery, format!("`limit` is 1 to {LIMIT_MAX}")).into());
+        return Err(Problem::parameters(vec![FieldError::new("/limit", format!("is 1 to {LIMIT_MAX}"))]).into());
     }
     let cursor = cursor
         .map(|text| {
-            let invalid = || Problem::new(ProblemCode::InvalidQuery, "`cursor` is not one that this server gave");
+            let invalid = || Problem::parameters(vec![FieldError::new("/cursor", "is not one that this server gave")]);
             Cursor::decode(text).ok_or_else(invalid)
         })
         .transpose()?;

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::auth::Caller;
 use super::extract::{Id, Query, page};
-use super::problem::Answer;
+use super::problem::{Answer, Refused, key_reused};
 use crate::domain::clock::Millis;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, JobKind, JobState, JobWork, Progress};
 use crate::domain::page::Page;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
+use crate::jobs::{Forecast, NoJob};
 use crate::store::JobFilter;
 
 #[derive(Debug, Serialize)]
@@ -52,6 +53,29 @@ fn job_body(job: Job) -> JobBody {
 pub(super) fn accepted(job: Job) -> Response {
     let location = HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("an id is ASCII");
     (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(job_body(job))).into_response()
+}
+
+/// What a job would do, and that nothing was done.
+pub(super) fn forecast_body<T: Serialize>(what: &str, forecast: &Forecast<T>) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({
+        "dry_run": true,
+        what: forecast.count,
+        "complete": forecast.is_complete,
+        "sample": forecast.sample,
+    }))
+}
+
+/// Why there is no job, for whoever asked for it.
+pub(super) fn no_job(error: NoJob, api: &Api) -> Refused {
+    match error {
+        NoJob::TooMany => {
+            let most = api.config.jobs.open_per_project;
+            let detail = format!("the project has {most} open jobs (`jobs.open_per_project`)");
+            Problem::new(ProblemCode::QuotaExceeded, detail).into()
+        }
+        NoJob::KeyReused => key_reused().into(),
+        NoJob::Store(error) => error.into(),
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -69,6 +69,11 @@ impl IntoResponse for Refused {
 /// The answer of a handler.
 pub(super) type Answer<T> = Result<T, Refused>;
 
+/// A key that was used for something else.
+pub(super) fn key_reused() -> Problem {
+    Problem::new(ProblemCode::KeyReused, "the idempotency key was used within 24 hours for something else")
+}
+
 /// No such path.
 pub(super) async fn no_such_path(request: Request) -> Refused {
     Problem::new(ProblemCode::NotFound, format!("there is nothing at {}", request.uri().path())).into()

@@ -48,6 +48,8 @@ pub struct Config {
     pub plugins: PluginConfig,
     /// Long work.
     pub jobs: JobConfig,
+    /// The log of deliveries.
+    pub log: LogConfig,
 }
 
 /// The HTTP API.
@@ -325,11 +327,31 @@ pub struct JobConfig {
     pub step: usize,
     /// Jobs of one project that may be open.
     pub open_per_project: u64,
+    /// Deliveries or events that are looked at to say how much a job will do; beyond that nobody knows.
+    pub count_rows: u32,
+    /// How long a job that has ended is kept, in days.
+    pub keep_days: u32,
 }
 
 impl Default for JobConfig {
     fn default() -> Self {
-        Self { step: 100, open_per_project: 100 }
+        Self { step: 100, open_per_project: 100, count_rows: 10_000, keep_days: 30 }
+    }
+}
+
+/// The log of deliveries.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Deliveries that one request looks at; then it says where to go on.
+    pub scan_rows: u32,
+    /// The same for one that looks for a text in payloads and answers.
+    pub search_rows: u32,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { scan_rows: 10_000, search_rows: 1000 }
     }
 }
 
@@ -592,6 +614,10 @@ impl Config {
         within("filters.operations_max", self.filters.operations_max, 1, FILTER_OPERATIONS_MAX)?;
         within("jobs.step", self.jobs.step as u64, 1, JOB_STEP_MAX)?;
         within("jobs.open_per_project", self.jobs.open_per_project, 1, 1_000_000)?;
+        within("jobs.count_rows", u64::from(self.jobs.count_rows), 1, 1_000_000)?;
+        within("jobs.keep_days", u64::from(self.jobs.keep_days), 1, 3650)?;
+        within("log.scan_rows", u64::from(self.log.scan_rows), 1, 1_000_000)?;
+        within("log.search_rows", u64::from(self.log.search_rows), 1, 100_000)?;
         self.network.proxy()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -690,6 +716,10 @@ mod tests {
             ("filters", "source_max_bytes", 16_384),
             ("jobs", "step", 1000),
             ("jobs", "open_per_project", 1_000_000),
+            ("jobs", "count_rows", 1_000_000),
+            ("jobs", "keep_days", 3650),
+            ("log", "scan_rows", 1_000_000),
+            ("log", "search_rows", 100_000),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),
             ("delivery", "order_wait_max_ms", 604_800_000_u64),

@@ -130,7 +130,7 @@ impl Dispatcher {
         let default = Schedule::default();
         let situation = Situation {
             schedule: webhook.retry.as_ref().unwrap_or(&default),
-            attempt: work.attempts + 1,
+            attempt: work.attempts.saturating_sub(work.schedule_from) + 1,
             trigger: work.head.trigger,
             by_plugin: matches!(work.content, LoadedRequest::Frozen(_)),
             to_own_url,
@@ -202,6 +202,7 @@ impl Dispatcher {
             NextStep::Uncertain => RequestEnd::Uncertain,
             NextStep::Held => RequestEnd::Held,
         };
+        let exhausted = self.exhausted_event(work, webhook, &end);
         Finish {
             request: work.request,
             project: work.head.project,
@@ -216,6 +217,7 @@ impl Dispatcher {
             learnt,
             health,
             raise: disabled.as_deref().and_then(|reason| self.disabled_event(&work.head, webhook, reason)),
+            exhausted,
             disable: disabled,
             now,
         }
@@ -238,6 +240,25 @@ impl Dispatcher {
         let id = EventId::new(now, self.parts.entropy.id());
         let event = || Arc::new(operational::webhook_disabled(id, webhook, reason, now));
         (!head.event.event_type.is_operational()).then(event)
+    }
+
+    /// The event that tells of a delivery that fails for good, should this be the end of it: if anybody wants it, and nobody
+    /// waits for the result.
+    fn exhausted_event(&self, work: &ClaimedSend, webhook: &Webhook, end: &RequestEnd) -> Option<Arc<Event>> {
+        let reason = match end {
+            RequestEnd::Failed { reason } => reason.as_str(),
+            RequestEnd::Uncertain => "nobody knows whether the last attempt arrived",
+            // Another one may have failed before.
+            RequestEnd::Succeeded if !work.only_request => "not all of its requests arrived",
+            RequestEnd::Succeeded | RequestEnd::Retry { .. } | RequestEnd::Held => return None,
+        };
+        let head = &work.head;
+        if !head.trigger.retries() || !self.is_told_of(head, operational::DELIVERY_EXHAUSTED) {
+            return None;
+        }
+        let now = self.parts.clock.now();
+        let id = EventId::new(now, self.parts.entropy.id());
+        Some(Arc::new(operational::delivery_exhausted(id, webhook, head.id, &head.event, reason, now)))
     }
 
     /// Ends a request that a person waited for and that was on its way as its server stopped: nobody knows whether it

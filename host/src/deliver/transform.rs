@@ -169,15 +169,20 @@ impl Dispatcher {
         plugin: &PluginUse,
         failure: Option<&PluginFailure>,
     ) -> Option<Arc<Event>> {
-        let kind = operational::event_type(operational::DELIVERY_PARKED);
-        let webhooks = self.parts.store.subscriptions();
-        let is_wanted = webhooks.of_project(head.project).iter().any(|webhook| webhook.pattern_for(&kind).is_some());
-        if head.event.event_type.is_operational() || !is_wanted {
+        if !self.is_told_of(head, operational::DELIVERY_PARKED) {
             return None;
         }
         let now = self.parts.clock.now();
         let id = EventId::new(now, self.parts.entropy.id());
         Some(Arc::new(operational::delivery_parked(id, webhook, head.id, &head.event, plugin, failure, now)))
+    }
+
+    /// Whether this is told of a delivery: somebody wants to know, and it is not of the server's own events.
+    pub(super) fn is_told_of(&self, head: &DeliveryHead, name: &'static str) -> bool {
+        let kind = operational::event_type(name);
+        let webhooks = self.parts.store.subscriptions();
+        let wants = |webhook: &Arc<Webhook>| webhook.pattern_for(&kind).is_some();
+        !head.event.event_type.is_operational() && webhooks.of_project(head.project).iter().any(wants)
     }
 
     /// Runs the plugin; none when no thread is free.
@@ -232,6 +237,7 @@ impl Dispatcher {
                     lease: if freezes { lease } else { own_lease },
                     freeze,
                     attempts: 0,
+                    schedule_from: 0,
                     only_request,
                     is_interrupted: false,
                 })
@@ -281,6 +287,7 @@ impl Dispatcher {
             lease: own_lease,
             freeze: None,
             attempts: 0,
+            schedule_from: 0,
             only_request: true,
             is_interrupted: false,
         })

@@ -35,6 +35,11 @@ macro_rules! id_type {
                 Self(uuid)
             }
 
+            /// When it was made.
+            pub fn made_at(self) -> Millis {
+                Millis(i64::try_from(self.0.as_u128() >> TIME_SHIFT).unwrap_or(i64::MAX))
+            }
+
             /// The id to be stored.
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -109,6 +114,15 @@ id_type!(
 /// The project of a server that has no others.
 pub const DEFAULT_PROJECT: ProjectId = ProjectId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
 
+/// Bits below the time of an id.
+const TIME_SHIFT: u32 = 80;
+
+/// No id that is made at this time or later is smaller, and every one that was made before is.
+pub fn first_at(time: Millis) -> Uuid {
+    const TIME_MAX: u64 = (1 << 48) - 1;
+    Uuid::from_u128(u128::from(u64::try_from(time.0).unwrap_or(0).min(TIME_MAX)) << TIME_SHIFT)
+}
+
 /// Bits of a delivery id that number its requests.
 const REQUEST_BITS: u128 = 0xffff;
 
@@ -122,12 +136,6 @@ impl DeliveryId {
     /// making and storing a request cannot change what the receiver sees as `webhook-id`.
     pub fn request(self, position: u16) -> RequestId {
         RequestId(Uuid::from_u128(self.0.as_u128() | (u128::from(position) + 1)))
-    }
-
-    /// When it was made, as its id says.
-    pub fn made_at(self) -> Millis {
-        let ms = self.0.as_u128() >> 80;
-        Millis(i64::try_from(ms).unwrap_or(i64::MAX))
     }
 
     /// The highest id that a request of this delivery can have.
@@ -174,6 +182,15 @@ mod tests {
         let request = delivery.request(3);
         assert_eq!((request.delivery(), request.position()), (delivery, 3));
         assert!(request.uuid() > delivery.uuid() && request <= delivery.last_request());
+    }
+
+    #[test]
+    fn ids_tell_when_they_were_made() {
+        let at = |millis| EventId::new(Millis(millis), u128::MAX);
+        assert_eq!(at(1_700_000_000_123).made_at(), Millis(1_700_000_000_123));
+        assert!(at(6).uuid() < first_at(Millis(7)) && first_at(Millis(7)) <= EventId::new(Millis(7), 0).uuid());
+        assert_eq!(first_at(Millis(-1)), Uuid::nil());
+        assert!(first_at(Millis(i64::MAX)) > at(1_700_000_000_123).uuid());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Millis;
 use super::delivery::text_enum;
 use super::id::{JobId, ProjectId, WebhookId};
+use super::selection::Selection;
 
 text_enum!(
     /// Where a job stands.
@@ -34,11 +35,14 @@ text_enum!(
     JobKind {
         /// Makes new deliveries of parked ones.
         Reprocess = "reprocess",
+        /// Sends deliveries again.
+        Resend = "resend",
+        /// Gives deliveries up.
+        Cancel = "cancel",
+        /// Sends events that did not get to a webhook.
+        Recover = "recover",
     }
 );
-
-/// Most characters of an error code or a version that parked deliveries are chosen by.
-pub const SELECTION_MAX_CHARS: usize = 255;
 
 /// Which parked deliveries of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,12 +63,30 @@ pub struct ParkedSelection {
     pub plugin_version: Option<String>,
 }
 
+/// Events of a time that a webhook wants and that did not get to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// This webhook.
+    pub webhook_id: WebhookId,
+    /// Received at this time or later.
+    pub since: Millis,
+    /// Received before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+}
+
 /// What a job does, with all it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
     /// Makes new deliveries of these, oldest first, none twice.
     Reprocess(ParkedSelection),
+    /// Sends these again, oldest first: what of them did not arrive.
+    Resend(Selection),
+    /// Gives these up, oldest first.
+    Cancel(Selection),
+    /// Sends these, oldest first, none twice.
+    Recover(Missed),
 }
 
 impl JobWork {
@@ -72,6 +94,9 @@ impl JobWork {
     pub const fn kind(&self) -> JobKind {
         match self {
             Self::Reprocess(_) => JobKind::Reprocess,
+            Self::Resend(_) => JobKind::Resend,
+            Self::Cancel(_) => JobKind::Cancel,
+            Self::Recover(_) => JobKind::Recover,
         }
     }
 }

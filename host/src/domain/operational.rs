@@ -15,6 +15,10 @@ use super::webhook::{PluginUse, Webhook};
 pub const PLUGIN_FAILING: &str = "hookwright.plugin.failing";
 /// A delivery was parked because its plugin failed.
 pub const DELIVERY_PARKED: &str = "hookwright.delivery.parked";
+/// A delivery failed for good: all its attempts are used, or one was answered so that no other would help.
+pub const DELIVERY_EXHAUSTED: &str = "hookwright.delivery.exhausted";
+/// A delivery arrived, the first one of its webhook since one failed for good.
+pub const DELIVERY_RECOVERED: &str = "hookwright.delivery.recovered";
 /// A webhook was disabled because of what its receiver answers.
 pub const WEBHOOK_DISABLED: &str = "hookwright.webhook.disabled";
 
@@ -68,6 +72,41 @@ pub fn delivery_parked(
     event(id, webhook.project, DELIVERY_PARKED, webhook.id.to_string(), now, &payload)
 }
 
+/// This delivery of an event failed for good.
+pub fn delivery_exhausted(
+    id: EventId,
+    webhook: &Webhook,
+    delivery: DeliveryId,
+    of: &Event,
+    reason: &str,
+    now: Millis,
+) -> Event {
+    let payload = json!({
+        "delivery": { "id": delivery, "reason": reason },
+        "event": { "id": of.id, "type": of.event_type },
+        "webhook": webhook_json(webhook),
+    });
+    event(id, webhook.project, DELIVERY_EXHAUSTED, webhook.id.to_string(), now, &payload)
+}
+
+/// This delivery of an event arrived after others had failed since a time.
+pub fn delivery_recovered(
+    id: EventId,
+    webhook: &Webhook,
+    delivery: DeliveryId,
+    of: &Event,
+    failing_since: Millis,
+    now: Millis,
+) -> Event {
+    let payload = json!({
+        "delivery": { "id": delivery },
+        "event": { "id": of.id, "type": of.event_type },
+        "webhook": webhook_json(webhook),
+        "failing_since": failing_since,
+    });
+    event(id, webhook.project, DELIVERY_RECOVERED, webhook.id.to_string(), now, &payload)
+}
+
 /// This webhook was disabled.
 pub fn webhook_disabled(id: EventId, webhook: &Webhook, reason: &str, now: Millis) -> Event {
     let payload = json!({ "webhook": webhook_json(webhook), "reason": reason });
@@ -81,7 +120,7 @@ mod tests {
 
     #[test]
     fn they_are_wanted_by_name_only_and_posted_by_nobody() {
-        for name in [PLUGIN_FAILING, DELIVERY_PARKED, WEBHOOK_DISABLED] {
+        for name in [PLUGIN_FAILING, DELIVERY_PARKED, DELIVERY_EXHAUSTED, DELIVERY_RECOVERED, WEBHOOK_DISABLED] {
             let kind = event_type(name);
             assert!(kind.is_operational() && EventType::parse_from_provider(name).is_err());
             assert!(!Pattern::All.matches(&kind) && Pattern::parse(name).unwrap().matches(&kind));

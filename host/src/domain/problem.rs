@@ -131,6 +131,18 @@ impl Problem {
         Self { errors, ..Self::new(ProblemCode::Invalid, detail) }
     }
 
+    /// A query that is not understood.
+    pub fn query(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::InvalidQuery, detail)
+    }
+
+    /// Query parameters that are not understood; their names as pointers.
+    pub fn parameters(errors: Vec<FieldError>) -> Self {
+        let told = |error: &FieldError| format!("`{}` {}", error.pointer.trim_start_matches('/'), error.detail);
+        let detail = errors.iter().map(told).collect::<Vec<_>>().join("; ");
+        Self { errors, ..Self::query(detail) }
+    }
+
     /// One field that is not as it must be.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(pointer, detail)])

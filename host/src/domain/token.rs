@@ -33,7 +33,7 @@ pub enum Permission {
     /// Read deliveries.
     #[serde(rename = "deliveries:read")]
     DeliveriesRead,
-    /// Send deliveries again, reprocess parked ones, cancel the jobs that do so.
+    /// Send deliveries again or give them up, reprocess, replay and recover, cancel the jobs that do so.
     #[serde(rename = "deliveries:retry")]
     DeliveriesRetry,
     /// Read plugins.

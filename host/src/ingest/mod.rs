@@ -326,6 +326,7 @@ impl Ingest {
                         lease,
                         freeze: None,
                         attempts: 0,
+                        schedule_from: 0,
                         only_request: true,
                         is_interrupted: false,
                     }),

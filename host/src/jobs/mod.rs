@@ -1,6 +1,10 @@
 //! Long work: one node at a time does one step of a job, and gives it back. What was asked for first does not keep what came
 //! later from going on, and whatever a node was about to do when it went away is done by another one.
 
+mod many;
+mod recover;
+mod replay;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +14,13 @@ use tokio_util::sync::CancellationToken;
 use crate::config::JobConfig;
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
+use crate::domain::event::Idempotency;
+use crate::domain::filter::Filters;
 use crate::domain::id::{DeliveryId, JobId, ProjectId};
 use crate::domain::job::{Job, JobState, JobWork, ParkedSelection, Progress};
-use crate::store::{ClaimedJob, Lease, Remake, Reprocessed, Store, StoreError};
+use crate::store::{Acted, Chosen, ClaimedJob, InsertedJob, Lease, Many, Remake, Reprocessed, Store, StoreError};
+
+pub use replay::NotReplayed;
 
 /// A step takes milliseconds; when whoever began it is gone, it is begun again after this.
 const LEASE_MS: u64 = 30_000;
@@ -47,6 +55,54 @@ pub struct Parts {
     pub order_wait_ms: u64,
     /// How often jobs are looked for that another node made or left, in milliseconds.
     pub sweep_ms: u64,
+    /// Says which events webhooks want.
+    pub filters: Arc<Filters>,
+    /// Deliveries of the log that are looked at in one step.
+    pub log_rows: u32,
+    /// Webhooks that get an event anew in one commit.
+    pub replays_max: usize,
+}
+
+/// An event is matched again so often when webhooks change meanwhile.
+const MATCHINGS_MAX: u32 = 16;
+
+/// What a job would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast<T> {
+    /// To so many.
+    pub count: u64,
+    /// Whether that is all of them, or more than so many were not looked at.
+    pub is_complete: bool,
+    /// The first few.
+    pub sample: Vec<T>,
+}
+
+/// How many of them are shown.
+const SAMPLE: usize = 10;
+
+impl<T: Clone> Forecast<T> {
+    fn of(all: &[T], is_complete: bool) -> Self {
+        Self { count: all.len() as u64, is_complete, sample: all.iter().take(SAMPLE).cloned().collect() }
+    }
+
+    /// How much it is, if that is known.
+    pub fn total(&self) -> Option<u64> {
+        self.is_complete.then_some(self.count)
+    }
+}
+
+/// Why there is no job.
+#[derive(Debug, thiserror::Error)]
+pub enum NoJob {
+    /// The project has too many open ones.
+    #[error("the project has too many open jobs")]
+    TooMany,
+    /// The key was used for something else.
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Jobs {
@@ -60,25 +116,29 @@ impl Jobs {
         self.0.parts.store.time(self.0.parts.clock.now())
     }
 
-    /// How many parked deliveries reprocessing would find.
-    pub async fn count(&self, selection: &ParkedSelection) -> Result<u64, StoreError> {
-        self.0.parts.store.count_parked(selection, self.now()).await
+    /// What reprocessing would find.
+    pub async fn forecast_parked(&self, selection: &ParkedSelection) -> Result<Forecast<DeliveryId>, StoreError> {
+        let (store, now) = (&self.0.parts.store, self.now());
+        let count = store.count_parked(selection, now).await?;
+        let sample = store.sample_parked(selection, SAMPLE as u32, now).await?;
+        Ok(Forecast { count, is_complete: true, sample })
     }
 
-    /// Reprocesses parked deliveries, from now on; none when the project has too many open jobs.
-    pub async fn reprocess(
+    /// Begins a job. The same key again gives the job that it began.
+    pub async fn begin(
         &self,
         project: ProjectId,
-        selection: ParkedSelection,
+        work: JobWork,
+        total: Option<u64>,
         actor: String,
-    ) -> Result<Option<Job>, StoreError> {
+        key: Option<Idempotency>,
+    ) -> Result<Job, NoJob> {
         let Parts { store, entropy, config, .. } = &self.0.parts;
         let now = self.now();
-        let total = Some(store.count_parked(&selection, now).await?);
         let job = Job {
             id: JobId::new(now, entropy.id()),
             project,
-            work: JobWork::Reprocess(selection),
+            work,
             state: JobState::Pending,
             progress: Progress { total, ..Progress::default() },
             reason: None,
@@ -87,9 +147,37 @@ impl Jobs {
             started_at: None,
             ended_at: None,
         };
-        let stored = store.insert_job(&job, config.open_per_project).await?;
+        let inserted = store.insert_job(&job, config.open_per_project, key).await?;
         self.0.new.notify_one();
-        Ok(stored.then_some(job))
+        match inserted {
+            InsertedJob::New => Ok(job),
+            InsertedJob::TooMany => Err(NoJob::TooMany),
+            InsertedJob::KeyReused => Err(NoJob::KeyReused),
+            // It may have been forgotten by now, which takes days.
+            InsertedJob::Before(id) => store.job(project, id).await?.ok_or(NoJob::KeyReused),
+        }
+    }
+
+    /// Sends again what of a delivery did not arrive.
+    pub async fn resend(
+        &self,
+        project: ProjectId,
+        id: DeliveryId,
+        chosen: Chosen,
+        key: Option<Idempotency>,
+    ) -> Result<Acted, StoreError> {
+        self.0.parts.store.resend(project, id, chosen, key, self.now()).await
+    }
+
+    /// Gives up what of a delivery is open or waits for a person.
+    pub async fn cancel_delivery(
+        &self,
+        project: ProjectId,
+        id: DeliveryId,
+        chosen: Chosen,
+        reason: String,
+    ) -> Result<Acted, StoreError> {
+        self.0.parts.store.cancel_delivery(project, id, chosen, reason, self.now()).await
     }
 
     /// Reprocesses one parked delivery.
@@ -152,6 +240,11 @@ impl Jobs {
             JobWork::Reprocess(selection) => {
                 store.reprocess_step(job, selection, config.step, self.remake(job.actor.clone())).await?
             }
+            JobWork::Resend(selection) => self.step_many(job, selection, &Many::Resend).await?,
+            JobWork::Cancel(selection) => {
+                self.step_many(job, selection, &Many::Cancel(format!("cancelled by {}", job.actor))).await?
+            }
+            JobWork::Recover(missed) => self.recover_step(job, missed).await?,
         };
         if let Some((state, reason)) = step.and_then(|step| step.end) {
             tracing::info!(job = %job.id, %state, reason, "a job has ended");

@@ -71,6 +71,7 @@ pub(super) struct ClaimedRow {
     pub(super) attempts: i64,
     pub(super) is_ordered: bool,
     pub(super) is_interrupted: bool,
+    pub(super) schedule_from: i64,
 }
 
 #[derive(Debug)]
@@ -135,6 +136,8 @@ pub struct ClaimedSend {
     pub freeze: Option<Box<Freeze>>,
     /// How often it was tried.
     pub attempts: u32,
+    /// How often before a person had it sent again: its schedule begins after that.
+    pub schedule_from: u32,
     /// Whether it is its delivery's only request.
     pub only_request: bool,
     /// Whether its lease ended before with nothing to show: it may have been sent.
@@ -193,14 +196,15 @@ async fn claim_of_webhook(
         (true, true) => postgres::CLAIM_BY_HAND,
     };
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let rows: Vec<(Uuid, i64, i64, bool, bool)> =
+    let rows: Vec<(Uuid, i64, i64, bool, bool, i64)> =
         tx.fetch(sql, &values![claim.lease.token, claim.lease.until.0, webhook, claim.now.0, limit]).await?;
-    let row = |(id, kind, attempts, is_ordered, is_interrupted)| ClaimedRow {
+    let row = |(id, kind, attempts, is_ordered, is_interrupted, schedule_from)| ClaimedRow {
         id,
         kind,
         attempts,
         is_ordered,
         is_interrupted,
+        schedule_from,
     };
     Ok(rows.into_iter().map(row).collect())
 }

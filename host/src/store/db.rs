@@ -139,3 +139,46 @@ macro_rules! reading {
 }
 
 pub(super) use reading;
+
+/// Runs a body with a connection to read from, on which all its statements see the same moment.
+macro_rules! in_snapshot {
+    ($db:expr, $connection:ident => $body:expr) => {
+        match $db {
+            $crate::store::db::Db::Sqlite { read, .. } => {
+                let mut snapshot = read.begin().await?;
+                let $connection = &mut *snapshot;
+                let done = $body;
+                snapshot.rollback().await?;
+                done
+            }
+            $crate::store::db::Db::Postgres(pool) => {
+                let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+                let $connection = &mut *snapshot;
+                let done = $body;
+                snapshot.rollback().await?;
+                done
+            }
+        }
+    };
+}
+
+pub(super) use in_snapshot;
+
+/// How often what stands in another transaction's way is begun.
+pub(super) const TRIES: u32 = 5;
+
+/// Does again what another transaction stood in the way of, a few times.
+macro_rules! again {
+    ($body:expr) => {{
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match $body {
+                Err($crate::store::StoreError::Contended) if tries < $crate::store::db::TRIES => {}
+                done => break done,
+            }
+        }
+    }};
+}
+
+pub(super) use again;

@@ -29,7 +29,8 @@ pub(super) fn packed(webhooks: &[WebhookId]) -> Vec<u8> {
     webhooks.iter().flat_map(|webhook| webhook.uuid().into_bytes()).collect()
 }
 
-fn unpacked(bytes: &[u8]) -> Option<Vec<WebhookId>> {
+/// Reads them.
+pub(super) fn unpacked(bytes: &[u8]) -> Option<Vec<WebhookId>> {
     let (ids, rest) = bytes.as_chunks();
     rest.is_empty().then(|| ids.iter().map(|id| WebhookId::from_uuid(Uuid::from_bytes(*id))).collect())
 }

@@ -5,10 +5,12 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::db::{Tx, reading};
+use super::idempotency::{self, Used};
 use super::record::Lease;
 use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
+use crate::domain::event::Idempotency;
 use crate::domain::id::{JobId, ProjectId};
 use crate::domain::job::{Job, JobKind, JobState, JobWork, Progress};
 use crate::domain::page::{Page, PageRequest};
@@ -48,10 +50,32 @@ pub struct ClaimedJob {
 pub struct JobStep {
     /// So much more is done.
     pub done: u64,
+    /// So much more could not be done.
+    pub failed: u64,
     /// Up to where it is done; as before when none.
     pub cursor: Option<Uuid>,
     /// How the job ends with it, and why, if not at its end.
     pub end: Option<(JobState, Option<String>)>,
+}
+
+impl JobStep {
+    /// One that does nothing but end the job.
+    pub const fn last(state: JobState, reason: Option<String>) -> Self {
+        Self { done: 0, failed: 0, cursor: None, end: Some((state, reason)) }
+    }
+}
+
+/// What storing a job came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertedJob {
+    /// It is new.
+    New,
+    /// The project has too many open ones.
+    TooMany,
+    /// It was asked for before, under the same key: this is it.
+    Before(JobId),
+    /// The key was used for something else.
+    KeyReused,
 }
 
 #[derive(Debug, FromRow)]
@@ -101,8 +125,8 @@ impl JobRow {
 }
 
 impl Store {
-    /// Stores a new job, due at once; false when the project has `most` open ones already.
-    pub async fn insert_job(&self, job: &Job, most: u64) -> Result<bool, StoreError> {
+    /// Stores a new job, due at once, if the project has less than `most` open ones.
+    pub async fn insert_job(&self, job: &Job, most: u64, key: Option<Idempotency>) -> Result<InsertedJob, StoreError> {
         // One after the other, so that none passes the limit behind another's back.
         const LOCK: &str = "SELECT id FROM projects WHERE id = $1 FOR UPDATE";
         const OPEN: &str = "SELECT count(*) FROM jobs WHERE project_id = $1 AND due_at IS NOT NULL";
@@ -115,10 +139,16 @@ impl Store {
             if tx.locks_rows() {
                 tx.fetch::<(Uuid,)>(LOCK, &values![project]).await?;
             }
+            match idempotency::used(tx, key, job.created_at).await? {
+                Some(Used::Same(before)) => return Ok(InsertedJob::Before(JobId::from_uuid(before))),
+                Some(Used::Otherwise) => return Ok(InsertedJob::KeyReused),
+                None => {}
+            }
             let open: Vec<(i64,)> = tx.fetch(OPEN, &values![project]).await?;
             if open.first().is_some_and(|(open,)| *open >= number(most)) {
-                return Ok(false);
+                return Ok(InsertedJob::TooMany);
             }
+            idempotency::keep(tx, key, job.project, job.id.uuid(), job.created_at).await?;
             let values = values![
                 job.id.uuid(),
                 project,
@@ -132,7 +162,7 @@ impl Store {
                 job.created_at.0,
             ];
             tx.execute(INSERT, &values).await?;
-            Ok(true)
+            Ok(InsertedJob::New)
         };
         self.db.transact(move |tx| Box::pin(async move { insert(tx).await })).await
     }
@@ -219,10 +249,17 @@ impl Store {
         }))
     }
 
+    /// Forgets jobs that ended before this time, a few at a time, oldest first; says how many.
+    pub async fn forget_jobs(&self, before: Millis) -> Result<u64, StoreError> {
+        const DELETE: &str = "DELETE FROM jobs WHERE id IN
+            (SELECT id FROM jobs WHERE ended_at IS NOT NULL AND ended_at < $1 ORDER BY ended_at LIMIT 1000)";
+        self.db.transact(move |tx| Box::pin(async move { tx.execute(DELETE, &values![before.0]).await })).await
+    }
+
     /// Ends a job of which no step can be done; false when the lease has passed to somebody else.
     pub async fn fail_job(&self, job: &ClaimedJob, reason: String, now: Millis) -> Result<bool, StoreError> {
         let job = job.clone();
-        let step = JobStep { done: 0, cursor: None, end: Some((JobState::Failed, Some(reason))) };
+        let step = JobStep::last(JobState::Failed, Some(reason));
         let fail = async move |tx: &mut Tx| {
             let is_held = hold(tx, &job).await?;
             if is_held {
@@ -244,15 +281,24 @@ pub(super) async fn hold(tx: &mut Tx, job: &ClaimedJob) -> Result<bool, StoreErr
 
 /// Records a step of a job that is held, and gives the job back or ends it.
 pub(super) async fn advance(tx: &mut Tx, job: &ClaimedJob, step: &JobStep, now: Millis) -> Result<(), StoreError> {
-    const UPDATE: &str = "UPDATE jobs SET done = done + $2, cursor_id = coalesce($3, cursor_id), state = $4,
-            reason = $5, ended_at = $6, due_at = $7, lease_token = NULL, tries = 0
+    const UPDATE: &str = "UPDATE jobs SET done = done + $2, failed = failed + $8, cursor_id = coalesce($3, cursor_id),
+            state = $4, reason = $5, ended_at = $6, due_at = $7, lease_token = NULL, tries = 0
         WHERE id = $1";
     let (state, reason) = match &step.end {
         Some((state, reason)) => (*state, reason.as_deref()),
         None => (JobState::Running, None),
     };
     let (ended_at, due_at) = if state.is_open() { (None, Some(now.0)) } else { (Some(now.0), None) };
-    let values = values![job.id.uuid(), number(step.done), step.cursor, state.as_str(), reason, ended_at, due_at];
+    let values = values![
+        job.id.uuid(),
+        number(step.done),
+        step.cursor,
+        state.as_str(),
+        reason,
+        ended_at,
+        due_at,
+        number(step.failed),
+    ];
     tx.execute(UPDATE, &values).await?;
     Ok(())
 }

@@ -92,6 +92,7 @@ impl Loaded {
             WorkKind::Send => {
                 let request = RequestId::from_uuid(row.id);
                 let content = self.request(request)?;
+                let schedule_from = u32::try_from(row.schedule_from).unwrap_or(u32::MAX);
                 ClaimedWork::Send(ClaimedSend {
                     head,
                     request,
@@ -99,6 +100,7 @@ impl Loaded {
                     lease,
                     freeze: None,
                     attempts,
+                    schedule_from,
                     only_request,
                     is_interrupted: row.is_interrupted,
                 })

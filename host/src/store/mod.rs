@@ -10,6 +10,7 @@ mod events;
 mod facts;
 mod failures;
 mod fan_out;
+mod idempotency;
 mod jobs;
 mod keyring;
 mod keys;
@@ -21,7 +22,10 @@ mod pauses;
 mod plugins;
 mod postgres;
 mod record;
+mod remake;
+mod replay;
 mod reprocess;
+mod resend;
 mod revisions;
 mod rows;
 mod sealed;
@@ -39,10 +43,10 @@ use std::sync::atomic::AtomicI64;
 use db::reading;
 
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
-pub use deliveries::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+pub use deliveries::{AttemptView, DeliverySummary, DeliveryView, Found, RequestView, Search};
 pub use facts::FactView;
 pub use fan_out::FanOutStep;
-pub use jobs::{ClaimedJob, JobFilter, JobStep};
+pub use jobs::{ClaimedJob, InsertedJob, JobFilter, JobStep};
 pub use keyring::{KeyRing, KeyRingError};
 pub use keys::Resealed;
 pub use nodes::WakeUps;
@@ -52,7 +56,10 @@ pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, Health, InOrder, Learnt, Lease,
     NewDelivery, NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
-pub use reprocess::{Remake, Reprocessed};
+pub use remake::Remake;
+pub use replay::{Recovered, Replay, Replayed, Wanted};
+pub use reprocess::Reprocessed;
+pub use resend::{Acted, Chosen, Many};
 pub use revisions::Revision;
 pub use subscriptions::Snapshot;
 pub use webhooks::OpenWork;

@@ -50,7 +50,7 @@ macro_rules! claim {
              UPDATE open_work SET lease_token = $1, due_at = $2, is_blocked = FALSE,
                  is_interrupted = is_interrupted OR lease_token IS NOT NULL
              FROM picked WHERE open_work.id = picked.id
-             RETURNING open_work.id, kind, attempts, order_key IS NOT NULL, is_interrupted"
+             RETURNING open_work.id, kind, attempts, order_key IS NOT NULL, is_interrupted, schedule_from"
         )
     };
 }

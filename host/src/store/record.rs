@@ -342,6 +342,8 @@ pub struct Finish {
     pub disable: Option<String>,
     /// The server's own event that tells of that.
     pub raise: Option<Arc<Event>>,
+    /// The one that tells of its delivery, should that have failed for good with it.
+    pub exhausted: Option<Arc<Event>>,
     /// Now.
     pub now: Millis,
 }

@@ -264,7 +264,7 @@ macro_rules! claim {
              WHERE id IN (SELECT id FROM open_work WHERE webhook_id = $3 AND due_at <= $4 ",
             $besides,
             " ORDER BY due_at, id LIMIT $5)
-             RETURNING id, kind, attempts, order_key IS NOT NULL, is_interrupted"
+             RETURNING id, kind, attempts, order_key IS NOT NULL, is_interrupted, schedule_from"
         )
     };
 }

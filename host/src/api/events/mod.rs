@@ -3,6 +3,7 @@
 mod cloudevents;
 mod lines;
 mod publish;
+mod replay;
 mod view;
 
 use axum::extract::{Request, State};
@@ -16,7 +17,8 @@ use super::problem::Answer;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 
-pub(super) use publish::check_payload_size;
+pub(super) use publish::{check_payload_size, header_key};
+pub(super) use replay::replay;
 pub(super) use view::{list, read};
 
 /// Takes events: one, an array, lines, or CloudEvents, by `Content-Type`. When this answers 202, they and their

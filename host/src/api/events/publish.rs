@@ -52,9 +52,9 @@ const fn is_zero(count: &usize) -> bool {
 }
 
 #[derive(Debug, Serialize)]
-struct Made {
-    id: DeliveryId,
-    webhook_id: WebhookId,
+pub(super) struct Made {
+    pub(super) id: DeliveryId,
+    pub(super) webhook_id: WebhookId,
 }
 
 pub(super) async fn json(api: &Api, caller: &Caller, request: Request) -> Answer<Response> {
@@ -95,7 +95,7 @@ async fn array(api: &Api, caller: &Caller, bytes: &[u8]) -> Answer<Response> {
 }
 
 /// `Idempotency-Key` of the request.
-pub(super) fn header_key(headers: &HeaderMap) -> Answer<Option<String>> {
+pub(in super::super) fn header_key(headers: &HeaderMap) -> Answer<Option<String>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     if !(1..=IDEMPOTENCY_KEY_MAX_CHARS).contains(&text.len()) {

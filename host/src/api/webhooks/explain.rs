@@ -20,9 +20,10 @@ use crate::domain::id::{EventId, ProjectId, WebhookId};
 use crate::domain::page::{LIMIT_MAX, PageRequest};
 use crate::domain::pattern::EventType;
 use crate::domain::problem::Problem;
+use crate::domain::selection::Selection;
 use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
-use crate::store::DeliveryFilter;
+use crate::store::Search;
 
 /// A stored event by its id, or an event that nobody has posted.
 #[derive(Debug, Deserialize)]
@@ -98,9 +99,10 @@ async fn stored(
     if !caller.may(Permission::DeliveriesRead) {
         return Ok((event, None));
     }
-    let filter = DeliveryFilter { webhook: Some(webhook.id), event: Some(id), ..DeliveryFilter::default() };
+    let selection = Selection { webhook_id: Some(webhook.id), event_id: Some(id), ..Selection::default() };
+    let search = Search::new(selection, api.config.log.scan_rows);
     let page = PageRequest { limit: LIMIT_MAX, cursor: None };
-    let deliveries = api.store.deliveries(caller.project(), filter, page).await?;
+    let deliveries = api.store.deliveries(caller.project(), &search, page).await?;
     Ok((event, Some(deliveries.items.into_iter().map(summary_body).collect())))
 }
 

@@ -5,6 +5,7 @@ mod explain;
 pub(super) mod facts;
 mod form;
 mod patch;
+mod recover;
 mod reprocess;
 mod revisions;
 mod rotate;
@@ -29,6 +30,7 @@ use crate::store::OpenWork;
 
 pub(super) use explain::explain;
 pub(super) use form::{Errors, check_config};
+pub(super) use recover::recover;
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
 pub(super) use rotate::rotate_secret;

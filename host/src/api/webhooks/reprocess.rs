@@ -6,14 +6,15 @@ use serde::Deserialize;
 
 use super::super::Api;
 use super::super::auth::Caller;
-use super::super::extract::{Id, body, read};
-use super::super::jobs::accepted;
+use super::super::extract::{Id, keyed_body, read_or_default};
+use super::super::jobs::{accepted, forecast_body, no_job};
 use super::super::problem::Answer;
 use super::find;
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
-use crate::domain::job::{ParkedSelection, SELECTION_MAX_CHARS};
+use crate::domain::job::{JobWork, ParkedSelection};
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::selection::SELECTION_MAX_CHARS;
 use crate::domain::token::Permission;
 use crate::domain::webhook::State as WebhookState;
 
@@ -37,8 +38,8 @@ pub(in super::super) async fn reprocess(
     request: Request,
 ) -> Answer<Response> {
     caller.needs(Permission::DeliveriesRetry)?;
-    let bytes = body(request, &api).await?;
-    let form: ReprocessForm = if bytes.is_empty() { ReprocessForm::default() } else { read(&bytes)? };
+    let (bytes, key) = keyed_body(request, &api, caller.project()).await?;
+    let form: ReprocessForm = read_or_default(&bytes)?;
     let mut errors = Vec::new();
     for (field, text) in [("error_code", &form.error_code), ("plugin_version", &form.plugin_version)] {
         let is_wrong = |text: &String| !(1..=SELECTION_MAX_CHARS).contains(&text.chars().count());
@@ -62,18 +63,15 @@ pub(in super::super) async fn reprocess(
         error_code: form.error_code,
         plugin_version: form.plugin_version,
     };
+    let forecast = api.jobs.forecast_parked(&selection).await?;
     if form.dry_run {
-        let deliveries = api.jobs.count(&selection).await?;
-        return Ok(axum::Json(serde_json::json!({ "dry_run": true, "deliveries": deliveries })).into_response());
+        return Ok(forecast_body("deliveries", &forecast).into_response());
     }
     if let WebhookState::Disabled { reason } = &webhook.state {
         let detail = format!("the webhook is disabled: {reason}; enable it first");
         return Err(Problem::new(ProblemCode::WrongState, detail).into());
     }
-    let job = api.jobs.reprocess(webhook.project, selection, caller.actor()).await?;
-    let too_many = || {
-        let most = api.config.jobs.open_per_project;
-        Problem::new(ProblemCode::QuotaExceeded, format!("the project has {most} open jobs (`jobs.open_per_project`)"))
-    };
-    Ok(accepted(job.ok_or_else(too_many)?))
+    let work = JobWork::Reprocess(selection);
+    let job = api.jobs.begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    Ok(accepted(job.map_err(|error| no_job(error, &api))?))
 }

@@ -13,7 +13,6 @@ use super::super::value::values;
 use super::fan_out;
 use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
-use crate::domain::clock::Millis;
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::id::{EventId, ProjectId};
@@ -95,11 +94,18 @@ impl Keys {
     }
 }
 
+/// Forgets a key that no longer counts.
+pub(in super::super) const EXPIRE_KEY: &str =
+    "DELETE FROM idempotency_keys {using} WHERE id = {1} AND created_at <= {2}";
+/// Takes a key that nobody has.
+pub(in super::super) const TAKE_KEY: &str =
+    "INSERT INTO idempotency_keys (id, project_id, fingerprint, event_id, created_at) {values}
+    ON CONFLICT (id) DO NOTHING RETURNING id, event_id, fingerprint";
+/// What a key belongs to.
+pub(in super::super) const KNOWN_KEY: &str =
+    "SELECT id, event_id, fingerprint FROM idempotency_keys {join} WHERE id = {1}";
+
 async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError> {
-    const EXPIRE: &str = "DELETE FROM idempotency_keys {using} WHERE id = {1} AND created_at <= {2}";
-    const INSERT: &str = "INSERT INTO idempotency_keys (id, project_id, fingerprint, event_id, created_at) {values}
-        ON CONFLICT (id) DO NOTHING RETURNING id, event_id, fingerprint";
-    const SELECT: &str = "SELECT id, event_id, fingerprint FROM idempotency_keys {join} WHERE id = {1}";
     let mut wanted: Vec<(Idempotency, &Event)> = Vec::new();
     let mut seen = HashSet::new();
     for new in accepts.iter().flat_map(|accept| &accept.events) {
@@ -116,8 +122,8 @@ async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError
     wanted.sort_unstable_by_key(|(key, _)| key.id);
     let expiry = i64::try_from(IDEMPOTENCY_MS).unwrap_or(i64::MAX);
     let expired = |event: &Event| event.received_at.0.saturating_sub(expiry);
-    tx.execute_rows(&Rows::of(EXPIRE, &wanted, |(key, event)| values![key.id, expired(event)])).await?;
-    let rows = Rows::of(INSERT, &wanted, |(key, event)| {
+    tx.execute_rows(&Rows::of(EXPIRE_KEY, &wanted, |(key, event)| values![key.id, expired(event)])).await?;
+    let rows = Rows::of(TAKE_KEY, &wanted, |(key, event)| {
         values![key.id, event.project.uuid(), &key.fingerprint[..], event.id.uuid(), event.received_at.0]
     });
     let taken: Vec<(Uuid, Uuid, Vec<u8>)> = tx.fetch_rows(&rows).await?;
@@ -126,7 +132,7 @@ async fn claim_keys(tx: &mut Tx, accepts: &[&Accept]) -> Result<Keys, StoreError
         keys.known.insert(id, (EventId::from_uuid(event), fingerprint));
     }
     let others = wanted.iter().map(|(key, _)| key.id).filter(|id| !keys.taken.contains_key(id));
-    let known: Vec<(Uuid, Uuid, Vec<u8>)> = tx.fetch_rows(&Rows::of(SELECT, others, |id| values![id])).await?;
+    let known: Vec<(Uuid, Uuid, Vec<u8>)> = tx.fetch_rows(&Rows::of(KNOWN_KEY, others, |id| values![id])).await?;
     keys.known.extend(known.into_iter().map(|(id, event, fingerprint)| (id, (EventId::from_uuid(event), fingerprint))));
     Ok(keys)
 }
@@ -136,13 +142,8 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
     insert_events(tx, stored.map(|new| &*new.event)).await?;
     fan_out::begin(tx, events).await?;
     let deliveries = events.iter().flat_map(|new| {
-        let (project, event, received_at) = (new.event.project, new.event.id, new.event.received_at);
-        let is_known = matches!(new.fan_out, FanOut::Known);
-        new.deliveries.iter().map(move |delivery| {
-            // Long after its event perhaps.
-            let at = if is_known { delivery.id.made_at() } else { received_at };
-            Made { project, event, at, delivery }
-        })
+        let (project, event) = (new.event.project, new.event.id);
+        new.deliveries.iter().map(move |delivery| Made { project, event, delivery })
     });
     insert_deliveries(tx, &deliveries.collect::<Vec<_>>()).await
 }
@@ -173,8 +174,6 @@ pub(super) async fn insert_events(tx: &mut Tx, events: impl Iterator<Item = &Eve
 pub(in super::super) struct Made<'a> {
     pub(in super::super) project: ProjectId,
     pub(in super::super) event: EventId,
-    /// When it is made.
-    pub(in super::super) at: Millis,
     pub(in super::super) delivery: &'a NewDelivery,
 }
 
@@ -183,7 +182,9 @@ pub(in super::super) async fn insert_deliveries(tx: &mut Tx, made: &[Made<'_>]) 
     const INSERT: &str = "INSERT INTO webhook_deliveries
         (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
          requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
-    let rows = Rows::of(INSERT, made, |Made { project, event, at, delivery }| {
+    let rows = Rows::of(INSERT, made, |Made { project, event, delivery }| {
+        // So that the log is found by time as it is found by id; perhaps long after its event.
+        let at = delivery.id.made_at();
         values![
             delivery.id.uuid(),
             project.uuid(),

@@ -21,6 +21,7 @@ use super::work::{self, Later};
 use super::{Held, holds};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, ErrorClass, RequestStatus, Tally};
+use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, WebhookId};
 
 /// Where a delivery stands after this batch.
@@ -80,6 +81,7 @@ pub(super) async fn write(
             raise(tx, &finish.raise.as_deref().filter(|_| was_enabled).into_iter().collect::<Vec<_>>()).await?;
         }
     }
+    raise(tx, &exhausted(&current, &moved)).await?;
     let mut told = Vec::with_capacity(finishes.len());
     for finish in finishes {
         let delivery = match moved.get(&finish.request.delivery()) {
@@ -91,6 +93,17 @@ pub(super) async fn write(
         told.push(Finished { delivery, late, failing });
     }
     Ok(told)
+}
+
+/// What tells of deliveries that have failed for good: once for each.
+fn exhausted<'a>(finishes: &[&'a Finish], moved: &HashMap<DeliveryId, Moved<'_>>) -> Vec<&'a Event> {
+    let of = |finish: &&'a Finish| {
+        let delivery = finish.request.delivery();
+        let has_failed = moved.get(&delivery).is_some_and(|moved| moved.tally.status(true) == DeliveryStatus::Failed);
+        finish.exhausted.as_deref().filter(|_| has_failed).map(|event| (delivery, event))
+    };
+    let of_each: BTreeMap<DeliveryId, &Event> = finishes.iter().filter_map(of).collect();
+    of_each.into_values().collect()
 }
 
 pub(super) const fn request_status(end: &RequestEnd) -> RequestStatus {

@@ -16,9 +16,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-pub(super) use accepts::{Made, insert_deliveries};
+pub(super) use accepts::{EXPIRE_KEY, KNOWN_KEY, Made, TAKE_KEY, insert_deliveries};
 pub(super) use finishes::disable;
 use order::Places;
+pub(super) use order::{held as places, release};
 pub(super) use raise::raise;
 
 use super::StoreError;

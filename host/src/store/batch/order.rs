@@ -14,14 +14,14 @@ use crate::domain::clock::Millis;
 
 /// A key of a webhook, and a place in the webhook's sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in super::super) struct Place {
     pub(super) webhook: Uuid,
     pub(super) key: Uuid,
     pub(super) sequence: i64,
 }
 
 /// Where work of deliveries with an order stands.
-pub(super) type Places = HashMap<Uuid, Place>;
+pub(in super::super) type Places = HashMap<Uuid, Place>;
 
 /// New work with an order.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ pub(super) async fn block(tx: &mut Tx, new: &[NewInOrder]) -> Result<(), StoreEr
 }
 
 /// Where this work stands; keeps its webhooks' sequences from moving until the transaction ends.
-pub(super) async fn held(tx: &mut Tx, work: &BTreeSet<Uuid>) -> Result<Places, StoreError> {
+pub(in super::super) async fn held(tx: &mut Tx, work: &BTreeSet<Uuid>) -> Result<Places, StoreError> {
     const SELECT: &str = "SELECT id, webhook_id, order_key, sequence FROM open_work {join}
         WHERE id = {1} AND order_key IS NOT NULL";
     const LOCK: &str = "SELECT webhook_id FROM webhook_sequences {join} WHERE webhook_id = {1}
@@ -83,7 +83,7 @@ pub(super) async fn held(tx: &mut Tx, work: &BTreeSet<Uuid>) -> Result<Places, S
 
 /// Lets the first of each key go on, if it waited only for what is gone now; gives how many do. What waits for a person
 /// goes on waiting.
-pub(super) async fn release(tx: &mut Tx, places: &[Place], now: Millis) -> Result<u64, StoreError> {
+pub(in super::super) async fn release(tx: &mut Tx, places: &[Place], now: Millis) -> Result<u64, StoreError> {
     const RELEASE: &str =
         "UPDATE open_work SET is_blocked = FALSE, due_at = CASE WHEN due_at = {4} THEN due_at ELSE {3} END
         {from} WHERE open_work.is_blocked AND open_work.id = (

@@ -7,18 +7,22 @@ use super::on_both;
 use super::stage::{NOW, Stage};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
+use crate::domain::event::Idempotency;
 use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, JobId, ProjectId, WebhookId};
 use crate::domain::job::{Job, JobKind, JobState, JobWork, ParkedSelection, Progress};
 use crate::domain::page::PageRequest;
+use crate::domain::selection::Selection;
 use crate::domain::webhook::{Configuration, ContentType, Order, State, Webhook};
 use crate::store::{
-    ClaimedJob, ClaimedWork, DeliverySummary, JobFilter, JobStep, Lease, OpenWork, Remake, Reprocessed, Settle, Store,
-    WorkKind,
+    ClaimedJob, ClaimedWork, DeliverySummary, InsertedJob, JobFilter, JobStep, Lease, OpenWork, Remake, Reprocessed,
+    Settle, Store, WorkKind,
 };
 
 on_both!(
     a_job_is_shown_as_it_was_made_and_to_its_project_only,
     a_project_has_no_more_open_jobs_than_it_may,
+    the_same_key_begins_one_job,
+    jobs_that_ended_long_ago_are_forgotten,
     a_job_is_one_nodes_at_a_time_and_jobs_take_turns,
     a_job_that_was_begun_goes_on_after_a_restart,
     a_cancelled_job_does_nothing_more,
@@ -41,10 +45,14 @@ fn all_of(webhook: &Webhook) -> ParkedSelection {
 
 impl Stage {
     fn job(&self, selection: ParkedSelection) -> Job {
+        self.job_of(JobWork::Reprocess(selection))
+    }
+
+    fn job_of(&self, work: JobWork) -> Job {
         Job {
             id: JobId::new(NOW, self.entropy.id()),
             project: DEFAULT_PROJECT,
-            work: JobWork::Reprocess(selection),
+            work,
             state: JobState::Pending,
             progress: Progress { done: 0, total: Some(7), failed: 0 },
             reason: None,
@@ -56,23 +64,27 @@ impl Stage {
     }
 
     async fn inserted(&self, selection: ParkedSelection) -> JobId {
-        let job = self.job(selection);
-        assert!(self.store.insert_job(&job, 100).await.unwrap());
+        self.inserted_job(JobWork::Reprocess(selection)).await
+    }
+
+    pub(super) async fn inserted_job(&self, work: JobWork) -> JobId {
+        let job = self.job_of(work);
+        assert_eq!(self.store.insert_job(&job, 100, None).await.unwrap(), InsertedJob::New);
         job.id
     }
 
-    async fn claimed_job(&self, now: Millis) -> Option<ClaimedJob> {
+    pub(super) async fn claimed_job(&self, now: Millis) -> Option<ClaimedJob> {
         let lease = Lease { token: self.entropy.token(), until: now.plus(1000) };
         self.store.claim_job(now, lease).await.unwrap()
     }
 
-    fn remake(&self) -> Remake {
+    pub(super) fn remake(&self) -> Remake {
         Remake { actor: "a test".to_owned(), order_wait_ms: 60_000, entropy: self.entropy.clone(), now: NOW.plus(2) }
     }
 
     /// At the time at which it was claimed.
     async fn step(&self, store: &Store, job: &ClaimedJob, most: usize) -> Option<JobStep> {
-        let JobWork::Reprocess(selection) = &job.work;
+        let JobWork::Reprocess(selection) = &job.work else { panic!("{job:?}") };
         let remake = Remake { now: Millis(job.lease.until.0 - 1000), ..self.remake() };
         store.reprocess_step(job, selection, most, remake).await.unwrap()
     }
@@ -85,19 +97,19 @@ impl Stage {
         delivery
     }
 
-    async fn park(&self, delivery: DeliveryId, lease: Lease, code: &str) {
+    pub(super) async fn park(&self, delivery: DeliveryId, lease: Lease, code: &str) {
         let run = Some(format!(r#"{{"cpu_us":1,"error":{{"code":"{code}","message":"x"}}}}"#));
         let (status, reason) = (DeliveryStatus::Parked, "it failed".to_owned());
         let settle = Settle { delivery, lease, is_ordered: false, status, reason, run, raise: None, now: NOW };
         assert!(self.store.settle(settle).await.unwrap());
     }
 
-    async fn state(&self, id: JobId) -> (JobState, Progress, Option<String>) {
+    pub(super) async fn state(&self, id: JobId) -> (JobState, Progress, Option<String>) {
         let job = self.store.job(DEFAULT_PROJECT, id).await.unwrap().unwrap();
         (job.state, job.progress, job.reason)
     }
 
-    async fn summary(&self, id: DeliveryId) -> DeliverySummary {
+    pub(super) async fn summary(&self, id: DeliveryId) -> DeliverySummary {
         self.store.delivery(DEFAULT_PROJECT, id).await.unwrap().unwrap().summary
     }
 
@@ -124,7 +136,7 @@ async fn a_job_is_shown_as_it_was_made_and_to_its_project_only(stage: Stage) {
     };
     let (first, second) = (stage.job(selection), stage.job(all_of(&webhook)));
     for job in [&first, &second] {
-        assert!(stage.store.insert_job(job, 100).await.unwrap());
+        assert_eq!(stage.store.insert_job(job, 100, None).await.unwrap(), InsertedJob::New);
         assert_eq!(stage.store.job(DEFAULT_PROJECT, job.id).await.unwrap().as_ref(), Some(job));
     }
     let other = ProjectId::new(NOW, 9);
@@ -141,11 +153,34 @@ async fn a_job_is_shown_as_it_was_made_and_to_its_project_only(stage: Stage) {
 
 async fn a_project_has_no_more_open_jobs_than_it_may(stage: Stage) {
     let webhook = stage.stored_webhook().await;
-    let insert = async || stage.store.insert_job(&stage.job(all_of(&webhook)), 2).await.unwrap();
+    let insert =
+        async || stage.store.insert_job(&stage.job(all_of(&webhook)), 2, None).await.unwrap() == InsertedJob::New;
     assert_eq!([insert().await, insert().await, insert().await], [true, true, false]);
     let first = stage.store.jobs(DEFAULT_PROJECT, JobFilter::default(), ALL).await.unwrap().items.remove(0);
     assert!(stage.store.cancel_job(DEFAULT_PROJECT, first.id, "no".to_owned(), NOW).await.unwrap());
     assert!(insert().await, "what has ended does not count");
+}
+
+async fn the_same_key_begins_one_job(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let key = |said: &[u8]| Some(Idempotency::new(DEFAULT_PROJECT, "key:k", said));
+    let (first, second) = (stage.job(all_of(&webhook)), stage.job(all_of(&webhook)));
+    let insert = async |job: &Job, said: &[u8]| stage.store.insert_job(job, 100, key(said)).await.unwrap();
+    assert_eq!(insert(&first, b"a").await, InsertedJob::New);
+    assert_eq!(insert(&second, b"a").await, InsertedJob::Before(first.id));
+    assert_eq!(insert(&second, b"b").await, InsertedJob::KeyReused);
+    assert_eq!(stage.store.jobs(DEFAULT_PROJECT, JobFilter::default(), ALL).await.unwrap().items.len(), 1);
+}
+
+async fn jobs_that_ended_long_ago_are_forgotten(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let (ended, open) = (stage.inserted(all_of(&webhook)).await, stage.inserted(all_of(&webhook)).await);
+    assert!(stage.store.cancel_job(DEFAULT_PROJECT, ended, "enough".to_owned(), NOW.plus(10)).await.unwrap());
+    assert_eq!(stage.store.forget_jobs(NOW.plus(10)).await.unwrap(), 0, "not before that time");
+    assert_eq!(stage.store.forget_jobs(NOW.plus(11)).await.unwrap(), 1);
+    assert!(stage.store.job(DEFAULT_PROJECT, ended).await.unwrap().is_none());
+    assert_eq!(stage.store.forget_jobs(Millis(NOW.0 * 2)).await.unwrap(), 0, "what is open is kept");
+    assert!(stage.store.job(DEFAULT_PROJECT, open).await.unwrap().is_some());
 }
 
 async fn a_job_is_one_nodes_at_a_time_and_jobs_take_turns(stage: Stage) {
@@ -282,8 +317,8 @@ async fn two_jobs_at_once_make_none_twice(stage: Stage) {
         assert!(rounds < 50, "it comes to an end");
     }
     assert_eq!(done, 20);
-    let filter = crate::store::DeliveryFilter { webhook: Some(webhook.id), ..Default::default() };
-    let deliveries = stage.store.deliveries(DEFAULT_PROJECT, filter, ALL).await.unwrap().items;
+    let filter = super::all_of(Selection { webhook_id: Some(webhook.id), ..Selection::default() });
+    let deliveries = stage.store.deliveries(DEFAULT_PROJECT, &filter, ALL).await.unwrap().items;
     let repeated: Vec<DeliveryId> = deliveries.iter().filter_map(|delivery| delivery.repeats).collect();
     assert_eq!((repeated.len(), repeated.iter().collect::<HashSet<_>>().len()), (20, 20));
 }

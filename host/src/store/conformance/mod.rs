@@ -6,12 +6,15 @@ mod failures;
 mod fan_out;
 mod jobs;
 mod keys;
+mod log;
 mod model;
 mod operational;
 mod order;
 mod owners;
 mod partitions;
 mod plugins;
+mod replays;
+mod resends;
 mod results;
 mod stage;
 
@@ -24,11 +27,12 @@ use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::filter::{Filter, Verdict};
 use crate::domain::id::{DEFAULT_PROJECT, ProjectId, TokenId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
+use crate::domain::selection::Selection;
 use crate::domain::token::{Permission, PlainToken, Token};
 use crate::domain::webhook::{Order, RateLimit, State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, ClaimedWork, DeliveryFilter, FanOut, LoadedRequest, OpenWork, Postpone, RequestEnd,
-    Settle, StoreError, WorkKind,
+    Accept, Accepted, Beginning, ClaimedWork, FanOut, LoadedRequest, OpenWork, Postpone, RequestEnd, Search, Settle,
+    StoreError, WorkKind,
 };
 use stage::{NOW, Stage};
 
@@ -78,6 +82,11 @@ on_both!(
     work_of_a_webhook_that_another_node_made_is_claimed_with_it,
     work_made_for_a_webhook_that_was_deleted_meanwhile_is_cancelled,
 );
+
+/// A search that looks at all there is.
+fn all_of(selection: Selection) -> Search {
+    Search::new(selection, 1_000_000)
+}
 
 async fn what_is_accepted_is_claimed_once(stage: Stage) {
     let webhook = stage.stored_webhook().await;
@@ -330,8 +339,8 @@ async fn lists_page_through_everything_once(stage: Stage) {
     let mut cursor = None;
     loop {
         let page = PageRequest { limit: 2, cursor };
-        let filter = DeliveryFilter { webhook: Some(webhook.id), ..DeliveryFilter::default() };
-        let page = stage.store.deliveries(DEFAULT_PROJECT, filter, page).await.unwrap();
+        let filter = all_of(Selection { webhook_id: Some(webhook.id), ..Selection::default() });
+        let page = stage.store.deliveries(DEFAULT_PROJECT, &filter, page).await.unwrap();
         seen.extend(page.items.iter().map(|item| item.id));
         let Some(next) = page.next_cursor else { break };
         cursor = Cursor::decode(&next);
@@ -342,8 +351,8 @@ async fn lists_page_through_everything_once(stage: Stage) {
     let all = PageRequest { limit: 50, cursor: None };
     assert_eq!(stage.store.events(DEFAULT_PROJECT, Some("ticket.created"), all).await.unwrap().items.len(), 5);
     assert!(stage.store.events(DEFAULT_PROJECT, Some("other"), all).await.unwrap().items.is_empty());
-    let failed = DeliveryFilter { status: Some(DeliveryStatus::Failed), ..DeliveryFilter::default() };
-    assert!(stage.store.deliveries(DEFAULT_PROJECT, failed, all).await.unwrap().items.is_empty());
+    let failed = all_of(Selection { status: Some(DeliveryStatus::Failed), ..Selection::default() });
+    assert!(stage.store.deliveries(DEFAULT_PROJECT, &failed, all).await.unwrap().items.is_empty());
 }
 
 async fn tokens_are_found_by_their_hash(stage: Stage) {
@@ -369,7 +378,7 @@ async fn projects_do_not_see_each_other(stage: Stage) {
     assert!(stage.store.webhook(other, webhook.id).await.unwrap().is_none());
     assert!(stage.store.webhooks(other, all).await.unwrap().items.is_empty());
     assert!(stage.store.delivery(other, delivery).await.unwrap().is_none());
-    assert!(stage.store.deliveries(other, DeliveryFilter::default(), all).await.unwrap().items.is_empty());
+    assert!(stage.store.deliveries(other, &all_of(Selection::default()), all).await.unwrap().items.is_empty());
     assert!(stage.store.events(other, None, all).await.unwrap().items.is_empty());
     assert!(!stage.store.delete_webhook(other, webhook.id, NOW).await.unwrap());
     assert!(stage.store.webhook(DEFAULT_PROJECT, WebhookId::new(NOW, 9)).await.unwrap().is_none());

@@ -264,8 +264,14 @@ impl Stage {
             health: Health::Same,
             disable: None,
             raise: None,
+            exhausted: None,
             now: NOW,
         }
+    }
+
+    /// Does to the database what nothing of the store does.
+    pub(super) async fn run_sql(&self, sql: &'static str) {
+        self.store.db.transact(move |tx| Box::pin(async move { tx.execute(sql, &[]).await })).await.unwrap();
     }
 
     pub(super) async fn status(&self, delivery: DeliveryId) -> DeliveryStatus {

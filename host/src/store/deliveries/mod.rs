@@ -1,7 +1,9 @@
 //! Deliveries: how they move on, and how they are read.
 
+mod log;
 mod view;
 mod work;
 
-pub use view::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, RequestView};
+pub use log::{Found, Search};
+pub use view::{AttemptView, DeliverySummary, DeliveryView, RequestView};
 pub(super) use work::{TallyRow, cancel_open, cancel_waiting, hold_open, tally};

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::super::claims::configuration;
-use super::super::db::reading;
+use super::super::db::in_snapshot;
 use super::super::events::EventRow;
 use super::super::{Store, StoreError};
 use crate::domain::clock::Millis;
@@ -13,20 +13,8 @@ use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Reques
 use crate::domain::envelope::shown_body;
 use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
-use crate::domain::page::{Page, PageRequest};
 use crate::domain::request::{BodyKind, FrozenRequest, RequestSpec};
 use crate::domain::webhook::Configuration;
-
-/// Which deliveries are wanted.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DeliveryFilter {
-    /// Of this webhook.
-    pub webhook: Option<WebhookId>,
-    /// Of this event.
-    pub event: Option<EventId>,
-    /// In this state.
-    pub status: Option<DeliveryStatus>,
-}
 
 /// A delivery without its requests.
 #[derive(Debug, Clone)]
@@ -125,7 +113,7 @@ pub struct AttemptView {
 }
 
 #[derive(Debug, FromRow)]
-struct SummaryRow {
+pub(super) struct SummaryRow {
     id: Uuid,
     event_id: Uuid,
     event_type: String,
@@ -145,15 +133,15 @@ struct SummaryRow {
     reprocessed_by: Option<Uuid>,
 }
 
-const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
+pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
     d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
     d.repeats, d.reprocessed_by";
-const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
+pub(super) const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
 
 impl SummaryRow {
-    fn into_summary(self) -> Result<DeliverySummary, StoreError> {
+    pub(super) fn into_summary(self) -> Result<DeliverySummary, StoreError> {
         let id = DeliveryId::from_uuid(self.id);
         let corrupt = |column| StoreError::Corrupt { table: "webhook_deliveries", column, id: id.to_string() };
         let count = |n: i64| u32::try_from(n).unwrap_or(0);
@@ -254,132 +242,121 @@ impl AttemptRow {
     }
 }
 
-impl Store {
-    /// Deliveries of a project, newest first.
-    pub async fn deliveries(
-        &self,
-        project: ProjectId,
-        filter: DeliveryFilter,
-        page: PageRequest,
-    ) -> Result<Page<DeliverySummary>, StoreError> {
-        let sql = format!(
-            "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS}
-             WHERE d.project_id = $1 AND d.id < $2 AND ($3 IS NULL OR d.webhook_id = $3) AND ($4 IS NULL OR d.event_id = $4)
-               AND ($5 IS NULL OR d.status = $5)
-             ORDER BY d.id DESC LIMIT $6"
-        );
-        let rows: Vec<SummaryRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(project.uuid())
-            .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
-            .bind(filter.webhook.map(WebhookId::uuid))
-            .bind(filter.event.map(EventId::uuid))
-            .bind(filter.status.map(DeliveryStatus::as_str))
-            .bind(i64::from(page.limit) + 1)
-            .fetch_all(pool)
-            .await?);
-        let items = rows.into_iter().map(SummaryRow::into_summary).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::from_rows(items, page.limit, |item| item.id.uuid()))
-    }
+/// All that is read of a delivery, as it was at one moment.
+struct Snapshot {
+    summary: SummaryRow,
+    context: ContextRow,
+    requests: Vec<RequestRow>,
+    work: Vec<WorkRow>,
+    attempts: Vec<AttemptRow>,
+}
 
-    /// One delivery with everything.
+impl Store {
+    /// One delivery with everything, as it is at one moment.
     pub async fn delivery(&self, project: ProjectId, id: DeliveryId) -> Result<Option<DeliveryView>, StoreError> {
-        let sql = format!(
-            "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS} WHERE d.id = $1 AND d.project_id = $2"
-        );
-        let row: Option<SummaryRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(id.uuid())
-            .bind(project.uuid())
-            .fetch_optional(pool)
-            .await?);
-        let Some(row) = row else { return Ok(None) };
-        let summary = row.into_summary()?;
-        let context: ContextRow = reading!(&self.db, pool => sqlx::query_as(
+        const CONTEXT: &str =
             "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
                     e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
              FROM webhook_deliveries d
              JOIN events e ON e.id = d.event_id
              JOIN webhooks w ON w.id = d.webhook_id
              JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
-             WHERE d.id = $1",
-        )
-        .bind(id.uuid())
-        .fetch_one(pool)
-        .await?);
-        let masked_url = context.origin.clone();
-        let requests = self.request_views(&summary, context).await?;
-        Ok(Some(DeliveryView { summary, masked_url, requests }))
-    }
-
-    async fn request_views(
-        &self,
-        summary: &DeliverySummary,
-        context: ContextRow,
-    ) -> Result<Vec<RequestView>, StoreError> {
-        let range = (summary.id.request(0).uuid(), summary.id.last_request().uuid());
-        let mut rows: Vec<RequestRow> = reading!(&self.db, pool => sqlx::query_as(
-            "SELECT id, status, reason, spec, body FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id",
-        )
-        .bind(range.0)
-        .bind(range.1)
-        .fetch_all(pool)
-        .await?);
-        let work: Vec<WorkRow> = reading!(&self.db, pool => sqlx::query_as("SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2")
-                .bind(range.0)
-                .bind(range.1)
-                .fetch_all(pool)
-                .await?);
-        let attempts: Vec<AttemptRow> = reading!(&self.db, pool => sqlx::query_as("SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number")
-                .bind(range.0)
-                .bind(range.1)
-                .fetch_all(pool)
-                .await?);
-        if rows.is_empty() && summary.requests.0 == 1 {
-            // The request of a webhook without plugin is stored only when its first attempt did not arrive.
-            let status = match summary.status {
-                DeliveryStatus::Cancelled => RequestStatus::Cancelled,
-                DeliveryStatus::Succeeded => RequestStatus::Succeeded,
-                _ => RequestStatus::Pending,
-            };
-            rows.push(RequestRow { id: range.0, status: status.to_string(), reason: None, spec: None, body: None });
-        }
-        let (event, plain) =
-            (context.event.into_event()?, (context.content_type, context.envelope, context.body_token));
-        let mut attempts = attempts.into_iter().peekable();
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id = RequestId::from_uuid(row.id);
-            let corrupt = |column| StoreError::Corrupt { table: "requests", column, id: id.to_string() };
-            let stored = RequestStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?;
-            let open = work.iter().find(|work| work.id == row.id);
-            let is_leased = open.is_some_and(|work| work.lease_token.is_some());
-            let content = if let Some(spec) = row.spec {
-                FrozenRequest {
-                    spec: serde_json::from_str(&spec).map_err(|_| corrupt("spec"))?,
-                    body: Bytes::from(row.body.unwrap_or_default()),
-                }
-            } else {
-                let bodies = (plain.0.as_str(), plain.1.as_str(), plain.2);
-                let configuration = configuration(0, bodies, (None, None, None, None, None, None))
-                    .ok_or_else(|| corrupt("content_type"))?;
-                plain_request(&event, &configuration)
-            };
-            let mut own = Vec::new();
-            while let Some(attempt) = attempts.next_if(|attempt| attempt.request_id == row.id) {
-                own.push(attempt.into_view()?);
+             WHERE d.id = $1";
+        const REQUESTS: &str =
+            "SELECT id, status, reason, spec, body FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id";
+        const WORK: &str = "SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2";
+        const ATTEMPTS: &str = "SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number";
+        let summary = format!(
+            "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS} WHERE d.id = $1 AND d.project_id = $2"
+        );
+        let (first, last) = (id.request(0).uuid(), id.last_request().uuid());
+        let read: Option<Snapshot> = in_snapshot!(&self.db, connection => {
+            let summary = sqlx::query_as(sqlx::AssertSqlSafe(summary)).bind(id.uuid()).bind(project.uuid());
+            let summary: Option<SummaryRow> = summary.fetch_optional(&mut *connection).await?;
+            match summary {
+                None => None,
+                Some(summary) => Some(Snapshot {
+                    summary,
+                    context: sqlx::query_as(CONTEXT).bind(id.uuid()).fetch_one(&mut *connection).await?,
+                    requests: sqlx::query_as(REQUESTS).bind(first).bind(last).fetch_all(&mut *connection).await?,
+                    work: sqlx::query_as(WORK).bind(first).bind(last).fetch_all(&mut *connection).await?,
+                    attempts: sqlx::query_as(ATTEMPTS).bind(first).bind(last).fetch_all(&mut *connection).await?,
+                }),
             }
-            views.push(RequestView {
-                id,
-                status: if is_leased { RequestStatus::Sending } else { stored },
-                reason: row.reason,
-                next_attempt_at: open
-                    .filter(|work| work.lease_token.is_none() && work.due_at < Millis::NEVER.0)
-                    .map(|work| Millis(work.due_at)),
-                content,
-                attempts: own,
-            });
-        }
-        Ok(views)
+        });
+        read.map(Snapshot::into_view).transpose()
     }
+}
+
+impl Snapshot {
+    fn into_view(self) -> Result<DeliveryView, StoreError> {
+        let Self { summary, context, requests, work, attempts } = self;
+        let summary = summary.into_summary()?;
+        let masked_url = context.origin.clone();
+        let requests = request_views(&summary, context, requests, &work, attempts)?;
+        Ok(DeliveryView { summary, masked_url, requests })
+    }
+}
+
+fn request_views(
+    summary: &DeliverySummary,
+    context: ContextRow,
+    mut rows: Vec<RequestRow>,
+    work: &[WorkRow],
+    attempts: Vec<AttemptRow>,
+) -> Result<Vec<RequestView>, StoreError> {
+    if rows.is_empty() && summary.requests.0 == 1 {
+        // The request of a webhook without plugin is stored only when its first attempt did not arrive.
+        let status = match summary.status {
+            DeliveryStatus::Cancelled => RequestStatus::Cancelled,
+            DeliveryStatus::Succeeded => RequestStatus::Succeeded,
+            _ => RequestStatus::Pending,
+        };
+        rows.push(RequestRow {
+            id: summary.id.request(0).uuid(),
+            status: status.to_string(),
+            reason: None,
+            spec: None,
+            body: None,
+        });
+    }
+    let (event, plain) =
+        (context.event.into_event()?, (context.content_type, context.envelope, context.body_token));
+    let mut attempts = attempts.into_iter().peekable();
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = RequestId::from_uuid(row.id);
+        let corrupt = |column| StoreError::Corrupt { table: "requests", column, id: id.to_string() };
+        let stored = RequestStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?;
+        let open = work.iter().find(|work| work.id == row.id);
+        let is_leased = open.is_some_and(|work| work.lease_token.is_some());
+        let content = if let Some(spec) = row.spec {
+            FrozenRequest {
+                spec: serde_json::from_str(&spec).map_err(|_| corrupt("spec"))?,
+                body: Bytes::from(row.body.unwrap_or_default()),
+            }
+        } else {
+            let bodies = (plain.0.as_str(), plain.1.as_str(), plain.2);
+            let configuration = configuration(0, bodies, (None, None, None, None, None, None))
+                .ok_or_else(|| corrupt("content_type"))?;
+            plain_request(&event, &configuration)
+        };
+        let mut own = Vec::new();
+        while let Some(attempt) = attempts.next_if(|attempt| attempt.request_id == row.id) {
+            own.push(attempt.into_view()?);
+        }
+        views.push(RequestView {
+            id,
+            status: if is_leased { RequestStatus::Sending } else { stored },
+            reason: row.reason,
+            next_attempt_at: open
+                .filter(|work| work.lease_token.is_none() && work.due_at < Millis::NEVER.0)
+                .map(|work| Millis(work.due_at)),
+            content,
+            attempts: own,
+        });
+    }
+    Ok(views)
 }
 
 fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {

@@ -19,10 +19,11 @@ use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
+use crate::domain::selection::Selection;
 use crate::domain::webhook::{Configuration, State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, Claim, DeliveryFilter, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery,
-    NewEvent, OpenWork, Postpone, RequestEnd, Settle, Store, StoreError, WorkKind,
+    Accept, Accepted, Beginning, Claim, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
+    OpenWork, Postpone, RequestEnd, Search, Settle, Store, StoreError, WorkKind,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -545,9 +546,9 @@ impl Player {
         self.book.now = self.book.now.plus(DAY_MS);
         prop_assert_eq!(self.claim_all().await?, 0);
         for status in crate::domain::delivery::DeliveryStatus::ALL.iter().filter(|status| status.is_open()) {
-            let filter = DeliveryFilter { status: Some(*status), ..DeliveryFilter::default() };
+            let search = Search::new(Selection { status: Some(*status), ..Selection::default() }, 1_000_000);
             let page = PageRequest { limit: 200, cursor: None };
-            let open = ok(self.store(0).deliveries(self.project, filter, page).await)?;
+            let open = ok(self.store(0).deliveries(self.project, &search, page).await)?;
             prop_assert!(open.items.is_empty(), "open without work: {:?}", open.items);
         }
         Ok(())

@@ -1,4 +1,9 @@
-//! `/deliveries`: what was sent and received.
+//! `/deliveries`: what was sent and received, and what people do about it.
+
+mod act;
+mod export;
+mod many;
+mod query;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Api;
 use super::auth::Caller;
-use super::extract::{Id, Paging, Query, page};
+use super::extract::{Id, Query};
 use super::problem::{Answer, Refused};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
@@ -16,11 +21,16 @@ use crate::domain::id::{DeliveryId, EventId, RequestId, WebhookId};
 use crate::domain::page::Page;
 use crate::domain::plugin::PluginFailure;
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::problem::{FieldError, Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::domain::webhook::OnPluginFailure;
 use crate::sandbox::{LogLine, Recalled};
-use crate::store::{AttemptView, DeliveryFilter, DeliverySummary, DeliveryView, Reprocessed, RequestView};
+use crate::store::{AttemptView, DeliverySummary, DeliveryView, Reprocessed, RequestView};
+
+pub(super) use act::{cancel, retry};
+pub(super) use export::export;
+pub(super) use many::{cancel_many, resend_many};
+use query::LogQuery;
 
 #[derive(Debug, Serialize)]
 pub(super) struct SummaryBody {
@@ -220,35 +230,15 @@ fn attempt_body(attempt: AttemptView, with_bodies: bool) -> AttemptBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeliveryQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
-    webhook_id: Option<WebhookId>,
-    event_id: Option<EventId>,
-    status: Option<String>,
-}
-
 /// Deliveries, newest first.
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(query): Query<DeliveryQuery>,
+    Query(query): Query<LogQuery>,
 ) -> Answer<axum::Json<Page<SummaryBody>>> {
     caller.needs(Permission::DeliveriesRead)?;
-    let page = page(query.limit, query.cursor.as_deref())?;
-    let status = query
-        .status
-        .map(|text| {
-            DeliveryStatus::parse(&text).ok_or_else(|| {
-                let known: Vec<&str> = DeliveryStatus::ALL.iter().map(|status| status.as_str()).collect();
-                Problem::new(ProblemCode::InvalidQuery, format!("`status` is one of {}", known.join(", ")))
-            })
-        })
-        .transpose()?;
-    let filter = DeliveryFilter { webhook: query.webhook_id, event: query.event_id, status };
-    let deliveries = api.store.deliveries(caller.project(), filter, page).await?;
+    let (search, page) = query.read(&api, &caller)?;
+    let deliveries = api.store.deliveries(caller.project(), &search, page).await?;
     Ok(axum::Json(deliveries.map(summary_body)))
 }
 
@@ -257,14 +247,18 @@ pub(super) async fn list_of_webhook(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<WebhookId>,
-    Query(paging): Query<Paging>,
+    Query(query): Query<LogQuery>,
 ) -> Answer<axum::Json<Page<SummaryBody>>> {
     caller.needs(Permission::DeliveriesRead)?;
+    let (mut search, page) = query.read(&api, &caller)?;
     if api.store.webhook(caller.project(), id).await?.is_none() {
         return Err(Problem::not_found("webhook").into());
     }
-    let filter = DeliveryFilter { webhook: Some(id), ..DeliveryFilter::default() };
-    let deliveries = api.store.deliveries(caller.project(), filter, paging.page()?).await?;
+    if search.selection.webhook_id.is_some_and(|named| named != id) {
+        return Err(Problem::parameters(vec![FieldError::new("/webhook_id", "is another one than in the path")]).into());
+    }
+    search.selection.webhook_id = Some(id);
+    let deliveries = api.store.deliveries(caller.project(), &search, page).await?;
     Ok(axum::Json(deliveries.map(summary_body)))
 }
 
