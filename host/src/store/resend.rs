@@ -203,7 +203,8 @@ async fn due_now(tx: &mut Tx, work: &[Uuid], now: Millis) -> Result<(), StoreErr
 /// Makes requests that were done with open again, due now. Their attempts are counted on; their schedule begins anew.
 async fn reopen(tx: &mut Tx, standing: &Standing, closed: &[&Request], now: Millis) -> Result<(), StoreError> {
     const OPEN: &str =
-        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, attempts, schedule_from) {values}";
+        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, attempts, schedule_from, order_key, sequence)
+        {values}";
     const MARK: &str = "INSERT INTO requests (id, project_id, status, reason, settled_at) {values}
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = NULL, settled_at = NULL";
     // The request of a webhook without plugin that was never tried needs no row: it follows from its delivery again.
@@ -216,8 +217,20 @@ async fn reopen(tx: &mut Tx, standing: &Standing, closed: &[&Request], now: Mill
         return Ok(());
     }
     let (project, webhook) = (standing.project.uuid(), standing.webhook.uuid());
+    // Whoever waits for what is still open of it waits for this too. What is all done with keeps nobody waiting any more.
+    let place = standing.work.iter().find_map(|work| work.place);
     let rows = Rows::of(OPEN, closed, |request| {
-        values![request.id.uuid(), WorkKind::Send.number(), project, webhook, now.0, request.attempts, request.attempts,]
+        values![
+            request.id.uuid(),
+            WorkKind::Send.number(),
+            project,
+            webhook,
+            now.0,
+            request.attempts,
+            request.attempts,
+            place.map(|(key, _)| key),
+            place.map(|(_, sequence)| sequence),
+        ]
     });
     tx.execute_rows(&rows).await?;
     let (plain, known): (Vec<&&Request>, Vec<&&Request>) =

@@ -11,12 +11,13 @@ use crate::domain::operational::{PLUGIN_FAILING, event_type};
 use crate::domain::page::PageRequest;
 use crate::domain::plugin::Pause;
 use crate::domain::webhook::Webhook;
-use crate::store::{Lease, RequestEnd, Settle, WorkKind};
+use crate::store::{ClaimedWork, Finish, Lease, RequestEnd, Settle, WorkKind};
 
 on_both!(
     an_event_is_raised_with_the_pause_that_it_tells_of,
     an_event_is_raised_once_with_the_end_that_it_tells_of,
     an_event_is_raised_once_when_a_webhook_is_disabled,
+    an_event_is_raised_once_when_a_delivery_has_failed_for_good,
 );
 
 impl Stage {
@@ -62,6 +63,36 @@ async fn an_event_is_raised_once_with_the_end_that_it_tells_of(stage: Stage) {
     assert_eq!(stage.stored_events().await, 0, "it is another's");
     assert!(stage.store.settle(park(delivery, lease)).await.unwrap());
     assert!(!stage.store.settle(park(delivery, lease)).await.unwrap());
+    assert_eq!(stage.stored_events().await, 1);
+}
+
+async fn an_event_is_raised_once_when_a_delivery_has_failed_for_good(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let lease = stage.lease();
+    let delivery = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
+    stage.store.freeze(Stage::freeze(&webhook, delivery, lease, 3)).await.unwrap();
+    let finish = |position, lease, end| {
+        let exhausted = Some(Arc::new(stage.raised()));
+        Finish { exhausted, ..Stage::finish(&webhook, delivery.request(position), lease, end) }
+    };
+    let failed = || RequestEnd::Failed { reason: "no".to_owned() };
+    stage.store.finish(finish(0, lease, failed())).await.unwrap();
+    stage.store.finish(finish(1, lease, RequestEnd::Retry { due: NOW })).await.unwrap();
+    assert_eq!(stage.stored_events().await, 0, "it is not at its end");
+    stage.store.finish(finish(2, lease, RequestEnd::Succeeded)).await.unwrap();
+    let last = stage.claimed(NOW).await;
+    let [ClaimedWork::Send(last)] = last.as_slice() else { panic!("{last:?}") };
+    assert!(stage.store.finish(finish(1, lease, failed())).await.unwrap().late);
+    assert_eq!(stage.stored_events().await, 0, "it is another's");
+    stage.store.finish(finish(1, last.lease, RequestEnd::Succeeded)).await.unwrap();
+    assert_eq!(stage.stored_events().await, 1, "one of its requests did not arrive");
+    let step = stage.store.claim_fan_out(NOW, stage.lease()).await.unwrap().unwrap();
+    assert!(step.webhooks.is_empty(), "for those that want it");
+    // All that arrives tells of nothing.
+    let lease = stage.lease();
+    let arrived = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+    let finish = Stage::finish(&webhook, arrived.request(0), lease, RequestEnd::Succeeded);
+    stage.store.finish(Finish { exhausted: Some(Arc::new(stage.raised())), ..finish }).await.unwrap();
     assert_eq!(stage.stored_events().await, 1);
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Work {
     pub(super) due: Millis,
     pub(super) is_leased: bool,
     pub(super) is_blocked: bool,
+    /// Its place in the order of its webhook.
+    pub(super) place: Option<(Uuid, i64)>,
 }
 
 /// A request.
@@ -98,18 +100,19 @@ pub(in super::super) async fn lock(
 }
 
 async fn work(tx: &mut Tx, project: ProjectId, id: DeliveryId, locks: bool) -> Result<Vec<Work>, StoreError> {
-    const SELECT: &str = "SELECT id, kind, due_at, lease_token IS NOT NULL, is_blocked FROM open_work
+    const SELECT: &str =
+        "SELECT id, kind, due_at, lease_token IS NOT NULL, is_blocked, order_key, sequence FROM open_work
         WHERE id >= $1 AND id <= $2 AND project_id = $3 ORDER BY id";
-    const SELECT_LOCKED: &str = "SELECT id, kind, due_at, lease_token IS NOT NULL, is_blocked FROM open_work
-        WHERE id >= $1 AND id <= $2 AND project_id = $3 ORDER BY id FOR UPDATE";
+    const SELECT_LOCKED: &str = "SELECT id, kind, due_at, lease_token IS NOT NULL, is_blocked, order_key, sequence
+        FROM open_work WHERE id >= $1 AND id <= $2 AND project_id = $3 ORDER BY id FOR UPDATE";
     let select = if locks && tx.locks_rows() { SELECT_LOCKED } else { SELECT };
     let range = values![id.uuid(), id.last_request().uuid(), project.uuid()];
-    let rows: Vec<(Uuid, i64, i64, bool, bool)> = tx.fetch(select, &range).await?;
+    let rows: Vec<(Uuid, i64, i64, bool, bool, Option<Uuid>, Option<i64>)> = tx.fetch(select, &range).await?;
     rows.into_iter()
-        .map(|(id, kind, due, is_leased, is_blocked)| {
+        .map(|(id, kind, due, is_leased, is_blocked, key, sequence)| {
             let corrupt = || StoreError::Corrupt { table: "open_work", column: "kind", id: id.to_string() };
             let kind = WorkKind::from_number(kind).ok_or_else(corrupt)?;
-            Ok(Work { id, kind, due: Millis(due), is_leased, is_blocked })
+            Ok(Work { id, kind, due: Millis(due), is_leased, is_blocked, place: key.zip(sequence) })
         })
         .collect()
 }

@@ -106,6 +106,11 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
+    /// Whether any of its requests was tried.
+    fn was_tried(&self) -> bool {
+        self.requests.iter().any(|request| !request.attempts.is_empty())
+    }
+
     pub(super) fn status(&self) -> DeliveryStatus {
         if self.requests.is_empty() {
             return self.bare;
@@ -355,6 +360,78 @@ impl Book {
             self.release_after(id);
         }
         held
+    }
+
+    /// A person has it sent again; to how much that was done, if it was.
+    pub(super) fn resend(&mut self, id: DeliveryId, all: bool) -> Option<u64> {
+        let delivery = &self.deliveries[&id];
+        if self.hooks[delivery.hook].state != HookState::Enabled {
+            return None;
+        }
+        let is_picked = |request: &Request| all || request.status != RequestStatus::Succeeded;
+        let picked: Vec<Uuid> = if delivery.requests.is_empty() {
+            self.open.contains_key(&id.uuid()).then_some(id.uuid()).into_iter().collect()
+        } else {
+            let requests = (0..).zip(&delivery.requests).filter(|(_, request)| is_picked(request));
+            requests.map(|(position, _)| id.request(position).uuid()).collect()
+        };
+        let is_busy = |work: &Uuid| self.open.get(work).is_some_and(|open| open.token.is_some() || open.blocked);
+        if picked.is_empty() || picked.iter().any(is_busy) {
+            return None;
+        }
+        // What is still open keeps others waiting, and what is sent again does so with it.
+        let works = std::iter::once(id.uuid()).chain((0..).take(delivery.requests.len()).map(|n| id.request(n).uuid()));
+        let place = works.filter_map(|work| self.open.get(&work)).find_map(|open| open.place);
+        let (hook, mut reopened) = (delivery.hook, false);
+        for work in &picked {
+            if let Some(open) = self.open.get_mut(work) {
+                open.due = open.due.min(self.now);
+                continue;
+            }
+            reopened = true;
+            let position = usize::from(RequestId::from_uuid(*work).position());
+            let request = &mut self.deliveries.get_mut(&id).unwrap().requests[position];
+            let attempts = u32::try_from(request.attempts.len()).unwrap();
+            request.status = if attempts == 0 { RequestStatus::Pending } else { RequestStatus::Retrying };
+            let open = self.add_work(*work, WorkKind::Send, hook, None);
+            (open.place, open.attempts) = (place, attempts);
+        }
+        if reopened {
+            let delivery = self.deliveries.get_mut(&id).unwrap();
+            (delivery.place, delivery.moved) = (place, delivery.was_tried());
+        }
+        Some(picked.len() as u64)
+    }
+
+    /// A person gives it up; how much of it, if that was possible.
+    pub(super) fn cancel(&mut self, id: DeliveryId) -> Option<u64> {
+        let delivery = self.deliveries.get_mut(&id).unwrap();
+        if delivery.requests.is_empty() {
+            let was_open = self.open.remove(&id.uuid()).is_some();
+            match delivery.bare {
+                DeliveryStatus::Cancelled => return Some(0),
+                DeliveryStatus::Parked => {}
+                _ if was_open => {}
+                _ => return None,
+            }
+            delivery.bare = DeliveryStatus::Cancelled;
+            self.release_after(id);
+            return Some(1);
+        }
+        let mut given_up = 0;
+        for (position, request) in (0..).zip(&mut delivery.requests) {
+            let was_open = self.open.remove(&id.request(position).uuid()).is_some();
+            if was_open || matches!(request.status, RequestStatus::Held | RequestStatus::Uncertain) {
+                request.status = RequestStatus::Cancelled;
+                given_up += 1;
+            }
+        }
+        if given_up == 0 {
+            return (delivery.status() == DeliveryStatus::Cancelled).then_some(0);
+        }
+        delivery.moved = delivery.was_tried();
+        self.release_after(id);
+        Some(given_up)
     }
 
     /// Work is given back; says whether the lease still held.

@@ -73,6 +73,17 @@ pub(super) enum Op {
         node: usize,
         result: usize,
     },
+    /// A person has a delivery sent again, or also what of it has arrived.
+    Resend {
+        node: usize,
+        delivery: usize,
+        all: bool,
+    },
+    /// A person gives a delivery up.
+    Cancel {
+        node: usize,
+        delivery: usize,
+    },
     Wait {
         ms: u64,
     },
@@ -150,6 +161,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(node, total, per_webhook)| Op::Claim { node, total, per_webhook }),
         14 => vec(outcome(), 1..=TOGETHER).prop_map(Op::Results),
         1 => (node(), 0..NAMES).prop_map(|(node, result)| Op::Again { node, result }),
+        4 => (node(), 0..NAMES, proptest::bool::weighted(0.3))
+            .prop_map(|(node, delivery, all)| Op::Resend { node, delivery, all }),
+        2 => (node(), 0..NAMES).prop_map(|(node, delivery)| Op::Cancel { node, delivery }),
         3 => (0..=WAIT_MAX_MS).prop_map(|ms| Op::Wait { ms }),
         5 => (0..NAMES, any::<bool>()).prop_map(|(work, before)| Op::WaitToEdge { work, before }),
         1 => node().prop_map(|node| Op::Crash { node }),

@@ -22,8 +22,8 @@ use crate::domain::page::{Cursor, PageRequest};
 use crate::domain::selection::Selection;
 use crate::domain::webhook::{Configuration, State, Webhook};
 use crate::store::{
-    Accept, Accepted, Beginning, Claim, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery, NewEvent,
-    OpenWork, Postpone, RequestEnd, Search, Settle, Store, StoreError, WorkKind,
+    Accept, Accepted, Acted, Beginning, Chosen, Claim, FanOut, Finish, Finished, Freeze, InOrder, Lease, NewDelivery,
+    NewEvent, OpenWork, Postpone, RequestEnd, Search, Settle, Store, StoreError, WorkKind,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -144,6 +144,8 @@ impl Player {
                 }
                 Ok(())
             }
+            Op::Resend { node, delivery, all } => self.resend(self.node(*node), *delivery, *all).await,
+            Op::Cancel { node, delivery } => self.cancel(self.node(*node), *delivery).await,
             Op::Wait { ms } => {
                 self.book.now = self.book.now.plus(*ms);
                 Ok(())
@@ -482,6 +484,38 @@ impl Player {
                 self.told.push((*finish, finished.late));
             }
             (Answer::Finished(_), _) => prop_assert!(false, "not what was asked"),
+        }
+        Ok(())
+    }
+
+    /// One of the deliveries.
+    fn delivery(&self, wanted: usize) -> Option<DeliveryId> {
+        self.book.deliveries.keys().nth(wanted % self.book.deliveries.len().max(1)).copied()
+    }
+
+    async fn resend(&mut self, node: usize, wanted: usize, all: bool) -> Verdict {
+        let Some(id) = self.delivery(wanted) else { return Ok(()) };
+        let count = self.book.deliveries[&id].requests.len();
+        let requests = (0..).take(if all { count } else { 0 }).map(|position| id.request(position)).collect();
+        let chosen = Chosen { requests, include_succeeded: all };
+        let acted = ok(self.store(node).resend(self.project, id, chosen, None, self.book.now).await)?;
+        let expected = self.book.resend(id, all && count > 0);
+        Self::judge_act(id, &acted, expected)
+    }
+
+    async fn cancel(&mut self, node: usize, wanted: usize) -> Verdict {
+        let Some(id) = self.delivery(wanted) else { return Ok(()) };
+        let (chosen, reason) = (Chosen::default(), "enough".to_owned());
+        let acted = ok(self.store(node).cancel_delivery(self.project, id, chosen, reason, self.book.now).await)?;
+        let expected = self.book.cancel(id);
+        Self::judge_act(id, &acted, expected)
+    }
+
+    fn judge_act(id: DeliveryId, acted: &Acted, expected: Option<u64>) -> Verdict {
+        match acted {
+            Acted::Done(done) => prop_assert_eq!(Some(*done), expected, "{}", id),
+            Acted::Refused(why) => prop_assert_eq!(None, expected, "{} is refused: {}", id, why),
+            other => prop_assert!(false, "{id}: {other:?}"),
         }
         Ok(())
     }
