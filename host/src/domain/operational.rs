@@ -89,20 +89,12 @@ pub fn delivery_exhausted(
     event(id, webhook.project, DELIVERY_EXHAUSTED, webhook.id.to_string(), now, &payload)
 }
 
-/// This delivery of an event arrived after others had failed since a time.
-pub fn delivery_recovered(
-    id: EventId,
-    webhook: &Webhook,
-    delivery: DeliveryId,
-    of: &Event,
-    failing_since: Millis,
-    now: Millis,
-) -> Event {
+/// This delivery of an event arrived after others had failed.
+pub fn delivery_recovered(id: EventId, webhook: &Webhook, delivery: DeliveryId, of: &Event, now: Millis) -> Event {
     let payload = json!({
         "delivery": { "id": delivery },
         "event": { "id": of.id, "type": of.event_type },
         "webhook": webhook_json(webhook),
-        "failing_since": failing_since,
     });
     event(id, webhook.project, DELIVERY_RECOVERED, webhook.id.to_string(), now, &payload)
 }

@@ -202,7 +202,9 @@ async fn payloads_and_bodies_are_for_those_who_may_read_events() {
     ] {
         let problem = api.post(&path, &body).await.expect_err("it needs deliveries:retry").problem();
         assert_eq!(problem.status, 403, "{path}");
-        let allowed = retrier.post(&path, &body).await;
-        assert!(!matches!(allowed, Err(failure) if failure.problem().status == 403), "{path}");
+        // What it does besides is told elsewhere.
+        if let Err(failure) = retrier.post(&path, &body).await {
+            assert_ne!(failure.problem().status, 403, "{path}");
+        }
     }
 }

@@ -35,7 +35,8 @@ impl Stage {
             id: EventId::new(now, self.entropy.id()),
             event_type: EventType::parse(kind).unwrap(),
             payload: Some(Bytes::from_static(payload.as_bytes())),
-            received_at: now,
+            // Deliveries of a wide event are made later than it is received.
+            received_at: NOW,
             ..Event::clone(&self.event())
         };
         let id = DeliveryId::with_room(now, self.entropy.id());
@@ -58,7 +59,7 @@ impl Stage {
         assert!(!self.store.finish(finish).await.unwrap().late);
     }
 
-    async fn found(&self, selection: Selection) -> HashSet<DeliveryId> {
+    async fn looked_up(&self, selection: Selection) -> HashSet<DeliveryId> {
         self.found_by(&super::all_of(selection)).await
     }
 
@@ -124,7 +125,7 @@ async fn each_filter_finds_what_it_names(stage: Stage) {
         (Selection { event_type: text("ticket.updated"), status_code: Some(200), ..all.clone() }, vec![]),
     ];
     for (selection, expected) in cases {
-        assert_eq!(stage.found(selection.clone()).await, expected.into_iter().collect(), "{selection:?}");
+        assert_eq!(stage.looked_up(selection.clone()).await, expected.into_iter().collect(), "{selection:?}");
     }
     let page = PageRequest { limit: 10, cursor: None };
     let other = ProjectId::new(NOW, 9);
@@ -149,7 +150,7 @@ async fn a_time_has_its_first_and_not_its_last_moment(stage: Stage) {
         let at = |ms: Option<u64>| ms.map(|ms| NOW.plus(ms));
         for webhook_id in [None, Some(webhook.id)] {
             let selection = Selection { since: at(since), until: at(until), webhook_id, ..Selection::default() };
-            assert_eq!(stage.found(selection).await, expected.iter().copied().collect(), "{since:?} {until:?}");
+            assert_eq!(stage.looked_up(selection).await, expected.iter().copied().collect(), "{since:?} {until:?}");
         }
     }
 }
@@ -226,17 +227,15 @@ impl Stage {
         if self.store.is_shared() {
             assert!(!plan.contains("Seq Scan"), "{told}");
             // Partitions have indexes of their own, named by table and columns.
-            let (names, sorts): (&[&str], bool) = match index {
-                "pk" => (&["_pkey"], false),
-                "webhook_deliveries_event" => (&["_event_id_idx"], true),
-                "webhook_deliveries_webhook" => (&["_webhook_id_id_idx"], false),
-                "webhook_deliveries_unsent" => (&["_webhook_id_status_id_idx"], false),
-                _ => (&["_project_id_status_id_idx"], false),
+            let (name, sorts) = match index {
+                "pk" => ("_pkey on webhook_deliveries_", false),
+                "webhook_deliveries_event" => ("_event_id_idx", true),
+                "webhook_deliveries_webhook" => ("_webhook_id_id_idx", false),
+                "webhook_deliveries_unsent" => ("_webhook_id_status_id_idx", false),
+                _ => ("_project_id_status_id_idx", false),
             };
-            let used =
-                |name: &&str| plan.contains(&format!("webhook_deliveries_default{name}")) || plan.contains(*name);
-            assert!(names.iter().any(used), "{told}");
-            assert!(sorts || !plan.contains("Sort Key") || plan.contains("Merge Append"), "{told}");
+            assert!(plan.contains(name), "{told}");
+            assert!(sorts || !plan.contains("Sort  (cost"), "{told}");
         } else {
             let line = plan.lines().find(|line| line.contains(" d ") || line.ends_with(" d")).unwrap_or_default();
             let by = if index == "pk" { "USING PRIMARY KEY".to_owned() } else { format!("INDEX {index} ") };
@@ -248,12 +247,12 @@ impl Stage {
 
 async fn a_delivery_is_shown_as_it_was_at_one_moment(stage: Stage) {
     let webhook = stage.stored_webhook().await;
+    let reader = stage.beside().await;
     let mut begun = Vec::new();
     for _ in 0..150 {
         let lease = stage.lease();
         begun.push((stage.accepted(&webhook, WorkKind::Send, Some(lease)).await, lease));
     }
-    let reader = stage.beside().await;
     for (delivery, lease) in begun {
         let mut finish = Stage::finish(&webhook, delivery.request(0), lease, RequestEnd::Succeeded);
         (finish.is_plain, finish.only_request) = (true, true);

@@ -12,8 +12,8 @@ use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, EventId, WebhookId};
 use crate::domain::job::{JobState, JobWork, Missed};
 use crate::domain::webhook::{State, Webhook};
 use crate::store::{
-    Accept, Beginning, ClaimedJob, ClaimedWork, FanOut, JobStep, NewDelivery, NewEvent, OpenWork, Recovered, Replay,
-    Replayed, RequestEnd, Settle, Store, Wanted, WorkKind,
+    Accept, Beginning, ClaimedJob, ClaimedWork, FanOut, JobStep, NewDelivery, NewEvent, OpenWork, Recovered, Remake,
+    Replay, Replayed, RequestEnd, Settle, Store, Wanted, WorkKind,
 };
 
 on_both!(
@@ -156,13 +156,15 @@ impl Stage {
 
     /// Does a step as `jobs` does, with a webhook that wants everything.
     async fn recover(&self, store: &Store, job: &ClaimedJob, most: u32) -> Option<JobStep> {
+        // At the time at which it was claimed.
+        let remake = Remake { now: Millis(job.lease.until.0 - 1000), ..self.remake() };
         let JobWork::Recover(missed) = &job.work else { panic!("{job:?}") };
         let after = job.cursor.unwrap_or_default();
         let events = store.events_between(after, uuid::Uuid::max(), most, false).await.unwrap();
         let next = (events.len() == most as usize).then(|| events.last().unwrap().id.uuid());
         let wanted = events.iter().map(|event| Wanted { event: event.id, subject: event.subject.clone() }).collect();
         let wanted = (wanted, self.revision(store));
-        match store.recover_step(job, missed.webhook_id, wanted, next, self.remake()).await.unwrap() {
+        match store.recover_step(job, missed.webhook_id, wanted, next, remake).await.unwrap() {
             Recovered::Step(step) => step,
             Recovered::Stale => panic!("nothing has changed"),
         }
@@ -170,8 +172,10 @@ impl Stage {
 
     async fn recover_all(&self, webhook: &Webhook, most: u32) -> (u64, JobState) {
         let id = self.inserted_job(self.recovery(webhook).await).await;
-        while let Some(job) = self.claimed_job(NOW.plus(2)).await {
+        let mut now = NOW.plus(2);
+        while let Some(job) = self.claimed_job(now).await {
             self.recover(&self.store, &job, most).await;
+            now = now.plus(1);
         }
         let (state, progress, _) = self.state(id).await;
         (progress.done, state)

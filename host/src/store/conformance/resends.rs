@@ -421,7 +421,7 @@ impl Stage {
         let until = Some(job.created_at.plus(1));
         let search = Search::new(Selection { until, ..selection.clone() }, 1000);
         let found = store.find_deliveries(job.project, &search, job.cursor, most).await.unwrap();
-        store.step_many(job, &many, selection.status, found, NOW.plus(3)).await.unwrap()
+        store.step_many(job, &many, selection.status, found, NOW.plus(2)).await.unwrap()
     }
 }
 

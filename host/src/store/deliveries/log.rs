@@ -48,11 +48,12 @@ pub struct Found {
     pub next: Option<Uuid>,
 }
 
-/// What deliveries must be; each parameter that is null does not matter. A delivery's requests are a range of ids.
+/// What deliveries must be; each parameter that is null does not matter. A delivery's requests are a range of ids. None of it
+/// may be taken for what an index finds: that is said apart.
 macro_rules! wanted {
     ($last_request:literal, $payload_has:literal, $body_has:literal) => {
         concat!(
-            "d.project_id = $1
+            "(d.project_id = $1) IS TRUE
             AND ($6 IS NULL OR d.webhook_id = $6) AND ($7 IS NULL OR d.event_id = $7) AND ($8 IS NULL OR d.status = $8)
             AND ($13 IS NULL OR d.trigger_kind = $13)
             AND ($9 IS NULL OR EXISTS (SELECT 1 FROM events x WHERE x.id = d.event_id AND x.type = $9))
