@@ -203,6 +203,7 @@ impl Dispatcher {
             NextStep::Held => RequestEnd::Held,
         };
         let exhausted = self.exhausted_event(work, webhook, &end);
+        let recovered = if health == Health::Recovers { self.recovered_event(&work.head, webhook) } else { None };
         Finish {
             request: work.request,
             project: work.head.project,
@@ -218,6 +219,7 @@ impl Dispatcher {
             health,
             raise: disabled.as_deref().and_then(|reason| self.disabled_event(&work.head, webhook, reason)),
             exhausted,
+            recovered,
             disable: disabled,
             now,
         }
@@ -259,6 +261,16 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         let id = EventId::new(now, self.parts.entropy.id());
         Some(Arc::new(operational::delivery_exhausted(id, webhook, head.id, &head.event, reason, now)))
+    }
+
+    /// The event that tells that something arrives again, if anybody wants it.
+    fn recovered_event(&self, head: &DeliveryHead, webhook: &Webhook) -> Option<Arc<Event>> {
+        if !self.is_told_of(head, operational::DELIVERY_RECOVERED) {
+            return None;
+        }
+        let now = self.parts.clock.now();
+        let id = EventId::new(now, self.parts.entropy.id());
+        Some(Arc::new(operational::delivery_recovered(id, webhook, head.id, &head.event, now)))
     }
 
     /// Ends a request that a person waited for and that was on its way as its server stopped: nobody knows whether it

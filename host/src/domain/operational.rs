@@ -17,7 +17,7 @@ pub const PLUGIN_FAILING: &str = "hookwright.plugin.failing";
 pub const DELIVERY_PARKED: &str = "hookwright.delivery.parked";
 /// A delivery failed for good: all its attempts are used, or one was answered so that no other would help.
 pub const DELIVERY_EXHAUSTED: &str = "hookwright.delivery.exhausted";
-/// A delivery arrived, the first one of its webhook since one failed for good.
+/// Something arrived at a webhook, the first time since one of its deliveries failed for good.
 pub const DELIVERY_RECOVERED: &str = "hookwright.delivery.recovered";
 /// A webhook was disabled because of what its receiver answers.
 pub const WEBHOOK_DISABLED: &str = "hookwright.webhook.disabled";

@@ -344,6 +344,8 @@ pub struct Finish {
     pub raise: Option<Arc<Event>>,
     /// The one that tells of its delivery, should that have failed for good with it.
     pub exhausted: Option<Arc<Event>>,
+    /// The one that tells that something arrives again, should deliveries of its webhook have failed for good before.
+    pub recovered: Option<Arc<Event>>,
     /// Now.
     pub now: Millis,
 }

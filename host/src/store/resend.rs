@@ -202,9 +202,8 @@ async fn due_now(tx: &mut Tx, work: &[Uuid], now: Millis) -> Result<(), StoreErr
 
 /// Makes requests that were done with open again, due now. Their attempts are counted on; their schedule begins anew.
 async fn reopen(tx: &mut Tx, standing: &Standing, closed: &[&Request], now: Millis) -> Result<(), StoreError> {
-    const OPEN: &str =
-        "INSERT INTO open_work (id, kind, project_id, webhook_id, due_at, attempts, schedule_from, order_key, sequence)
-        {values}";
+    const OPEN: &str = "INSERT INTO open_work
+            (id, kind, project_id, webhook_id, due_at, attempts, schedule_from, order_key, sequence, by_hand) {values}";
     const MARK: &str = "INSERT INTO requests (id, project_id, status, reason, settled_at) {values}
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = NULL, settled_at = NULL";
     // The request of a webhook without plugin that was never tried needs no row: it follows from its delivery again.
@@ -230,6 +229,7 @@ async fn reopen(tx: &mut Tx, standing: &Standing, closed: &[&Request], now: Mill
             request.attempts,
             place.map(|(key, _)| key),
             place.map(|(_, sequence)| sequence),
+            standing.trigger.is_by_hand(),
         ]
     });
     tx.execute_rows(&rows).await?;

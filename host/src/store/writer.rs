@@ -328,7 +328,7 @@ impl Store {
     /// Stores the result of an attempt.
     pub async fn finish(&self, finish: impl Into<Arc<Finish>>) -> Result<Finished, StoreError> {
         let finish = finish.into();
-        let raises = finish.raise.is_some() || finish.exhausted.is_some();
+        let raises = [&finish.raise, &finish.exhausted, &finish.recovered].into_iter().any(Option::is_some);
         let finished = self.writer.call(|reply| Command::Finish(finish, reply)).await?;
         if raises {
             self.raised();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 
 const EXHAUSTED: &str = "hookwright.delivery.exhausted";
+const RECOVERED: &str = "hookwright.delivery.recovered";
 
 /// A webhook at `/hook` for tickets, tried twice, and one at `/told` that names this event.
 async fn told_of(stage: &Stage, kind: &str) -> String {
@@ -64,9 +65,35 @@ async fn whoever_names_it_is_told_once_of_a_delivery_that_failed_for_good() {
 }
 
 #[tokio::test]
+async fn whoever_names_it_is_told_once_that_something_arrives_again() {
+    let stage = Stage::open().await;
+    let hook = told_of(&stage, RECOVERED).await;
+    stage.api.register(&json!({ "url": stage.receiver.url("/star"), "events": ["*"] })).await;
+    let fails = || Reply::status(500);
+    // A second attempt that arrives is no recovery; two deliveries fail; then three arrive.
+    stage.receiver.on("/hook", [fails(), Reply::ok(), fails(), fails(), fails(), fails(), Reply::ok()]);
+    let mut last = String::new();
+    for expected in ["succeeded", "failed", "failed", "succeeded", "succeeded", "succeeded"] {
+        let made = stage.api.publish("ticket.created", json!({})).await.deliveries;
+        let own = made.into_iter().find(|delivery| delivery.webhook_id == hook).expect("a delivery");
+        assert_eq!(stage.api.settled(&own.id).await.status, expected);
+        if expected == "succeeded" && last.is_empty() && stage.receiver.count("/hook") > 2 {
+            last = own.id;
+        }
+    }
+    let data = stage.receiver.wait_for(1, told(RECOVERED)).await[0].json()["data"].clone();
+    assert_eq!((&data["delivery"]["id"], &data["webhook"]["id"]), (&json!(last), &json!(hook)), "{data:#}");
+    assert!(!data.to_string().contains("/hook"), "the URL is masked: {data:#}");
+    stage.api.all_settled().await;
+    assert_eq!(types(&stage).await.iter().filter(|kind| *kind == RECOVERED).count(), 1);
+    let of_star = stage.receiver.all().into_iter().filter(|request| request.path == "/star");
+    assert!(of_star.into_iter().all(|request| !request.text().contains("hookwright.")), "by name only");
+}
+
+#[tokio::test]
 async fn nobody_posts_what_the_server_tells() {
     let stage = Stage::open().await;
-    for kind in [EXHAUSTED, "hookwright.anything"] {
+    for kind in [EXHAUSTED, RECOVERED, "hookwright.anything"] {
         let problem = stage.api.try_publish(kind, json!({})).await.expect_err("it is the server's own").problem();
         assert_eq!((problem.status, problem.pointers()), (422, vec!["/type"]));
     }
@@ -101,6 +128,14 @@ async fn what_tells_of_failures_and_fails_itself_is_not_told_of() {
     stage.receiver.wait("/told", 1).await;
     stage.api.all_settled().await;
     assert_eq!(types(&stage).await, ["ticket.created", EXHAUSTED]);
+    // When its receiver is well again that is not told either: nothing had failed but what tells.
+    let watcher = json!({ "url": stage.receiver.url("/told"), "events": ["hookwright.*"] });
+    stage.api.register(&watcher).await;
+    stage.receiver.on("/told", [Reply::ok()]);
+    stage.api.publish("ticket.updated", json!({})).await;
+    stage.receiver.wait_for(3, told(EXHAUSTED)).await;
+    stage.api.all_settled().await;
+    assert_eq!(types(&stage).await, ["ticket.created", EXHAUSTED, "ticket.updated", EXHAUSTED]);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::super::rows::Rows;
 use super::super::value::values;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::DeliveryStatus;
+use crate::domain::event::Event;
 use crate::domain::giving_up::Failing;
 use crate::domain::id::{DeliveryId, WebhookId};
 
@@ -21,20 +22,33 @@ struct Added {
     failed: HashSet<DeliveryId>,
 }
 
-/// Notes what these results tell; `status` says where the deliveries stand that they moved. Gives what is known then of
-/// webhooks at which requests fail, where something was added. Mostly there is nothing to note.
-pub(super) async fn write(
+/// What was noted.
+pub(super) struct Noted<'a> {
+    /// What is known then of webhooks at which requests fail, where something was added.
+    pub(super) failing: HashMap<WebhookId, Failing>,
+    /// What tells of webhooks at which something arrives again, after deliveries had failed for good: once for each.
+    pub(super) recovered: Vec<&'a Event>,
+}
+
+/// Notes what these results tell; `status` says where the deliveries stand that they moved. Mostly there is nothing to note.
+pub(super) async fn write<'a>(
     tx: &mut Tx,
-    finishes: &[&Finish],
+    finishes: &[&'a Finish],
     status: impl Fn(DeliveryId) -> Option<DeliveryStatus>,
-) -> Result<HashMap<WebhookId, Failing>, StoreError> {
-    const FORGET: &str = "DELETE FROM webhook_failures {using} WHERE webhook_id = {1}";
+) -> Result<Noted<'a>, StoreError> {
+    const FORGET: &str = "DELETE FROM webhook_failures {using} WHERE webhook_id = {1} RETURNING webhook_id, deliveries";
     const COUNT: &str = "INSERT INTO webhook_failures (webhook_id, since_at, deliveries) {values}
         ON CONFLICT (webhook_id) DO UPDATE SET deliveries = webhook_failures.deliveries + excluded.deliveries
         RETURNING webhook_id, since_at, deliveries";
-    let of = |health| finishes.iter().filter(move |finish| finish.health == health);
-    let well: BTreeSet<WebhookId> = of(Health::Recovers).map(|finish| finish.webhook_id).collect();
-    tx.execute_rows(&Rows::of(FORGET, &well, |webhook| values![webhook.uuid()])).await?;
+    let recovering = || finishes.iter().copied().filter(|finish| finish.health == Health::Recovers);
+    let well: BTreeSet<WebhookId> = recovering().map(|finish| finish.webhook_id).collect();
+    let forgotten: Vec<(Uuid, i64)> =
+        tx.fetch_rows(&Rows::of(FORGET, &well, |webhook| values![webhook.uuid()])).await?;
+    let first = |(webhook, deliveries): (Uuid, i64)| {
+        let mut of_webhook = recovering().filter(|finish| finish.webhook_id.uuid() == webhook && deliveries > 0);
+        of_webhook.find_map(|finish| finish.recovered.as_deref())
+    };
+    let recovered = forgotten.into_iter().filter_map(first).collect();
     // In the order of the ids, so that two nodes do not wait for each other.
     let mut added: BTreeMap<WebhookId, Added> = BTreeMap::new();
     for finish in finishes {
@@ -59,5 +73,5 @@ pub(super) async fn write(
         let failing = Failing { since: Millis(since), deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
         (WebhookId::from_uuid(webhook), failing)
     };
-    Ok(known.into_iter().map(failing).collect())
+    Ok(Noted { failing: known.into_iter().map(failing).collect(), recovered })
 }

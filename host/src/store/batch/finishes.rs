@@ -74,7 +74,7 @@ pub(super) async fn write(
     facts::write(tx, numbered.iter().map(|(finish, _)| *finish), &late).await?;
     record_ends(tx, &ends).await?;
     let moved = move_deliveries(tx, &current, &is_held).await?;
-    let failing = failures::write(tx, &current, |delivery| moved.get(&delivery).map(Moved::status)).await?;
+    let noted = failures::write(tx, &current, |delivery| moved.get(&delivery).map(Moved::status)).await?;
     for finish in &current {
         if let Some(reason) = &finish.disable {
             let was_enabled = disable(tx, finish.webhook_id, reason, finish.now).await?;
@@ -82,6 +82,7 @@ pub(super) async fn write(
         }
     }
     raise(tx, &exhausted(&current, &moved)).await?;
+    raise(tx, &noted.recovered).await?;
     let mut told = Vec::with_capacity(finishes.len());
     for finish in finishes {
         let delivery = match moved.get(&finish.request.delivery()) {
@@ -89,7 +90,7 @@ pub(super) async fn write(
             None => delivery_status(tx, finish.request.delivery()).await?,
         };
         let late = known.get(&(finish.request, finish.lease.token)).copied().unwrap_or(!is_held(finish));
-        let failing = failing.get(&finish.webhook_id).copied().filter(|_| is_held(finish));
+        let failing = noted.failing.get(&finish.webhook_id).copied().filter(|_| is_held(finish));
         told.push(Finished { delivery, late, failing });
     }
     Ok(told)
@@ -99,7 +100,7 @@ pub(super) async fn write(
 fn exhausted<'a>(finishes: &[&'a Finish], moved: &HashMap<DeliveryId, Moved<'_>>) -> Vec<&'a Event> {
     let of = |finish: &&'a Finish| {
         let delivery = finish.request.delivery();
-        let has_failed = moved.get(&delivery).is_some_and(|moved| moved.tally.status(true) == DeliveryStatus::Failed);
+        let has_failed = moved.get(&delivery).map(Moved::status) == Some(DeliveryStatus::Failed);
         finish.exhausted.as_deref().filter(|_| has_failed).map(|event| (delivery, event))
     };
     let of_each: BTreeMap<DeliveryId, &Event> = finishes.iter().filter_map(of).collect();

@@ -11,13 +11,14 @@ use crate::domain::operational::{PLUGIN_FAILING, event_type};
 use crate::domain::page::PageRequest;
 use crate::domain::plugin::Pause;
 use crate::domain::webhook::Webhook;
-use crate::store::{ClaimedWork, Finish, Lease, RequestEnd, Settle, WorkKind};
+use crate::store::{ClaimedWork, Finish, Health, Lease, RequestEnd, Settle, WorkKind};
 
 on_both!(
     an_event_is_raised_with_the_pause_that_it_tells_of,
     an_event_is_raised_once_with_the_end_that_it_tells_of,
     an_event_is_raised_once_when_a_webhook_is_disabled,
     an_event_is_raised_once_when_a_delivery_has_failed_for_good,
+    an_event_is_raised_once_when_something_arrives_again,
 );
 
 impl Stage {
@@ -94,6 +95,26 @@ async fn an_event_is_raised_once_when_a_delivery_has_failed_for_good(stage: Stag
     let finish = Stage::finish(&webhook, arrived.request(0), lease, RequestEnd::Succeeded);
     stage.store.finish(Finish { exhausted: Some(Arc::new(stage.raised())), ..finish }).await.unwrap();
     assert_eq!(stage.stored_events().await, 1);
+}
+
+async fn an_event_is_raised_once_when_something_arrives_again(stage: Stage) {
+    let webhook = stage.stored_webhook().await;
+    let tell = async |health, end| {
+        let lease = stage.lease();
+        let delivery = stage.accepted(&webhook, WorkKind::Send, Some(lease)).await;
+        let finish = Stage::finish(&webhook, delivery.request(0), lease, end);
+        let recovered = Some(Arc::new(stage.raised()));
+        stage.store.finish(Finish { health, recovered, only_request: true, ..finish }).await.unwrap();
+        stage.stored_events().await
+    };
+    let fails = Health::Fails { known: false };
+    assert_eq!(tell(fails, RequestEnd::Retry { due: NOW }).await, 0);
+    assert_eq!(tell(Health::Recovers, RequestEnd::Succeeded).await, 0, "no delivery had failed for good");
+    assert_eq!(tell(fails, RequestEnd::Failed { reason: "no".to_owned() }).await, 0);
+    let told =
+        tokio::join!(tell(Health::Recovers, RequestEnd::Succeeded), tell(Health::Recovers, RequestEnd::Succeeded));
+    assert_eq!(told.0.max(told.1), 1, "once, alone or together in one commit");
+    assert_eq!(tell(Health::Recovers, RequestEnd::Succeeded).await, 1, "it was told");
 }
 
 async fn an_event_is_raised_once_when_a_webhook_is_disabled(stage: Stage) {

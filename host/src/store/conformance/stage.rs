@@ -265,6 +265,7 @@ impl Stage {
             disable: None,
             raise: None,
             exhausted: None,
+            recovered: None,
             now: NOW,
         }
     }

@@ -320,8 +320,7 @@ fn request_views(
             body: None,
         });
     }
-    let (event, plain) =
-        (context.event.into_event()?, (context.content_type, context.envelope, context.body_token));
+    let (event, plain) = (context.event.into_event()?, (context.content_type, context.envelope, context.body_token));
     let mut attempts = attempts.into_iter().peekable();
     let mut views = Vec::with_capacity(rows.len());
     for row in rows {
