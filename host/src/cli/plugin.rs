@@ -29,6 +29,7 @@ pub(super) enum PluginCommand {
     #[command(after_help = "Examples:
   hookwright plugin build                              # the folder that one is in
   hookwright plugin build plugins-examples/slack --module target/wasm32-unknown-unknown/release/slack.wasm
+  hookwright plugin build . --component plugin.wasm    # of a compiler that makes components
   hookwright plugin build . --output slack.component.wasm")]
     Build(BuildArgs),
     /// Say whether a server with the usual limits would take a component, and why not
@@ -61,12 +62,22 @@ pub(super) struct BuildArgs {
     /// Folder with plugin.toml and perhaps cases/
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// The core module, as cargo builds it for wasm32-unknown-unknown [default: built from the folder]
-    #[arg(long, value_name = "FILE")]
-    module: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// Where the component goes [default: NAME-VERSION.wasm in the folder]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// What the component is made of.
+#[derive(Debug, clap::Args)]
+struct Given {
+    /// The core module, as cargo builds it for wasm32-unknown-unknown [default: built from the folder]
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// A component without a manifest, as compilers of other languages make it
+    #[arg(long, value_name = "FILE", conflicts_with = "module")]
+    component: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, Failure> {

@@ -57,6 +57,11 @@ pub fn manifest_of(component: &[u8]) -> Result<Manifest, PluginFailure> {
     Outline::read(component, usize::MAX).map(|outline| outline.manifest)
 }
 
+/// Checks what can be seen of a component without compiling it, as a server with the usual limits does.
+pub fn check_component(component: &[u8]) -> Result<(), PluginFailure> {
+    inspect(component, &PluginConfig::default()).map(|_| ())
+}
+
 /// Checks what can be seen without compiling: size, imports, exports, manifest.
 pub(super) fn inspect(component: &[u8], config: &PluginConfig) -> Result<(Manifest, Abilities), PluginFailure> {
     at_most("component_bytes", "bytes", component.len(), config.component_bytes)?;

@@ -4,6 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::RunLimits;
 use super::wasi::Ended;
+use super::words::LastWords;
 use crate::domain::plugin::{LimitHit, PluginFailure};
 use crate::domain::rules::BrokenRule;
 use crate::domain::verdict::BrokenVerdict;
@@ -56,8 +57,8 @@ impl PluginFailure {
         Self { code: "plugin.bad_output".to_owned(), message: broken.to_string(), limit }
     }
 
-    /// The engine ended the run; `panic` is what the plugin said of that, if it did.
-    pub(super) fn from_engine(error: &wasmtime::Error, limits: &RunLimits, panic: Option<&str>) -> Self {
+    /// The engine ended the run; `words` are what the plugin said of that, if it did.
+    pub(super) fn from_engine(error: &wasmtime::Error, limits: &RunLimits, words: Option<LastWords>) -> Self {
         if let Some(reached) = error.downcast_ref::<Reached>() {
             let message = format!("{reached}{}", frames(error));
             return match *reached {
@@ -86,14 +87,19 @@ impl PluginFailure {
                 let message = format!("the plugin used all {allowed} bytes of its stack{}", frames(error));
                 Self::limit("plugin.crashed", message, "stack_bytes", allowed, allowed)
             }
-            Some(Trap::UnreachableCodeReached) if panic.is_some() => {
-                let text = panic.unwrap_or_default().lines().collect::<Vec<_>>().join(" ");
-                Self::new("plugin.crashed", format!("the plugin {text}{}", frames(error)))
-            }
             Some(trap) => {
-                let reason = trap.to_string();
-                let reason = reason.strip_prefix("wasm trap: ").unwrap_or(&reason);
-                Self::new("plugin.crashed", format!("the plugin trapped: {reason}{}", frames(error)))
+                // Only who gives up says something before.
+                let message = match words.filter(|_| *trap == Trap::UnreachableCodeReached) {
+                    Some(LastWords::Panicked(text)) => format!("the plugin {text}{}", frames(error)),
+                    Some(LastWords::Threw(text)) => format!("the plugin {text}"),
+                    Some(LastWords::Wrote(text)) => format!("the plugin gave up{}, after this: {text}", frames(error)),
+                    None => {
+                        let reason = trap.to_string();
+                        let reason = reason.strip_prefix("wasm trap: ").unwrap_or(&reason);
+                        format!("the plugin trapped: {reason}{}", frames(error))
+                    }
+                };
+                Self::new("plugin.crashed", message)
             }
             None => Self::of_text(&format!("{error:#}"), &error.root_cause().to_string(), limits),
         }

@@ -13,6 +13,7 @@ mod queue;
 mod shelf;
 mod v1;
 mod wasi;
+mod words;
 mod workers;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use admission::{check_configurations, manifest_of};
+pub use admission::{check_component, check_configurations, manifest_of};
 pub use cache::CacheSettings;
 pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
 pub use golden::input as case_input;

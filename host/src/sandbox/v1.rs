@@ -14,7 +14,8 @@ use super::failure::{Reached, Unrecallable};
 use super::limits::{Budget, RunLimits, Usage};
 use super::log::Log;
 use super::wasi::{self, Wasi, WithWasi};
-use super::{Answered, Input, LogLine, Memory, Ran, Recalled, Transformed, Used};
+use super::words::LastWords;
+use super::{Answered, Input, Memory, Ran, Recalled, Transformed, Used};
 use crate::domain::plugin::PluginFailure;
 use crate::domain::verdict::Verdict;
 
@@ -160,7 +161,8 @@ impl Prepared {
         match self.pre.instantiate(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let failure = PluginFailure::from_engine(&error, limits, panic_text(store.data().log.lines()));
+                let words = LastWords::among(store.data().log.errors());
+                let failure = PluginFailure::from_engine(&error, limits, words);
                 let incompatible = failure.limit.is_none() && error.downcast_ref::<wasmtime::Trap>().is_none();
                 Err(if incompatible {
                     PluginFailure::new("plugin.incompatible", format!("{error:#}"))
@@ -216,7 +218,7 @@ fn ended<C, R>(
     state.wasi.finish(&mut state.log);
     let result = match called {
         Ok(given) => read(given),
-        Err(error) => Err(PluginFailure::from_engine(&error, &state.limits, panic_text(state.log.lines()))),
+        Err(error) => Err(PluginFailure::from_engine(&error, &state.limits, LastWords::among(state.log.errors()))),
     };
     let (logs, logs_dropped) = state.log.into_lines();
     let used = Used {
@@ -227,10 +229,4 @@ fn ended<C, R>(
         logs_dropped,
     };
     Ran { used, result }
-}
-
-/// What the SDK logs as a plugin panics, which the trap behind it does not say.
-fn panic_text(logs: &[LogLine]) -> Option<&str> {
-    let last = logs.iter().rev().find(|line| line.level == "error")?;
-    last.message.starts_with("panicked at ").then_some(last.message.as_str())
 }

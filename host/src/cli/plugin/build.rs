@@ -1,20 +1,21 @@
-//! From a core module and a folder to a component that can be uploaded.
+//! From a core module or a component and a folder to a component that can be uploaded.
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::process::ExitCode;
 
 use wasm_encoder::{ComponentSection as _, CustomSection};
+use wasmparser::Parser;
 use wit_component::ComponentEncoder;
 
 use super::super::Failure;
-use super::{BuildArgs, project, source};
+use super::{BuildArgs, Given, project, source};
 use crate::domain::plugin::{MANIFEST_SECTION, Manifest};
 use crate::domain::schema::SchemaLimits;
-use crate::sandbox::{check_configurations, manifest_of};
+use crate::sandbox::{check_component, check_configurations, manifest_of};
 
 pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
-    let (manifest, component) = made(&args.folder, args.module.as_deref())?;
+    let (manifest, component) = made(&args.folder, &args.given)?;
     let usual = || args.folder.join(format!("{}-{}.wasm", manifest.name, manifest.version));
     let output = args.output.clone().unwrap_or_else(usual);
     if let Some(folder) = output.parent() {
@@ -25,18 +26,36 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The manifest of a folder and its component: of this core module, or of the one that the folder's own tools build.
-pub(super) fn made(folder: &Path, module: Option<&Path>) -> Result<(Manifest, Vec<u8>), Failure> {
+/// The manifest of a folder and its component: of what is given, or of what the folder's own tools build.
+pub(super) fn made(folder: &Path, given: &Given) -> Result<(Manifest, Vec<u8>), Failure> {
     // What is wrong there is told before anything takes time.
     let manifest = source::manifest(folder)?;
     check_configurations(&manifest, SchemaLimits::default())?;
-    let module = match module {
-        Some(module) => module.to_owned(),
-        None => project::build(folder)?,
+    let component = match (&given.component, &given.module) {
+        (Some(file), _) => finished(file, &manifest)?,
+        (None, Some(file)) => component(&read(file)?, &manifest)?,
+        (None, None) => component(&read(&project::build(folder)?)?, &manifest)?,
     };
-    let module = std::fs::read(&module).map_err(|error| format!("{}: {error}", module.display()))?;
-    let component = component(&module, &manifest)?;
     Ok((manifest, component))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// Puts the manifest into a component that another compiler made.
+fn finished(file: &Path, manifest: &Manifest) -> Result<Vec<u8>, Failure> {
+    let mut component = read(file)?;
+    let refused = |why: &str| format!("{}: {why}", file.display());
+    if Parser::is_core_wasm(&component) {
+        return Err(refused("this is a core module; give it as --module").into());
+    }
+    if !Parser::is_component(&component) {
+        return Err(refused("this is no WebAssembly component").into());
+    }
+    put_in(manifest, &mut component)?;
+    check_component(&component).map_err(|failure| refused(&failure.to_string()))?;
+    Ok(component)
 }
 
 /// Wraps a core module and puts the manifest in.
@@ -47,9 +66,14 @@ fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
         .module(module)
         .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| not_a_plugin(format!("{error:#}")))?;
-    let data = serde_json::to_vec(manifest)?;
-    CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Owned(data) }.append_to_component(&mut component);
+    put_in(manifest, &mut component)?;
     // What is written must be what the server will read.
     manifest_of(&component)?;
     Ok(component)
+}
+
+fn put_in(manifest: &Manifest, component: &mut Vec<u8>) -> Result<(), Failure> {
+    let data = serde_json::to_vec(manifest)?;
+    CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Owned(data) }.append_to_component(component);
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! The server's sandbox without a server: the same checks, the same limits.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::build;
+use super::{Given, build};
 use crate::cli::Failure;
 use crate::config::PluginConfig;
 use crate::domain::clock::Clock;
@@ -89,27 +89,21 @@ impl Workshop {
     }
 }
 
-/// The component of a file, or of a folder that is built for it.
-pub(super) fn component(path: &Path, module: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    if path.is_dir() {
-        return Ok(build::made(path, module)?.1);
-    }
-    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
 /// Which component is meant.
 #[derive(Debug, clap::Args)]
 pub(super) struct Subject {
     /// A component, or a folder with plugin.toml that is built first
     #[arg(value_name = "FILE|DIR", default_value = ".")]
     pub(super) path: PathBuf,
-    /// The core module of the folder, instead of building it
-    #[arg(long, value_name = "FILE")]
-    pub(super) module: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
 }
 
 impl Subject {
     pub(super) fn component(&self) -> Result<Vec<u8>, Failure> {
-        component(&self.path, self.module.as_deref())
+        if self.path.is_dir() {
+            return Ok(build::made(&self.path, &self.given)?.1);
+        }
+        std::fs::read(&self.path).map_err(|error| format!("{}: {error}", self.path.display()).into())
     }
 }
