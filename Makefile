@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak build plugins lint format clippy compiler
+.PHONY: help demo test bench soak build plugins examples languages lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
@@ -14,7 +14,7 @@ RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 help: ## Says what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
-demo: plugins ## Shows it at work: a server, three tools, three events (ONCE=1: ends by itself)
+demo: examples ## Shows it at work: a server, three tools, three events (ONCE=1: ends by itself)
 	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
 
 test: plugins ## Runs all tests
@@ -27,15 +27,21 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
 	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
 
-soak: plugins ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
+soak: examples ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."
 	$(CARGO) build --bin hookwright $(FLAGS)
 
-plugins: build ## Builds the example plugins (plugins-examples/target/plugins)
+plugins: examples languages ## Builds the example plugins (plugins-examples/target/plugins)
+
+examples: build
 	HOOKWRIGHT=$(HOOKWRIGHT) scripts/plugins.sh
+
+# Their compilers come from npm and PyPI.
+languages: build
+	HOOKWRIGHT=$(HOOKWRIGHT) scripts/languages.sh
 
 lint: format clippy ## Checks format and lints
 

@@ -15,6 +15,7 @@ mod hostile;
 mod ingest;
 mod keys;
 mod kills;
+mod languages;
 mod load;
 mod log;
 mod memory;

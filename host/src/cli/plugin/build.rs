@@ -77,3 +77,31 @@ fn put_in(manifest: &Manifest, component: &mut Vec<u8>) -> Result<(), Failure> {
     CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Owned(data) }.append_to_component(component);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"{"name":"x","version":"1.0.0","events":["*"]}"#;
+
+    fn refusal(bytes: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let manifest = Manifest::parse(MANIFEST.as_bytes()).unwrap();
+        finished(file.path(), &manifest).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_component_or_no_plugin_is_refused_by_name() {
+        assert!(refusal(b"text").ends_with("this is no WebAssembly component"), "{}", refusal(b"text"));
+        let module = refusal(b"\0asm\x01\0\0\0");
+        assert!(module.ends_with("this is a core module; give it as --module"), "{module}");
+        let empty = *b"\0asm\x0d\0\x01\0";
+        let useless = refusal(&empty);
+        assert!(useless.contains("transformer"), "{useless}");
+        let mut ready = empty.to_vec();
+        put_in(&Manifest::parse(MANIFEST.as_bytes()).unwrap(), &mut ready).unwrap();
+        let twice = refusal(&ready);
+        assert!(twice.contains("two manifests"), "{twice}");
+    }
+}

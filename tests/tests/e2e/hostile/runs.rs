@@ -105,6 +105,12 @@ fn resources() -> Vec<(&'static str, Forge)> {
                 .items(r#"(data (i32.const 1536) "panicked at src/lib.rs:33:17:\0aboom") (func $my_plugin::card (unreachable))"#)
                 .transform("(call $log (i32.const 3) (i32.const 1536) (i32.const 34)) (call $my_plugin::card)"),
         ),
+        (
+            "throw",
+            forge("throw")
+                .items(r#"(data (i32.const 1536) "threw KeyError: 'a', at f (a.py:1)") (func $interpreter (unreachable))"#)
+                .transform("(call $log (i32.const 3) (i32.const 1536) (i32.const 34)) (call $interpreter)"),
+        ),
         // Room that the guest has for what it is given: none at all.
         ("no-room-for-the-event", forge("no-room-for-the-event").items("(func $full (global.set $free (i32.const 1114104))) (start $full)")),
         ("giant-data", forge("giant-data").memory_pages(496).items(&format!("(data (i32.const 1114112) \"{}\")", "x".repeat(24 * 1024 * 1024)))),
@@ -125,7 +131,12 @@ fn wasi() -> Vec<(&'static str, Forge)> {
              (loop (call $write (local.get $n) (i32.const 0) (i32.const 65536) (i32.const 512)) (br 0))",
         ),
     ];
-    guests.into_iter().map(|(name, instructions)| (name, forge(name).wasi().transform(instructions))).collect()
+    let last_words = forge("wasi-last-words")
+        .wasi()
+        .items(r#"(data (i32.const 1536) "Traceback:\0a\0aKeyError: 'a'\0a")"#)
+        .transform("(call $write (call $stderr) (i32.const 1536) (i32.const 26) (i32.const 512)) (unreachable)");
+    let guests = guests.into_iter().map(|(name, instructions)| (name, forge(name).wasi().transform(instructions)));
+    guests.chain([("wasi-last-words", last_words)]).collect()
 }
 
 /// Guests that return what is none, or too much.
