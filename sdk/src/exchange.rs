@@ -1,6 +1,8 @@
 use serde::Deserialize;
 
 use crate::bindings::types;
+use crate::catalogue::Node;
+use crate::text::{one_line, truncate};
 use crate::{Request, Webhook};
 
 /// One request with its answer.
@@ -99,6 +101,30 @@ impl Response {
         serde_json::from_str(self.text()?).ok()
     }
 
+    /// What the receiver says went wrong, for a message: the first of these fields that the JSON body has as
+    /// text (`message`, `error.message`), else the body as it is. One line of at most 300 UTF-16 units.
+    pub fn reason(&self, fields: &[&str]) -> String {
+        let named = self.json::<Node<'_>>().and_then(|body| {
+            let inside = |path: &&str| path.split('.').try_fold(&body, |node, name| node.field(name))?.label();
+            fields.iter().find_map(inside)
+        });
+        let text = named.as_deref().or(self.text()).map(one_line).unwrap_or_default();
+        if text.is_empty() { "no reason given".to_owned() } else { truncate(&text, 300).into_owned() }
+    }
+
+    /// How long after the answer a time of the receiver's clock is, in seconds: for headers that give a Unix
+    /// time. None without a `Date` header. The plugin itself has no clock.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let limited = testing::exchange(Request::post()).header("date", "Sat, 31 Jan 2026 12:00:00 GMT").build();
+    /// assert_eq!(limited.response().seconds_until(1_769_860_860), Some(60));
+    /// ```
+    pub fn seconds_until(&self, unix_time: u64) -> Option<u64> {
+        Some(unix_time.saturating_sub(unix_seconds(self.header("date")?)?))
+    }
+
     /// True when the body was longer than what is here.
     pub fn truncated(&self) -> bool {
         self.0.truncated
@@ -107,5 +133,53 @@ impl Response {
     /// Milliseconds from the first byte sent to the last byte read.
     pub fn elapsed_ms(&self) -> u64 {
         self.0.elapsed_ms
+    }
+}
+
+/// Of an HTTP date in its usual form: `Sat, 31 Jan 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
+fn unix_seconds(date: &str) -> Option<u64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let mut parts = date.split([' ', ':']).skip(1);
+    let day: u64 = parts.next()?.parse().ok()?;
+    let month = parts.next().filter(|month| month.len() == 3).and_then(|month| MONTHS.find(month))? as u64 / 3;
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    let (year, hour, minute, second) = (number()?, number()?, number()?, number()?);
+    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Years begin in March, so that the leap day is the last of its year.
+    let (year, month) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 719_469;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unix_seconds;
+    use crate::{Request, testing};
+
+    #[test]
+    fn dates_are_read() {
+        assert_eq!(unix_seconds("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        assert_eq!(unix_seconds("Thu, 29 Feb 2024 23:59:59 GMT"), Some(1_709_251_199));
+        assert_eq!(unix_seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        for bad in
+            ["", "tomorrow", "Sun, 06 Nov 1994", "Sun, 40 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT"]
+        {
+            assert_eq!(unix_seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_found() {
+        let reason = |body: &str, fields: &[&str]| {
+            testing::exchange(Request::post()).body(body).build().response().reason(fields)
+        };
+        let body = r#"{"error": {"message": "no\nlist"}, "message": null, "errors": ["a", {"message": 5}]}"#;
+        assert_eq!(reason(body, &["message", "error.message"]), "no list");
+        assert_eq!(reason(r#"{"errors": ["a", "b"]}"#, &["errors"]), "a, b");
+        assert_eq!(reason("invalid id", &["message"]), "invalid id");
+        assert_eq!(reason(r#"{"x": 1}"#, &["message"]), r#"{"x": 1}"#);
+        assert_eq!(reason(" ", &["message"]), "no reason given");
     }
 }

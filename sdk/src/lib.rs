@@ -38,6 +38,7 @@
 mod allocator;
 #[doc(hidden)]
 pub mod bindings;
+pub mod brief;
 pub mod catalogue;
 mod config;
 mod credential;

@@ -163,9 +163,25 @@ impl Request {
         &self.0.label
     }
 
+    /// The query parameters, as name and value.
+    pub fn query_parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.query.iter().map(|field| (field.name.as_str(), field.value.as_str()))
+    }
+
+    /// The headers, as name and value; without credentials.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.headers.iter().map(|field| (field.name.as_str(), field.value.as_str()))
+    }
+
     /// The key given with [`Request::correlation`].
     pub fn correlation_key(&self) -> Option<&str> {
         self.0.correlation.as_deref()
+    }
+
+    /// The fields of a form body; none of any other.
+    pub fn form_fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = if let Body::Form(fields) = &self.0.body { fields.as_slice() } else { &[] };
+        fields.iter().map(|field| (field.name.as_str(), field.value.as_str()))
     }
 
     /// The body if it is JSON or plain text.

@@ -86,6 +86,21 @@ impl Verdict {
         self
     }
 
+    /// The sentence for people.
+    pub fn message_text(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// The link.
+    pub fn link_url(&self) -> Option<&str> {
+        self.0.link.as_deref()
+    }
+
+    /// What is to be remembered, or forgotten where there is no value.
+    pub fn facts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.facts.iter().map(|(key, value)| (key.as_str(), value.as_deref()))
+    }
+
     fn new(decision: Decision) -> Self {
         Self(types::Verdict {
             decision,

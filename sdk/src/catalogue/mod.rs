@@ -12,7 +12,7 @@ pub use payload::{
     TestRunEvent, Ticket, TicketEvent, Workflow, WorkflowEvent,
 };
 
-use node::Node;
+pub(crate) use node::Node;
 use read::Read;
 
 use crate::{Event, Failure};

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 /// What names an object, in the order in which people would rather read it.
 const NAMES: [&str; 5] = ["name", "title", "key", "email", "id"];
 
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     Null,
     /// Also numbers and booleans.
     Text(Cow<'a, str>),
@@ -19,7 +19,7 @@ pub(super) enum Node<'a> {
 
 impl Node<'_> {
     /// A field of an object; none if it is null.
-    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         self.entries()
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
@@ -39,7 +39,7 @@ impl Node<'_> {
     }
 
     /// What stands for it in a line of text: itself, an object's name, or all of a list.
-    pub(super) fn label(&self) -> Option<String> {
+    pub(crate) fn label(&self) -> Option<String> {
         let label = match self {
             Self::Null => return None,
             Self::Text(text) => text.to_string(),

@@ -24,6 +24,23 @@ pub fn html(letter: char) -> Option<&'static str> {
     }
 }
 
+/// Markdown of every destination that has it (`CommonMark`, GitHub, Discord, Trello): what could make a link,
+/// an image, code, HTML, or hide something. Emphasis by `_` and headings are left: escaping them would break
+/// addresses, and they do no harm.
+pub fn markdown(letter: char) -> Option<&'static str> {
+    match letter {
+        '\\' => Some("\\\\"),
+        '`' => Some("\\`"),
+        '*' => Some("\\*"),
+        '[' => Some("\\["),
+        ']' => Some("\\]"),
+        '<' => Some("\\<"),
+        '>' => Some("\\>"),
+        '|' => Some("\\|"),
+        _ => None,
+    }
+}
+
 /// The text escaped, cut so that the *escaped* text has at most `max` UTF-16 units. Never cuts inside an
 /// escape.
 ///

@@ -71,6 +71,41 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The lines, one below the other, within `max` UTF-16 units. Of lines that do not fit, the last line says
+/// how many there are. Takes no more of them than it shows.
+///
+/// ```
+/// use hookwright_sdk::text::lines_within;
+///
+/// let lines = || ["- one", "- two and a half", "- three"].map(str::to_owned).into_iter();
+/// assert_eq!(lines_within(lines(), 30), "- one\n- two and a half\n- three");
+/// assert_eq!(lines_within(lines(), 29), "- one\n…and 2 more");
+/// ```
+pub fn lines_within(lines: impl ExactSizeIterator<Item = String>, max: usize) -> String {
+    /// Room for `\n…and 1000000 more`.
+    const MORE: usize = 18;
+    let total = lines.len();
+    let (mut out, mut used) = (String::new(), 0);
+    // Up to where there is room for saying how many more there are.
+    let (mut end, mut shown) = (0, 0);
+    for (index, line) in lines.enumerate() {
+        let units = line.encode_utf16().count() + usize::from(index > 0);
+        if used + units > max {
+            out.truncate(end);
+            out.push_str(if shown > 0 { "\n" } else { "" });
+            out.push_str(&format!("{ELLIPSIS}and {} more", total - shown));
+            break;
+        }
+        used += units;
+        out.push_str(if index > 0 { "\n" } else { "" });
+        out.push_str(&line);
+        if used + MORE <= max {
+            (end, shown) = (out.len(), index + 1);
+        }
+    }
+    out
+}
+
 /// True for ASCII without anything to tidy: nearly every title, name and status.
 fn is_line(text: &str) -> bool {
     let mut after_space = true;

@@ -1,0 +1,58 @@
+use serde::Deserialize;
+
+use super::{Brief, Kind, Line, about};
+
+/// What becomes of news about something that has an item already, for tools where the plugin does not find
+/// it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Updates {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// An item of its own.
+    Create,
+}
+
+impl Brief {
+    /// What somebody has to do now, each for an item of its own and at most `most`; or, as the error, why
+    /// there is nothing to do. Of more actions than that, the last item lists those that got none.
+    pub fn tasks(self, most: usize) -> Result<Vec<Self>, String> {
+        match self.kind {
+            Kind::Retro if self.items.is_empty() => Err("The retro has no actions.".to_owned()),
+            Kind::Retro => Ok(self.actions(most)),
+            Kind::New | Kind::Changed | Kind::Moved | Kind::Failed => Ok(vec![self]),
+            Kind::News => Err("Nothing to do: only what failed is for a tool with items.".to_owned()),
+            Kind::Empty => Err("Nothing to do: it was triggered without an event.".to_owned()),
+            Kind::Custom => Err(format!(
+                "`{}` is not of the catalogue; adapt the plugin for event types of your own.",
+                self.event_type
+            )),
+        }
+    }
+
+    /// Like [`Brief::tasks`], where news about what has an item already does what a configuration says.
+    pub fn new_tasks(self, most: usize, updates: Updates) -> Result<Vec<Self>, String> {
+        if updates == Updates::Skip && matches!(self.kind, Kind::Changed | Kind::Moved) {
+            return Err("It has an item already; with `updates: create` it gets another one.".to_owned());
+        }
+        self.tasks(most)
+    }
+
+    fn actions(mut self, most: usize) -> Vec<Self> {
+        if self.items.len() > most {
+            let rest = self.items.split_off(most.saturating_sub(1));
+            let line = |item: &Self| Line { name: item.title.clone(), note: item.owner.clone(), done: None };
+            self.items.push(Self {
+                about: about("rest-of", &self.about),
+                kind: Kind::New,
+                event_type: self.event_type,
+                title: format!("{} more actions of {}", rest.len(), self.title),
+                lines: rest.iter().map(line).collect(),
+                from: rest.first().and_then(|item| item.from.clone()),
+                ..Self::default()
+            });
+        }
+        self.items
+    }
+}
