@@ -20,6 +20,8 @@ pub use markdown::Markdown;
 pub use tasks::Updates;
 pub use template::PLACEHOLDERS;
 
+use std::collections::BTreeMap;
+
 use crate::text::{one_line, truncate};
 
 /// What an event says. Texts are the provider's own: neither escaped nor cut.
@@ -158,13 +160,32 @@ impl Brief {
         self.facts.iter().find(|fact| fact.id == id).map(|fact| fact.value.as_str())
     }
 
-    /// The facts that a configuration wants, in its order; all without one.
+    /// The facts that a configuration wants, in its order; without one all but the retro, which `from` says.
     #[must_use]
     pub fn picked(&self, fields: Option<&[String]>) -> Vec<&Fact> {
         match fields {
-            None => self.facts.iter().collect(),
+            None => self.facts.iter().filter(|fact| fact.id != "retro").collect(),
             Some(ids) => ids.iter().filter_map(|id| self.facts.iter().find(|fact| fact.id == id)).collect(),
         }
+    }
+
+    /// Who is to do it, as the destination calls them; the fact is left out then.
+    pub fn take_owner<'a>(&mut self, people: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        let owner = people.get(self.owner.as_ref()?)?;
+        self.forget("owner");
+        Some(owner)
+    }
+
+    /// What a configuration puts on everything, then what it has for this one's labels; none twice.
+    #[must_use]
+    pub fn labels_by<'a>(&self, always: &'a [String], map: &'a BTreeMap<String, String>) -> Vec<&'a str> {
+        let mut labels: Vec<&str> = Vec::new();
+        for label in always.iter().chain(self.labels.iter().filter_map(|label| map.get(label))) {
+            if !labels.contains(&label.as_str()) {
+                labels.push(label);
+            }
+        }
+        labels
     }
 
     /// Leaves out a fact for which the destination has a place of its own.
