@@ -12,7 +12,7 @@
 //! size 20000
 //! ```
 //!
-//! `text` has a length in UTF-16 units, `line` is text without line breaks and control characters, `sum` is
+//! `text` has a length in UTF-16 units and no control characters but line breaks and tabs, `line` is text without line breaks and control characters, `sum` is
 //! the length of all texts together, `size` the bytes of the whole body. What stands in a body and in no
 //! line of the table is a mistake; `maybe` before a kind allows null.
 
@@ -100,7 +100,11 @@ fn fits(path: &[String], rule: &[String], value: &Value) {
     };
     let within = |size: usize| assert!(range().contains(&size), "{size} at {path:?}, not {:?}: {value}", range());
     match rule[0].as_str() {
-        "text" => within(text().encode_utf16().count()),
+        "text" => {
+            within(text().encode_utf16().count());
+            let odd = text().chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+            assert!(!odd && !text().trim().is_empty(), "no text at {path:?}: {value}");
+        }
         "line" => {
             within(text().encode_utf16().count());
             assert!(!text().chars().any(char::is_control) && text().trim() == text(), "no line at {path:?}: {value}");

@@ -7,7 +7,7 @@ use hookwright_sdk::{Exchange, Response, Verdict};
 use serde::Deserialize;
 
 /// What GitHub asks for when it says nothing else.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct Created {

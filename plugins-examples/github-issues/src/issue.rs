@@ -1,7 +1,7 @@
 //! An issue as GitHub takes it.
 
 use hookwright_sdk::brief::{Brief, Markdown};
-use hookwright_sdk::text::{escape, truncate};
+use hookwright_sdk::text::truncate;
 use serde::Serialize;
 
 use crate::Config;
@@ -28,16 +28,28 @@ pub(crate) fn issue(mut task: Brief, config: &Config) -> Issue<'_> {
     let mut labels = task.labels_by(&config.labels, &config.label_map);
     labels.truncate(MAX_LABELS);
     let fields = config.fields.as_deref();
-    let markdown = Markdown { fields, is_markdown: config.markdown, rule: unmentioned, ..Markdown::within(MAX_BODY) };
+    let markdown = Markdown { fields, is_markdown: config.markdown, ..Markdown::within(MAX_BODY) };
+    let body = markdown.description(&task);
+    let body = if config.markdown { body } else { unmentioned(&body) };
     Issue {
         title: truncate(&task.fill(&config.title), MAX_TITLE).into_owned(),
-        body: markdown.description(&task),
+        body: truncate(&body, MAX_BODY).into_owned(),
         labels,
         assignees,
     }
 }
 
-/// Escapes also what would notify people: a space without width parts the `@` from the name.
-fn unmentioned(letter: char) -> Option<&'static str> {
-    if letter == '@' { Some("@\u{200b}") } else { escape::markdown(letter) }
+/// What would notify people does not: a space without width parts the `@` from the name. An address keeps its `@`.
+fn unmentioned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, part) in text.split('@').enumerate() {
+        if index > 0 {
+            out.push('@');
+            if !out[..out.len() - 1].ends_with(|before: char| before.is_alphanumeric() || before == '/') {
+                out.push('\u{200b}');
+            }
+        }
+        out.push_str(part);
+    }
+    out
 }

@@ -79,5 +79,5 @@ fn limits_are_waited_for_as_they_are_told() {
     assert_eq!(answer(spent(403)), retry().wait(Duration::from_secs(61)));
     assert_eq!(answer(spent(429)), retry().wait(Duration::from_secs(61)));
     let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
-    assert_eq!(answer(status(403).body(secondary)), retry().wait(Duration::from_secs(60)));
+    assert_eq!(answer(status(403).body(secondary)), retry().wait(Duration::from_mins(1)));
 }

@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 
 use crate::text::{one_line, truncate};
 
-/// What an event says. Texts are the provider's own: neither escaped nor cut.
+/// What an event says. Texts are the provider's own: neither escaped nor cut, and may hold line breaks where
+/// nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brief {
     /// What it is about over all its events, for example `ticket:42`: a key for
@@ -38,9 +39,9 @@ pub struct Brief {
     pub headline: String,
     /// What people call it, for example `QA-42`.
     pub key: Option<String>,
-    /// What is to be done or what it is called; may be empty.
+    /// What is to be done or what it is called, in one line; may be empty.
     pub title: String,
-    /// A longer description, of several lines.
+    /// A longer description, of several lines, without other control characters; never empty.
     pub text: Option<String>,
     /// What else is known, each with a short value.
     pub facts: Vec<Fact>,
@@ -152,6 +153,12 @@ impl Brief {
             name if name.is_empty() => "(no title)".to_owned(),
             name => name.into_owned(),
         }
+    }
+
+    /// The first word of the event type: `retro`, `ticket`, `story`, `lead`, `workflow`, `test`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.event_type.split('.').next().unwrap_or_default()
     }
 
     /// The value of a fact.

@@ -4,7 +4,7 @@ use super::{Brief, Fact, Kind, Line, Link, Tone, about};
 use crate::catalogue::{
     Action, Change, Known, LeadSubmitted, Retro, RetroCompleted, StoryEvent, TestRunEvent, TicketEvent, WorkflowEvent,
 };
-use crate::text::{one_line, web_link};
+use crate::text::{one_line, printable, web_link};
 use crate::{Event, Failure, json};
 
 /// UTF-16 units of a payload that is not of the catalogue: more than any message shows.
@@ -32,10 +32,19 @@ impl Brief {
             Known::Empty => empty(),
             Known::Custom => custom(event),
         };
-        let event_type = event.kind().to_owned();
-        let headline = if brief.headline.is_empty() { event_type.clone() } else { brief.headline };
-        let items = brief.items.into_iter().map(|item| Self { event_type: event_type.clone(), ..item }).collect();
-        Ok(Self { event_type, headline, items, ..brief })
+        Ok(brief.tidied(event.kind()))
+    }
+
+    /// Titles in one line, whatever the provider wrote.
+    fn tidied(mut self, event_type: &str) -> Self {
+        event_type.clone_into(&mut self.event_type);
+        if self.headline.is_empty() {
+            event_type.clone_into(&mut self.headline);
+        }
+        self.headline = one_line(&self.headline).into_owned();
+        self.title = one_line(&self.title).into_owned();
+        self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
+        self
     }
 }
 
@@ -72,7 +81,7 @@ fn action(it: Action, retro: &str, from: &Link) -> Brief {
         kind: Kind::New,
         headline: format!("New action: {}", it.title),
         title: it.title,
-        text: it.description,
+        text: text(it.description),
         facts,
         url: web(it.url),
         link_label: "Open the action",
@@ -103,7 +112,7 @@ fn ticket(it: TicketEvent, kind: Kind, what: &str) -> Brief {
         kind,
         key: ticket.key.filter(|key| !key.trim().is_empty()),
         title: ticket.title,
-        text: ticket.description,
+        text: text(ticket.description),
         facts,
         changes,
         url: web(ticket.url),
@@ -168,7 +177,7 @@ fn lead(it: LeadSubmitted) -> Brief {
         kind: Kind::New,
         headline: format!("New lead: {}", it.lead.name),
         title: format!("Lead: {}", it.lead.name),
-        text: it.lead.message,
+        text: text(it.lead.message),
         facts,
         labels: it.programs,
         ..Brief::default()
@@ -236,7 +245,8 @@ fn custom(event: &Event) -> Brief {
     let brief = Brief { kind: Kind::Custom, ..Brief::default() };
     match event.payload_text() {
         Some(text) => {
-            let code = json::pretty(text, MAX_CODE).unwrap_or_else(|| text.to_owned());
+            let laid_out = json::pretty(text, MAX_CODE);
+            let code = printable(laid_out.as_deref().unwrap_or(text)).into_owned();
             Brief { code: Some(code).filter(|code| !code.trim().is_empty()), ..brief }
         }
         None => {
@@ -252,6 +262,10 @@ fn tone(failed: bool, ended: bool) -> Tone {
         (false, true) => Tone::Good,
         (false, false) => Tone::Plain,
     }
+}
+
+fn text(text: Option<String>) -> Option<String> {
+    text.map(|text| printable(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 fn web(url: Option<String>) -> Option<String> {

@@ -71,6 +71,20 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The text without control characters, which many APIs refuse; line breaks and tabs stay, as `\n` and `\t`.
+///
+/// ```
+/// assert_eq!(hookwright_sdk::text::printable("a\r\nb\0\tc\u{1b}"), "a\nb\tc");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let fit = |letter: char| !letter.is_control() || letter == '\n' || letter == '\t';
+    if text.chars().all(fit) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|letter| fit(*letter)).collect())
+    }
+}
+
 /// The lines, one below the other, within `max` UTF-16 units. Of lines that do not fit, the last line says
 /// how many there are. Takes no more of them than it shows.
 ///
