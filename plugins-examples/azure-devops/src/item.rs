@@ -1,7 +1,7 @@
 //! A work item as Azure DevOps takes it: one operation for each field.
 
 use hookwright_sdk::brief::Brief;
-use hookwright_sdk::text::truncate;
+use hookwright_sdk::text::{day, truncate};
 use serde::Serialize;
 
 use crate::{Config, html};
@@ -31,7 +31,8 @@ pub(crate) fn item(mut task: Brief, config: &Config) -> Vec<Add> {
     tags.truncate(MAX_TAGS);
     let tags = Some(tags.join("; ")).filter(|tags| !tags.is_empty());
     let priority = task.priority.as_ref().and_then(|priority| config.priorities.get(priority).copied());
-    let due = config.due_field.as_ref().and_then(|field| Some((field, day(task.due.as_deref()?)?)));
+    let due =
+        config.due_field.as_ref().and_then(|field| Some((field, format!("{}T00:00:00Z", day(task.due.as_deref()?)?))));
     if due.is_some() {
         task.forget("due");
     }
@@ -60,12 +61,4 @@ pub(crate) fn item(mut task: Brief, config: &Config) -> Vec<Add> {
 
 fn field(name: &str, value: Value) -> Add {
     Add { op: "add", path: format!("/fields/{name}"), value }
-}
-
-/// A date, or the date of a time; none if it is neither, because the whole item would be refused.
-fn day(text: &str) -> Option<String> {
-    let day = text.get(..10)?;
-    let shape =
-        day.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    (shape && matches!(text.as_bytes().get(10), None | Some(b'T'))).then(|| format!("{day}T00:00:00Z"))
 }

@@ -161,6 +161,18 @@ impl Brief {
         self.event_type.split('.').next().unwrap_or_default()
     }
 
+    /// Whether later events may be about the same thing, so that it is worth remembering.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        matches!(self.family(), "ticket" | "story")
+    }
+
+    /// Whether it tells the whole description. An update that does not must not wipe what an earlier event told.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.text.is_some() || self.family() != "ticket"
+    }
+
     /// The value of a fact.
     #[must_use]
     pub fn fact(&self, id: &str) -> Option<&str> {

@@ -43,6 +43,11 @@ impl Brief {
             "title" => Some(&self.title),
             "key" => self.key.as_deref(),
             "type" => Some(&self.event_type),
+            // Also when there is no fact any more, because the destination has a place of its own for it.
+            "owner" => self.owner.as_deref(),
+            "priority" => self.priority.as_deref(),
+            "points" => self.points.as_deref(),
+            "due" => self.due.as_deref(),
             fact => self.fact(fact),
         }
     }

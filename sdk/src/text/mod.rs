@@ -132,6 +132,24 @@ fn is_line(text: &str) -> bool {
     !after_space || text.is_empty()
 }
 
+/// The date that this is, or the date of this RFC 3339 time; none if it is neither.
+///
+/// ```
+/// use hookwright_sdk::text::day;
+///
+/// assert_eq!(day("2026-02-06"), Some("2026-02-06"));
+/// assert_eq!(day("2026-02-06T09:00:00+01:00"), Some("2026-02-06"));
+/// assert_eq!(day("next week"), None);
+/// ```
+pub fn day(text: &str) -> Option<&str> {
+    let day = text.get(..10)?;
+    let fits = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let month = day.get(5..7).and_then(|month| month.parse().ok()).is_some_and(|month: u8| (1..=12).contains(&month));
+    let date = day.get(8..).and_then(|date| date.parse().ok()).is_some_and(|date: u8| (1..=31).contains(&date));
+    let ends = matches!(text.as_bytes().get(10), None | Some(b'T'));
+    (day.bytes().enumerate().all(fits) && month && date && ends).then_some(day)
+}
+
 /// The address if a person may be sent there: http or https, and no space, control character, quote or
 /// angle bracket that could end a link in some markup.
 ///
