@@ -1,10 +1,10 @@
 //! A Block Kit message that keeps Slack's limits: <https://api.slack.com/reference/block-kit/blocks>.
 //! Slack refuses the whole message for one text that is too long or empty.
 
+use hookwright_sdk::brief::Fact;
 use hookwright_sdk::text::{one_line, truncate};
 use serde::Serialize;
 
-use crate::Config;
 use crate::markup::{bold, line};
 
 const MAX_BLOCKS: usize = 50;
@@ -17,8 +17,6 @@ pub(crate) struct Message {
     /// What notifications and screen readers say.
     text: String,
     blocks: Vec<Block>,
-    #[serde(skip)]
-    show_fields: bool,
 }
 
 #[derive(Serialize)]
@@ -45,17 +43,15 @@ enum Text {
 }
 
 impl Message {
-    pub(crate) fn new(title: &str, config: &Config) -> Self {
-        let title = format!("{}{title}", config.title_prefix);
-        let mention = config.mention.as_deref().map(mention);
-        let header = Text::PlainText(truncate(&one_line(&title), MAX_HEADER).into_owned());
+    pub(crate) fn new(title: &str, who: Option<&str>) -> Self {
+        let mention = who.map(mention);
+        let header = Text::PlainText(truncate(&one_line(title), MAX_HEADER).into_owned());
         let message = Self {
             text: match &mention {
-                Some(mention) => format!("{mention} {}", line(&title)),
-                None => line(&title),
+                Some(mention) => format!("{mention} {}", line(title)),
+                None => line(title),
             },
             blocks: vec![Block::Header { text: header }],
-            show_fields: config.show_fields,
         };
         message.section(mention)
     }
@@ -70,14 +66,11 @@ impl Message {
         self
     }
 
-    /// Names with their values, those that have one, in two columns.
-    pub(crate) fn fields(mut self, fields: &[(&str, Option<&str>)]) -> Self {
-        let shown = fields.iter().filter_map(|(name, value)| {
-            let value = value.map(line).filter(|value| !value.is_empty())?;
-            Some(Text::Mrkdwn(format!("{}\n{value}", bold(name))))
-        });
-        let fields: Vec<Text> = shown.take(MAX_FIELDS).collect();
-        if self.show_fields && !fields.is_empty() && self.blocks.len() < MAX_BLOCKS {
+    /// Names with their values in two columns.
+    pub(crate) fn fields(mut self, facts: &[&Fact]) -> Self {
+        let field = |fact: &&Fact| Text::Mrkdwn(format!("{}\n{}", bold(fact.name), line(&fact.value)));
+        let fields: Vec<Text> = facts.iter().take(MAX_FIELDS).map(field).collect();
+        if !fields.is_empty() && self.blocks.len() < MAX_BLOCKS {
             self.blocks.push(Block::Section(Section { text: None, fields }));
         }
         self

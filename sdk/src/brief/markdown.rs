@@ -66,7 +66,9 @@ impl Markdown<'_> {
         }
     }
 
-    fn bullet(&self, line: &Line) -> String {
+    /// An item of a list.
+    #[must_use]
+    pub fn bullet(&self, line: &Line) -> String {
         let name = self.line(&line.name);
         match (line.done, &line.note) {
             (Some(done), _) => format!("- [{}] {name}", if done { 'x' } else { ' ' }),

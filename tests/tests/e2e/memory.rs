@@ -49,7 +49,7 @@ async fn trello(api: &Api, receiver: &Receiver, answers: impl IntoIterator<Item 
 
 /// An event about a ticket.
 async fn publish(api: &Api, kind: &str, ticket: &str, status: &str) -> Ref {
-    let ticket = json!({ "id": ticket, "title": "Export fails", "status": status });
+    let ticket = json!({ "id": ticket, "title": "Export fails", "description": "Often.", "status": status });
     let event = json!({ "type": kind, "subject": ticket["id"], "payload": { "ticket": ticket } });
     let accepted = api.post("/events", &event).await.expect("accepted");
     serde_json::from_value(accepted.body["deliveries"][0].clone()).expect("one delivery")
