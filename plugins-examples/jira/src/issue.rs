@@ -8,17 +8,46 @@ use hookwright_sdk::text::{day, truncate};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::adf::Document;
-use crate::{Api, Config};
+use crate::adf::{self, Document};
+use crate::{Api, Config, wiki};
 
 /// Jira says both "can't exceed 255" and "must be less than 255".
 const MAX_SUMMARY: usize = 254;
 const MAX_LABELS: usize = 100;
 
+/// A new issue.
+#[derive(Serialize)]
+pub(crate) struct New<'a> {
+    fields: Fields<'a>,
+}
+
+/// An issue's new content.
+#[derive(Serialize)]
+pub(crate) struct Change<'a> {
+    fields: Changes<'a>,
+}
+
+/// What happened, below an issue.
+#[derive(Serialize)]
+pub(crate) struct Comment {
+    body: Text,
+}
+
+/// An issue's way to another status.
+#[derive(Serialize)]
+pub(crate) struct Transition<'a> {
+    transition: Numbered<'a>,
+}
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    id: &'a str,
+}
+
 /// Text with layout on Cloud, wiki markup elsewhere.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(crate) enum Text {
+enum Text {
     Document(Document),
     Plain(String),
 }
@@ -27,7 +56,7 @@ pub(crate) enum Text {
 const OURS: [&str; 8] = ["project", "issuetype", "summary", "description", "assignee", "priority", "labels", "duedate"];
 
 #[derive(Serialize)]
-pub(crate) struct Fields<'a> {
+struct Fields<'a> {
     project: Project<'a>,
     issuetype: Named<'a>,
     #[serde(flatten)]
@@ -42,7 +71,7 @@ pub(crate) struct Fields<'a> {
 
 /// What an edit changes: what the event says, and not what people arrange in Jira.
 #[derive(Serialize)]
-pub(crate) struct Changes<'a> {
+struct Changes<'a> {
     summary: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Text>,
@@ -69,7 +98,38 @@ enum Person<'a> {
     Name(&'a str),
 }
 
-pub(crate) fn fields(mut task: Brief, config: &Config) -> Fields<'_> {
+impl<'a> New<'a> {
+    pub(crate) fn of(task: Brief, config: &'a Config) -> Self {
+        Self { fields: fields(task, config) }
+    }
+}
+
+impl<'a> Change<'a> {
+    /// An update without a description leaves the one that is there.
+    pub(crate) fn of(news: Brief, config: &'a Config) -> Self {
+        let is_whole = news.is_whole();
+        let fields = changes(news, config);
+        Self { fields: if is_whole { fields } else { Changes { description: None, ..fields } } }
+    }
+}
+
+impl Comment {
+    pub(crate) fn on(news: &Brief, config: &Config) -> Self {
+        let body = match config.api {
+            Api::Cloud => Text::Document(adf::comment(news)),
+            Api::Server => Text::Plain(wiki::comment(news)),
+        };
+        Self { body }
+    }
+}
+
+impl<'a> Transition<'a> {
+    pub(crate) fn to(id: &'a str) -> Self {
+        Self { transition: Numbered { id } }
+    }
+}
+
+fn fields(mut task: Brief, config: &Config) -> Fields<'_> {
     let duedate = task.due.as_deref().filter(|_| config.due_date).and_then(day).map(str::to_owned);
     if duedate.is_some() {
         task.forget("due");
@@ -88,13 +148,6 @@ pub(crate) fn fields(mut task: Brief, config: &Config) -> Fields<'_> {
     }
 }
 
-/// What an edit says: an update without a description leaves the one that is there.
-pub(crate) fn edit(news: Brief, config: &Config) -> Changes<'_> {
-    let is_whole = news.is_whole();
-    let changes = changes(news, config);
-    if is_whole { changes } else { Changes { description: None, ..changes } }
-}
-
 fn changes(mut task: Brief, config: &Config) -> Changes<'_> {
     let assignee = task.take_owner(&config.assignees).map(|person| match config.api {
         Api::Cloud => Person::AccountId(person),
@@ -106,8 +159,16 @@ fn changes(mut task: Brief, config: &Config) -> Changes<'_> {
     }
     Changes {
         summary: truncate(&task.fill(&config.title), MAX_SUMMARY).into_owned(),
-        description: config.text(&task),
+        description: description(&task, config),
         assignee,
         priority: priority.map(|name| Named { name }),
+    }
+}
+
+fn description(task: &Brief, config: &Config) -> Option<Text> {
+    let fields = config.fields.as_deref();
+    match config.api {
+        Api::Cloud => adf::description(task, fields).map(Text::Document),
+        Api::Server => wiki::description(task, fields).map(Text::Plain),
     }
 }

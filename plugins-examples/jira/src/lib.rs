@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use hookwright_sdk::brief::{Brief, Kind};
 use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, memory};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use issue::Text;
+use issue::{Change, Comment, New, Transition};
 
 /// The host takes this many requests from one event.
 const MAX_ISSUES: usize = 100;
@@ -135,19 +135,12 @@ impl Config {
             (Api::Server, _) => Ok(Credential::bearer().secret("token")),
         }
     }
-
-    fn text(&self, task: &Brief) -> Option<Text> {
-        match self.api {
-            Api::Cloud => adf::description(task, self.fields.as_deref()).map(Text::Document),
-            Api::Server => wiki::description(task, self.fields.as_deref()).map(Text::Plain),
-        }
-    }
 }
 
 fn create(task: Brief, config: &Config) -> Request {
     let request = Request::post().label(format!("issue: {}", task.name())).segments(path(config));
     let request = if task.is_followed() { request.correlation(&task.about) } else { request };
-    request.json(&json!({"fields": issue::fields(task, config)}))
+    request.json(&New::of(task, config))
 }
 
 /// Moves, comments or edits the issue of this key. Only one of them: requests of one event know nothing of
@@ -157,15 +150,11 @@ fn update(news: Brief, key: &str, config: &Config) -> Request {
     let about = news.about.clone();
     let transition = news.status.as_ref().and_then(|status| config.transitions.get(status));
     let request = match transition.filter(|_| news.kind == Kind::Moved) {
-        Some(id) => issue_request("POST", key, Some("transitions"), config).json(&json!({"transition": {"id": id}})),
+        Some(id) => issue_request("POST", key, Some("transitions"), config).json(&Transition::to(id)),
         None if news.kind == Kind::Moved || config.updates == Updates::Comment => {
-            let text = match config.api {
-                Api::Cloud => Text::Document(adf::comment(&news)),
-                Api::Server => Text::Plain(wiki::comment(&news)),
-            };
-            issue_request("POST", key, Some("comment"), config).json(&json!({"body": text}))
+            issue_request("POST", key, Some("comment"), config).json(&Comment::on(&news, config))
         }
-        None => issue_request("PUT", key, None, config).json(&json!({"fields": issue::edit(news, config)})),
+        None => issue_request("PUT", key, None, config).json(&Change::of(news, config)),
     };
     request.label(label).correlation(about)
 }

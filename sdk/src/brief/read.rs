@@ -1,5 +1,7 @@
 //! From an event to what it says.
 
+use std::borrow::Cow;
+
 use super::{Brief, Fact, Kind, Line, Link, Tone, about};
 use crate::catalogue::{
     Action, Change, Known, LeadSubmitted, Retro, RetroCompleted, StoryEvent, TestRunEvent, TicketEvent, WorkflowEvent,
@@ -41,10 +43,19 @@ impl Brief {
         if self.headline.is_empty() {
             event_type.clone_into(&mut self.headline);
         }
-        self.headline = one_line(&self.headline).into_owned();
-        self.title = one_line(&self.title).into_owned();
-        self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
+        tidy(&mut self.headline);
+        tidy(&mut self.title);
+        if !self.items.is_empty() {
+            self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
+        }
         self
+    }
+}
+
+/// Nearly every title is one line already.
+fn tidy(text: &mut String) {
+    if let Cow::Owned(line) = one_line(text) {
+        *text = line;
     }
 }
 
