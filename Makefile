@@ -19,7 +19,7 @@ demo: examples ## Shows it at work: a server, three tools, three events (ONCE=1:
 
 test: plugins ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
-	$(CARGO) test $(EXAMPLES)
+	$(CARGO) test --workspace $(EXAMPLES)
 
 bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a minute; BENCH=--help)
 	@echo "Building for release; the first time this takes many minutes."

@@ -157,7 +157,8 @@ async fn late_results(api: &Api, receiver: &Receiver) -> usize {
 }
 
 /// Milliseconds of `2026-01-31T12:00:00.005Z` since the day began.
-fn ms_of_day(time: &Value) -> u64 {
+/// A time as the API writes it, in milliseconds since midnight.
+pub(crate) fn ms_of_day(time: &Value) -> u64 {
     let time = time.as_str().expect("a time");
     let part = |range: std::ops::Range<usize>| time[range].parse::<u64>().expect("digits");
     ((part(11..13) * 60 + part(14..16)) * 60 + part(17..19)) * 1000 + part(20..23)

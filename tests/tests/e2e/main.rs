@@ -13,6 +13,7 @@ mod filters;
 mod flow;
 mod hostile;
 mod ingest;
+mod integrations;
 mod keys;
 mod kills;
 mod languages;
