@@ -92,18 +92,18 @@ pub(crate) fn message<'a>(brief: &'a Brief, config: &Config) -> Message<'a> {
         ..bold(&brief.fill(&config.title))
     };
     let mut body = Body { blocks: Vec::new(), bytes: 0, left_out: 0 };
-    body.push("Default", vec![title]);
+    body.push("Default", || vec![title]);
     for fact in brief.message_facts(config.fields.as_deref()) {
-        body.push("None", vec![bold(&format!("{}: ", fact.name)), run(&fact.value)]);
+        body.push("None", || vec![bold(&format!("{}: ", fact.name)), run(&fact.value)]);
     }
     let text = brief.message_text().map(|text| truncate(text.trim(), MAX_TEXT)).unwrap_or_default();
     for (index, line) in text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
-        body.push(if index == 0 { "Medium" } else { "None" }, vec![run(line)]);
+        body.push(if index == 0 { "Medium" } else { "None" }, || vec![run(line)]);
     }
-    brief.message_lines().for_each(|line| body.push("Small", bullet(line)));
-    brief.items.iter().for_each(|item| body.push("Small", action(item)));
+    brief.message_lines().for_each(|line| body.push("Small", || bullet(line)));
+    brief.items.iter().for_each(|item| body.push("Small", || action(item)));
     for line in brief.code.iter().flat_map(|code| code.lines()) {
-        body.push("None", vec![Run { font_type: Some("Monospace"), ..run_indented(line) }]);
+        body.push("None", || vec![Run { font_type: Some("Monospace"), ..run_indented(line) }]);
     }
     Message {
         r#type: "message",
@@ -130,15 +130,18 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn push(&mut self, spacing: &'static str, inlines: Vec<Run<'a>>) {
-        let inlines: Vec<Run<'a>> = inlines.into_iter().filter(|run| !run.text.is_empty()).collect();
-        let size =
-            |run: &Run<'_>| 130 + json_bytes(&run.text) + run.select_action.as_ref().map_or(0, |it| 80 + it.url.len());
-        let bytes = 60 + inlines.iter().map(size).sum::<usize>();
-        if inlines.is_empty() {
-        } else if self.left_out > 0 || self.bytes + bytes > MAX_BYTES - MAX_URL {
+    /// A line that there is no room for is not even made.
+    fn push(&mut self, spacing: &'static str, line: impl FnOnce() -> Vec<Run<'a>>) {
+        if self.left_out > 0 {
             self.left_out += 1;
-        } else {
+            return;
+        }
+        let inlines: Vec<Run<'a>> = line().into_iter().filter(|run| !run.text.is_empty()).collect();
+        let url = |run: &Run<'_>| run.select_action.as_ref().map_or(0, |it| 80 + it.url.len());
+        let bytes = 60 + inlines.iter().map(|run| 130 + json_bytes(&run.text) + url(run)).sum::<usize>();
+        if self.bytes + bytes > MAX_BYTES - MAX_URL {
+            self.left_out = 1;
+        } else if !inlines.is_empty() {
             self.bytes += bytes;
             self.blocks.push(Block { r#type: "RichTextBlock", spacing, inlines });
         }

@@ -9,6 +9,8 @@ use crate::catalogue::{
 use crate::text::{one_line, printable, web_link};
 use crate::{Event, Failure, json};
 
+/// Actions of a retro that are told one by one: a payload may hold so many tiny ones that memory would not do.
+const MAX_ITEMS: usize = 1000;
 /// UTF-16 units of a payload that is not of the catalogue: more than any message shows.
 const MAX_CODE: usize = 6000;
 
@@ -68,6 +70,12 @@ fn retro(it: RetroCompleted) -> Brief {
     let Retro { id, name, url } = it.retro;
     let url = web(url);
     let from = Link { text: format!("retro {name}"), url: url.clone() };
+    let more = it.actions.len().saturating_sub(MAX_ITEMS);
+    let mut items: Vec<Brief> = it.actions.into_iter().take(MAX_ITEMS).map(|it| action(it, &name, &from)).collect();
+    if more > 0 {
+        let title = format!("{more} more actions");
+        items.push(Brief { about: about("rest", &id), kind: Kind::New, title, from: Some(from), ..Brief::default() });
+    }
     Brief {
         about: about("retro", &id),
         kind: Kind::Retro,
@@ -75,7 +83,7 @@ fn retro(it: RetroCompleted) -> Brief {
         text: Some(count),
         url,
         link_label: "Open the retro",
-        items: it.actions.into_iter().map(|it| action(it, &name, &from)).collect(),
+        items,
         title: name,
         ..Brief::default()
     }
