@@ -3,6 +3,7 @@
 //! It uses the public HTTP API only, and checks signatures as a consumer would.
 
 mod api;
+mod department;
 mod events;
 mod folder;
 mod follow;

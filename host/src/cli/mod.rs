@@ -29,7 +29,7 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(settings::Settings),
-    /// Show it at work: a server, a receiver that plays Slack and Trello, and three events
+    /// Show it at work: a server, a receiver that plays Slack, Trello and a department, and three events
     Demo(demo::DemoArgs),
     /// Bring the database's schema up to date, and stop
     Migrate(settings::Settings),

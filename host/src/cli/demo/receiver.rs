@@ -1,4 +1,4 @@
-//! The other end: one small server that plays a plain consumer, Slack and Trello, and keeps what arrives.
+//! The other end: one small server that plays a plain consumer, Slack, Trello and a department, and keeps what arrives.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{slack, trello};
+use super::{department, slack, trello};
 
 pub(super) const PLAIN: &str = "/plain";
 
@@ -103,6 +103,7 @@ async fn receive(
         (&Method::POST, PLAIN) => Answer::text(200, "thank you"),
         (&Method::POST, slack::PATH) => slack::answer(&headers, &body),
         (&Method::POST, trello::CARDS) => trello::answer(number, &headers, &body),
+        (&Method::POST, department::INTAKE) => department::answer(number, &headers, &body),
         _ => Answer::text(404, "not found"),
     };
     let reply = answer.clone();

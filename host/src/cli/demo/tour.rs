@@ -33,7 +33,7 @@ impl Tour {
         let guide = Guide { page, api: Api::new(&server.url, &server.token)?, deadline };
         Page::print(&page.rule("Hookwright demo"))?;
         Page::print(&format!("\n  server     {}", server.url))?;
-        Page::print(&format!("  receiver   {}  plays a plain consumer, Slack and Trello", receiver.url))?;
+        Page::print(&format!("  receiver   {}  plays a plain consumer, Slack, Trello and a department", receiver.url))?;
 
         let mut ready = Vec::new();
         for plugin in plugins {

@@ -1,10 +1,10 @@
-//! The three subscriptions: one plain, two through a plugin.
+//! The four subscriptions: one plain, three through a plugin.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Failure, receiver, slack, trello};
+use super::{Failure, department, receiver, slack, trello};
 
 pub(super) struct PluginFile {
     pub(super) name: &'static str,
@@ -12,7 +12,7 @@ pub(super) struct PluginFile {
 }
 
 pub(super) fn read_plugins(folder: &Path) -> Result<Vec<PluginFile>, Failure> {
-    ["slack", "trello"]
+    ["slack", "trello", "lead-router"]
         .into_iter()
         .map(|name| {
             let path = folder.join(format!("{name}.wasm"));
@@ -44,7 +44,7 @@ pub(super) struct Registered {
     pub(super) secret: String,
 }
 
-pub(super) fn all() -> [Wanted; 3] {
+pub(super) fn all() -> [Wanted; 4] {
     [
         Wanted {
             name: "plain",
@@ -69,6 +69,14 @@ pub(super) fn all() -> [Wanted; 3] {
             plugin: Some("trello"),
             config: json!({"list_id": trello::LIST_ID}),
             secrets: json!({"key": trello::KEY, "token": trello::TOKEN}),
+        },
+        Wanted {
+            name: "loans",
+            path: department::BASE,
+            events: &["lead.submitted"],
+            plugin: Some("lead-router"),
+            config: json!({"programs": {(department::PROGRAM): {"path": department::PATH}}}),
+            secrets: json!({}),
         },
     ]
 }
@@ -108,11 +116,15 @@ mod tests {
 
     #[test]
     fn every_event_goes_where_it_should() {
-        let [plain, slack, trello] = all();
+        let [plain, slack, trello, loans] = all();
         let counts: Vec<_> = events::all()
             .iter()
-            .map(|event| [&plain, &slack, &trello].map(|webhook| webhook.requests_for(event.kind, &event.payload)))
+            .map(|event| {
+                [&plain, &slack, &trello, &loans].map(|webhook| webhook.requests_for(event.kind, &event.payload))
+            })
             .collect();
-        assert_eq!(counts, [[Some(1), Some(1), Some(4)], [Some(1), Some(1), None], [Some(1), Some(1), None]]);
+        let expected =
+            [[Some(1), Some(1), Some(4), None], [Some(1), Some(1), None, None], [Some(1), Some(1), None, Some(1)]];
+        assert_eq!(counts, expected);
     }
 }
