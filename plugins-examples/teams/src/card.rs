@@ -1,10 +1,10 @@
 //! An Adaptive Card in a message as Teams takes it: <https://adaptivecards.io/explorer/AdaptiveCard.html>.
 //!
-//! All texts are runs of a `RichTextBlock`, because a `TextBlock` would read Markdown in them: anybody's text
-//! could hold a link that says it leads elsewhere.
+//! Only elements that every Teams client shows, also when a workflow posts them: `TextBlock`, `FactSet`,
+//! `Action.OpenUrl`. The first two read Markdown, so nobody's text may hold a link.
 
 use hookwright_sdk::brief::{Brief, Line, Tone};
-use hookwright_sdk::text::{one_line, truncate};
+use hookwright_sdk::text::{escape_within, one_line, truncate};
 use serde::Serialize;
 
 use crate::Config;
@@ -13,7 +13,8 @@ use crate::Config;
 const MAX_BYTES: usize = 18_000;
 const MAX_LINE: usize = 250;
 const MAX_TEXT: usize = 2000;
-const MAX_URL: usize = 2000;
+const MAX_FACTS: usize = 12;
+const MAX_URL: usize = 1000;
 
 #[derive(Serialize)]
 pub(crate) struct Message<'a> {
@@ -35,7 +36,7 @@ struct Card<'a> {
     schema: &'static str,
     r#type: &'static str,
     version: &'static str,
-    body: Vec<Block<'a>>,
+    body: Vec<Element>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     actions: Vec<OpenUrl<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,19 +48,19 @@ struct Width {
     width: &'static str,
 }
 
-/// A line.
 #[derive(Serialize)]
-struct Block<'a> {
-    r#type: &'static str,
-    spacing: &'static str,
-    inlines: Vec<Run<'a>>,
+#[serde(tag = "type")]
+enum Element {
+    TextBlock(Block),
+    FactSet { facts: Vec<Fact> },
 }
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run<'a> {
-    r#type: &'static str,
+struct Block {
     text: String,
+    wrap: bool,
+    spacing: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,10 +69,12 @@ struct Run<'a> {
     color: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     font_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    strikethrough: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    select_action: Option<OpenUrl<'a>>,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    title: &'static str,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -82,28 +85,26 @@ struct OpenUrl<'a> {
 }
 
 pub(crate) fn message<'a>(brief: &'a Brief, config: &Config) -> Message<'a> {
-    let title = Run {
-        size: Some("Large"),
-        color: match brief.tone {
-            Tone::Plain => None,
-            Tone::Good => Some("Good"),
-            Tone::Bad => Some("Attention"),
-        },
-        ..bold(&brief.fill(&config.title))
+    let color = match brief.tone {
+        Tone::Plain => None,
+        Tone::Good => Some("Good"),
+        Tone::Bad => Some("Attention"),
     };
-    let mut body = Body { blocks: Vec::new(), bytes: 0, left_out: 0 };
-    body.push("Default", || vec![title]);
-    for fact in brief.message_facts(config.fields.as_deref()) {
-        body.push("None", || vec![bold(&format!("{}: ", fact.name)), run(&fact.value)]);
+    let title = line(&brief.fill(&config.title));
+    let mut body = Body { elements: Vec::new(), bytes: 0, left_out: 0 };
+    body.push(|| Block { size: Some("Large"), weight: Some("Bolder"), color, ..text("Default", title) });
+    let facts = brief.message_facts(config.fields.as_deref());
+    let facts = facts.iter().take(MAX_FACTS).map(|fact| Fact { title: fact.name, value: line(&fact.value) });
+    body.facts(facts.collect());
+
+    let paragraph = brief.message_text().map(|text| truncate(text.trim(), MAX_TEXT)).unwrap_or_default();
+    for (index, it) in paragraph.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+        body.push(|| text(if index == 0 { "Medium" } else { "None" }, line(it)));
     }
-    let text = brief.message_text().map(|text| truncate(text.trim(), MAX_TEXT)).unwrap_or_default();
-    for (index, line) in text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
-        body.push(if index == 0 { "Medium" } else { "None" }, || vec![run(line)]);
-    }
-    brief.message_lines().for_each(|line| body.push("Small", || bullet(line)));
-    brief.items.iter().for_each(|item| body.push("Small", || action(item)));
-    for line in brief.code.iter().flat_map(|code| code.lines()) {
-        body.push("None", || vec![Run { font_type: Some("Monospace"), ..run_indented(line) }]);
+    brief.message_lines().for_each(|it| body.push(|| text("Small", bullet(it))));
+    brief.items.iter().for_each(|it| body.push(|| text("Small", action(it))));
+    for it in brief.code.iter().flat_map(|code| code.lines()) {
+        body.push(|| Block { font_type: Some("Monospace"), ..text("None", indented(it)) });
     }
     Message {
         r#type: "message",
@@ -115,7 +116,7 @@ pub(crate) fn message<'a>(brief: &'a Brief, config: &Config) -> Message<'a> {
                 r#type: "AdaptiveCard",
                 version: "1.4",
                 body: body.finish(),
-                actions: open(brief.url.as_deref(), brief.link_label).into_iter().collect(),
+                actions: open(brief).into_iter().collect(),
                 msteams: config.full_width.then_some(Width { width: "Full" }),
             },
         }],
@@ -123,82 +124,84 @@ pub(crate) fn message<'a>(brief: &'a Brief, config: &Config) -> Message<'a> {
 }
 
 /// As many lines as there is room for.
-struct Body<'a> {
-    blocks: Vec<Block<'a>>,
+struct Body {
+    elements: Vec<Element>,
     bytes: usize,
     left_out: usize,
 }
 
-impl<'a> Body<'a> {
+impl Body {
     /// A line that there is no room for is not even made.
-    fn push(&mut self, spacing: &'static str, line: impl FnOnce() -> Vec<Run<'a>>) {
+    fn push(&mut self, line: impl FnOnce() -> Block) {
         if self.left_out > 0 {
             self.left_out += 1;
             return;
         }
-        let inlines: Vec<Run<'a>> = line().into_iter().filter(|run| !run.text.is_empty()).collect();
-        let url = |run: &Run<'_>| run.select_action.as_ref().map_or(0, |it| 80 + it.url.len());
-        let bytes = 60 + inlines.iter().map(|run| 130 + json_bytes(&run.text) + url(run)).sum::<usize>();
-        if self.bytes + bytes > MAX_BYTES - MAX_URL {
+        let line = line();
+        let bytes = 160 + json_bytes(&line.text);
+        if self.bytes + bytes > MAX_BYTES {
             self.left_out = 1;
-        } else if !inlines.is_empty() {
+        } else if !line.text.is_empty() {
             self.bytes += bytes;
-            self.blocks.push(Block { r#type: "RichTextBlock", spacing, inlines });
+            self.elements.push(Element::TextBlock(line));
         }
     }
 
-    fn finish(mut self) -> Vec<Block<'a>> {
-        if self.left_out > 0 {
-            let inlines = vec![run(&format!("…and {} more", self.left_out))];
-            self.blocks.push(Block { r#type: "RichTextBlock", spacing: "Small", inlines });
+    fn facts(&mut self, facts: Vec<Fact>) {
+        if !facts.is_empty() {
+            self.bytes += facts.iter().map(|fact| 60 + json_bytes(&fact.value)).sum::<usize>();
+            self.elements.push(Element::FactSet { facts });
         }
-        self.blocks
+    }
+
+    fn finish(mut self) -> Vec<Element> {
+        if self.left_out > 0 {
+            self.elements.push(Element::TextBlock(text("Small", format!("…and {} more", self.left_out))));
+        }
+        self.elements
     }
 }
 
-fn bullet(it: &Line) -> Vec<Run<'_>> {
-    let name = Run { strikethrough: it.done == Some(true), ..run(&it.name) };
-    match &it.note {
-        Some(note) => vec![run("• "), bold(&it.name), run(": "), run(note)],
-        None => vec![run("• "), name],
+fn text(spacing: &'static str, text: String) -> Block {
+    Block { text, wrap: true, spacing, ..Block::default() }
+}
+
+fn bullet(it: &Line) -> String {
+    match (it.done, &it.note) {
+        (Some(done), _) => format!("{} {}", if done { '☑' } else { '☐' }, line(&it.name)),
+        (None, Some(note)) => format!("• **{}**: {}", line(&it.name), line(note)),
+        (None, None) => format!("• {}", line(&it.name)),
     }
 }
 
 /// An action of a retro.
-fn action(it: &Brief) -> Vec<Run<'_>> {
-    let title = Run { select_action: open(it.url.as_deref(), "Open"), ..bold(&it.name()) };
-    let owner = it.owner.as_ref().map(|owner| run(&format!(" · {owner}")));
-    let due = it.due.as_ref().map(|due| run(&format!(" · due {due}")));
-    [Some(run("• ")), Some(title), owner, due].into_iter().flatten().collect()
+fn action(it: &Brief) -> String {
+    let due = it.due.as_deref().map(|due| format!("due {}", line(due)));
+    let url = it.url.as_deref().filter(|url| url.len() <= MAX_URL / 2 && !url.contains(['(', ')', ']']));
+    let parts = [it.owner.as_deref().map(line), due, url.map(|url| format!("[Open]({url})"))];
+    let title = format!("• **{}**", line(&it.name()));
+    [Some(title)].into_iter().chain(parts).flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn open<'a>(url: Option<&'a str>, title: &'static str) -> Option<OpenUrl<'a>> {
-    let url = url.filter(|url| url.len() <= MAX_URL / 2)?;
-    Some(OpenUrl { r#type: "Action.OpenUrl", title, url })
+fn open(brief: &Brief) -> Option<OpenUrl<'_>> {
+    let url = brief.url.as_deref().filter(|url| url.len() <= MAX_URL)?;
+    Some(OpenUrl { r#type: "Action.OpenUrl", title: brief.link_label, url })
 }
 
-fn bold(text: &str) -> Run<'static> {
-    Run { weight: Some("Bolder"), ..run(text) }
-}
-
-/// One line, with the spaces at its ends, which part it from its neighbours.
-fn run(text: &str) -> Run<'static> {
-    let line = truncate(&one_line(text), MAX_LINE).into_owned();
-    let space = |is: bool| if is && !line.is_empty() { " " } else { "" };
-    let text = format!("{}{line}{}", space(text.starts_with(' ')), space(text.ends_with(' ')));
-    Run { r#type: "TextRun", text, ..Run::default() }
+/// Text in one line. A space without width keeps `]` and `(` apart, so that the two make no link: backslashes
+/// would be shown by some clients.
+fn line(text: &str) -> String {
+    escape_within(&one_line(text), MAX_LINE, |letter| (letter == ']').then_some("]\u{200b}"))
 }
 
 /// Keeps the spaces in front, which a card would swallow.
-fn run_indented(text: &str) -> Run<'static> {
-    let line = text.trim_start_matches(' ');
-    let spaces = "\u{a0}".repeat((text.len() - line.len()).min(40));
-    Run { text: format!("{spaces}{}", run(line).text), ..run("") }
+fn indented(text: &str) -> String {
+    let rest = text.trim_start_matches(' ');
+    format!("{}{}", "\u{a0}".repeat((text.len() - rest.len()).min(40)), line(rest))
 }
 
 /// The most that a text can take in JSON.
 fn json_bytes(text: &str) -> usize {
-    text.chars()
-        .map(|letter| if letter.is_ascii_control() || "\"\\".contains(letter) { 2 } else { letter.len_utf8() })
-        .sum()
+    let bytes = |letter: char| if "\"\\".contains(letter) { 2 } else { letter.len_utf8() };
+    text.chars().map(bytes).sum()
 }
