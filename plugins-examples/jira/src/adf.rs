@@ -5,8 +5,8 @@ use hookwright_sdk::brief::{Brief, Line};
 use hookwright_sdk::text::{one_line, truncate, web_link};
 use serde::Serialize;
 
-/// Jira takes 32,767 characters for a description; the layout may count as well.
-const MAX_DOCUMENT: usize = 31_000;
+/// Jira takes 32,767 characters for a description or comment, counted as it keeps them: layout and escapes count as well.
+const MAX_DOCUMENT: usize = 28_000;
 const MAX_LINE: usize = 250;
 const MAX_URL: usize = 1000;
 
