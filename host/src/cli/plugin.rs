@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod names;
 mod new;
 mod project;
 mod push;

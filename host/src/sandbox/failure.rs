@@ -141,9 +141,22 @@ fn frames(error: &wasmtime::Error) -> String {
     if names.is_empty() { String::new() } else { format!(", in {}", names.join(" < ")) }
 }
 
-/// Frames of the language's own machinery say nothing to an author.
-fn is_machinery(name: &str) -> bool {
-    ["core::", "std::", "alloc::", "__rust", "rust_", "hookwright_sdk::", "wit_bindgen", "cabi_", "__wasm"]
-        .iter()
-        .any(|prefix| name.trim_start_matches('<').starts_with(prefix))
+/// Whether a function is of the language's own machinery or of what everybody uses: such frames say nothing to an author.
+pub fn is_machinery(name: &str) -> bool {
+    const PREFIXES: [&str; 12] = [
+        "core::",
+        "std::",
+        "alloc::",
+        "serde",
+        "dlmalloc::",
+        "__rust",
+        "rust_",
+        "hookwright_sdk::",
+        "wit_bindgen",
+        "cabi_",
+        "__wasm",
+        "compiler_builtins::",
+    ];
+    let whose = name.trim_start_matches(['<', '&']).trim_start_matches("mut ");
+    PREFIXES.iter().any(|prefix| whose.starts_with(prefix))
 }

@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 pub use admission::{check_component, check_configurations, manifest_of};
 pub use cache::CacheSettings;
 pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
+pub use failure::is_machinery;
 pub use golden::input as case_input;
 pub use limits::RunLimits;
 pub use workers::Busy;

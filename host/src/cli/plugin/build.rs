@@ -9,7 +9,7 @@ use wasmparser::Parser;
 use wit_component::ComponentEncoder;
 
 use super::super::Failure;
-use super::{BuildArgs, Given, project, source};
+use super::{BuildArgs, Given, names, project, source};
 use crate::domain::plugin::{MANIFEST_SECTION, Manifest};
 use crate::domain::schema::SchemaLimits;
 use crate::sandbox::{check_component, check_configurations, manifest_of};
@@ -60,6 +60,7 @@ fn finished(file: &Path, manifest: &Manifest) -> Result<Vec<u8>, Failure> {
 
 /// Wraps a core module and puts the manifest in.
 fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
+    let module = &names::shortened(module)?;
     let not_a_plugin = |error: String| format!("this module does not fit the plugin contract: {error}");
     let mut component = ComponentEncoder::default()
         .validate(true)
