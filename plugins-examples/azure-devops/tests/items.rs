@@ -18,6 +18,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<AzureDevops>(include_str!("../plugin.toml"), &json!({}));
+}
+
+#[test]
 fn whatever_happens_is_a_work_item_that_azure_takes() {
     let table = Table::new(include_str!("limits.txt"));
     for config in [config(), json!({}), json!({"fields": ["status"]})] {

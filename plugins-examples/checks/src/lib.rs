@@ -2,11 +2,13 @@
 //! tables of what the destinations take. The plugins know nothing of it.
 
 mod answers;
+mod defaults;
 mod events;
 mod rules;
 mod table;
 
 pub use answers::understood;
+pub use defaults::defaults_agree;
 pub use events::{KINDS, payload};
 pub use rules::check_request;
 pub use table::Table;

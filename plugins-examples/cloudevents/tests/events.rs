@@ -9,6 +9,11 @@ fn cases() {
     testing::golden::<CloudEvents>("cases");
 }
 
+#[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<CloudEvents>(include_str!("../plugin.toml"), &json!({}));
+}
+
 /// Source: CloudEvents 1.0.2, JSON Event Format §3 and HTTP Protocol Binding §3.
 fn check(request: &Request, binary: bool) {
     let headers: Vec<(&str, &str)> = request.headers().collect();

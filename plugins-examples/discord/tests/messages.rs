@@ -13,6 +13,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<Discord>(include_str!("../plugin.toml"), &json!({}));
+}
+
+#[test]
 fn whatever_happens_is_a_message_that_discord_takes() {
     let table = Table::new(include_str!("limits.txt"));
     let loud = json!({"mention": "1184623912345678901", "username": "Retro", "title": "{title}{title}", "thread_id": "1184623912345678902"});

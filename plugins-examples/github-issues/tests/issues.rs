@@ -19,6 +19,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<GithubIssues>(include_str!("../plugin.toml"), &json!({"repository": "octo-org/website"}));
+}
+
+#[test]
 fn whatever_happens_is_an_issue_that_github_takes() {
     let table = Table::new(include_str!("limits.txt"));
     for config in [config(), json!({"repository": "a/b", "markdown": true, "fields": []})] {

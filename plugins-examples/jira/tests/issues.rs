@@ -18,6 +18,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<Jira>(include_str!("../plugin.toml"), &cloud());
+}
+
+#[test]
 fn whatever_happens_is_an_issue_that_jira_takes() {
     let table = Table::new(include_str!("limits.txt"));
     let full = json!({"email": "robot@example.com", "project_key": "QA", "issue_types": {"ticket": "Bug"}, "labels": ["retro"],

@@ -20,6 +20,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<LeadRouter>(include_str!("../plugin.toml"), &json!({"programs": {"Export fails": {}}}));
+}
+
+#[test]
 fn whatever_happens_is_a_lead_as_promised_or_none() {
     let table = Table::new(include_str!("limits.txt"));
     let everybody = json!({"programs": {"x": {}}, "otherwise": {"path": "rest"},

@@ -17,6 +17,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<PivotalTracker>(include_str!("../plugin.toml"), &json!({"project_id": 99}));
+}
+
+#[test]
 fn whatever_happens_is_a_story_that_tracker_takes() {
     let table = Table::new(include_str!("limits.txt"));
     for config in [config(), json!({"project_id": 1, "markdown": true, "fields": []})] {

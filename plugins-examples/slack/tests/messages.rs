@@ -13,6 +13,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<Slack>(include_str!("../plugin.toml"), &json!({}));
+}
+
+#[test]
 fn whatever_happens_is_a_message_that_slack_takes() {
     let loud = json!({"title": "[A team with a long name] {headline} {title}", "mention": LOUD});
     for config in [json!({}), loud, json!({"fields": ["status"], "title": " "})] {

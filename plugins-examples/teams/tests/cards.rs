@@ -11,6 +11,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<Teams>(include_str!("../plugin.toml"), &json!({}));
+}
+
+#[test]
 fn whatever_happens_is_a_card_that_teams_takes() {
     let table = Table::new(include_str!("limits.txt"));
     for config in [json!({}), json!({"title": "{title} {headline}", "fields": ["status"], "full_width": false})] {

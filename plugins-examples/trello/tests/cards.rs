@@ -15,6 +15,11 @@ fn cases() {
 }
 
 #[test]
+fn defaults_are_as_the_form_says() {
+    checks::defaults_agree::<Trello>(include_str!("../plugin.toml"), &json!({"list_id": LIST}));
+}
+
+#[test]
 fn whatever_happens_is_a_card_that_trello_takes() {
     let table = Table::new(include_str!("limits.txt"));
     let full = json!({"list_id": LIST, "title": "[{retro}] {title}", "label_ids": [ID], "label_map": {TEXT: LIST}, "members": {TEXT: ID},
