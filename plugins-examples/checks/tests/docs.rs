@@ -52,11 +52,7 @@ fn every_example_is_a_golden_case() {
         }
         seen += 1;
     }
-    let plugins = read("plugins-examples/Cargo.toml")
-        .split("members = [")
-        .nth(1)
-        .map(|list| list.split(']').next().unwrap_or_default().matches('"').count() / 2);
-    assert_eq!(Some(seen), plugins, "every plugin has an example");
+    assert_eq!(seen, text.matches("\n| [`").count(), "every plugin of the table has an example");
 }
 
 #[test]
