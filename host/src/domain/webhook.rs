@@ -227,6 +227,7 @@ impl Secrets {
             url,
             signing_keys: Vec::new(),
             bearer_token: None,
+            body_token: None,
             headers: Vec::new(),
             plugin: names.map(named).collect(),
         }

@@ -16,7 +16,8 @@ pub(super) fn shortened(module: &[u8]) -> Result<Vec<u8>, Failure> {
         {
             out.section(&told(names)?);
         } else if let Some((id, range)) = payload.as_section() {
-            out.section(&RawSection { id, data: &module[range] });
+            let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
+            out.section(&RawSection { id, data: &module[start..end] });
         }
     }
     Ok(out.finish())
