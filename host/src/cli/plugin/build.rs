@@ -60,11 +60,11 @@ fn finished(file: &Path, manifest: &Manifest) -> Result<Vec<u8>, Failure> {
 
 /// Wraps a core module and puts the manifest in.
 fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
-    let module = &names::shortened(module)?;
     let not_a_plugin = |error: String| format!("this module does not fit the plugin contract: {error}");
+    let module = names::shortened(module).map_err(|error| not_a_plugin(error.to_string()))?;
     let mut component = ComponentEncoder::default()
         .validate(true)
-        .module(module)
+        .module(&module)
         .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| not_a_plugin(format!("{error:#}")))?;
     put_in(manifest, &mut component)?;
