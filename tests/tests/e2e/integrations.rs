@@ -145,7 +145,7 @@ async fn register(stage: &Stage, plugin: &Plugin, destination: &Destination, bas
 }
 
 fn check(request: &Recorded, expected: &Expected) {
-    assert_eq!(request.method, expected.method);
+    assert_eq!(request.method.as_str(), expected.method);
     assert_eq!(request.query.as_deref().unwrap_or_default(), expected.query, "{request:?}");
     for (name, value) in &expected.headers {
         assert_eq!(request.header(name), value, "{name} of {request:?}");
@@ -227,5 +227,6 @@ async fn a_lead_comes_to_the_departments_of_its_programs_and_to_no_other() {
     }
     let mut places: Vec<_> = stage.receiver.all().iter().map(|request| request.path.clone()).collect();
     places.sort();
-    assert_eq!((places, skipped), (["/arts/film", "/arts/music", "/business/export"].map(str::to_owned).into(), 1));
+    assert_eq!(places, ["/arts/film", "/arts/music", "/business/export"]);
+    assert_eq!(skipped, 1, "housing");
 }
