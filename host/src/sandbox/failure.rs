@@ -143,7 +143,7 @@ fn frames(error: &wasmtime::Error) -> String {
 
 /// Whether a function is of the language's own machinery or of what everybody uses: such frames say nothing to an author.
 pub fn is_machinery(name: &str) -> bool {
-    const PREFIXES: [&str; 12] = [
+    const PREFIXES: [&str; 16] = [
         "core::",
         "std::",
         "alloc::",
@@ -156,6 +156,11 @@ pub fn is_machinery(name: &str) -> bool {
         "cabi_",
         "__wasm",
         "compiler_builtins::",
+        // CPython and what calls it.
+        "_Py",
+        "Py",
+        "pyo3::",
+        "wit_dylib_",
     ];
     let whose = name.trim_start_matches(['<', '&']).trim_start_matches("mut ");
     PREFIXES.iter().any(|prefix| whose.starts_with(prefix))

@@ -149,6 +149,7 @@ async fn says_what_goes_wrong(name: &str, mistakes: &Mistakes) {
     assert_eq!(failed.reason.as_deref(), Some("odd.failed: As it was told."), "{failed:#?}");
     let looping = odd("odd.loops").await.plugin.and_then(|run| run.error).expect("an error");
     assert_eq!((looping.code.as_str(), looping.limit.as_deref()), ("plugin.timeout", Some("cpu_ms")), "{looping:#?}");
+    assert!(!looping.message.contains("_Py"), "frames of the interpreter: {looping:#?}");
 
     let talked = odd("odd.talks").await;
     assert_eq!(talked.status, "succeeded", "{talked:#?}");
