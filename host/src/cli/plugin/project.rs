@@ -26,7 +26,7 @@ pub(super) fn build(folder: &Path) -> Result<PathBuf, Failure> {
     if !folder.join("Cargo.toml").exists() {
         let folder = folder.display();
         return Err(format!(
-            "{folder} has no Cargo.toml, so it is not known how to build it; give the core module by --module"
+            "{folder} has no Cargo.toml, so it is not known how to build it; give what its compiler made by --component"
         )
         .into());
     }
