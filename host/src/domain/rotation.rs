@@ -33,15 +33,15 @@ pub fn valid(keys: &[SigningKey], now: Millis) -> impl Iterator<Item = &SigningK
 /// less; 0 revokes them at once. What has expired is dropped.
 pub fn rotated(
     keys: &[SigningKey],
-    new: SigningSecret,
+    new: &SigningSecret,
     overlap_ms: u64,
     now: Millis,
 ) -> Result<Vec<SigningKey>, NotRotated> {
-    if keys.first().is_some_and(|newest| newest.secret == new) {
+    if keys.first().is_some_and(|newest| newest.secret == *new) {
         return Err(NotRotated::SameKey);
     }
     let end = now.plus(overlap_ms);
-    let old = valid(keys, now).filter(|key| overlap_ms > 0 && key.secret != new).map(|key| {
+    let old = valid(keys, now).filter(|key| overlap_ms > 0 && key.secret != *new).map(|key| {
         let expires_at = Some(key.expires_at.map_or(end, |expires| expires.min(end)));
         SigningKey { expires_at, ..key.clone() }
     });
@@ -73,10 +73,10 @@ mod tests {
     #[test]
     fn rotation_has_an_overlap_and_zero_revokes() {
         let keys = [key(1, None)];
-        let with_overlap = rotated(&keys, secret(2), 5000, NOW).unwrap();
+        let with_overlap = rotated(&keys, &secret(2), 5000, NOW).unwrap();
         assert_eq!(seen(&with_overlap), [(2, None), (1, Some(1_005_000))]);
         assert_eq!(with_overlap[0].created_at, NOW);
-        assert_eq!(seen(&rotated(&keys, secret(2), 0, NOW).unwrap()), [(2, None)]);
+        assert_eq!(seen(&rotated(&keys, &secret(2), 0, NOW).unwrap()), [(2, None)]);
     }
 
     #[test]
@@ -90,26 +90,26 @@ mod tests {
     #[test]
     fn expired_keys_are_dropped_and_no_rotation_lengthens_a_life() {
         let keys = [key(1, None), key(2, Some(1_000_500)), key(3, Some(999_999))];
-        let rotated = rotated(&keys, secret(4), 5000, NOW).unwrap();
+        let rotated = rotated(&keys, &secret(4), 5000, NOW).unwrap();
         assert_eq!(seen(&rotated), [(4, None), (1, Some(1_005_000)), (2, Some(1_000_500))]);
     }
 
     #[test]
     fn a_key_that_signed_before_can_come_back_and_the_one_in_use_cannot() {
         let keys = [key(2, None), key(1, Some(2_000_000))];
-        assert_eq!(rotated(&keys, secret(2), 5000, NOW).unwrap_err(), NotRotated::SameKey);
-        assert_eq!(seen(&rotated(&keys, secret(1), 5000, NOW).unwrap()), [(1, None), (2, Some(1_005_000))]);
+        assert_eq!(rotated(&keys, &secret(2), 5000, NOW).unwrap_err(), NotRotated::SameKey);
+        assert_eq!(seen(&rotated(&keys, &secret(1), 5000, NOW).unwrap()), [(1, None), (2, Some(1_005_000))]);
     }
 
     #[test]
     fn no_more_than_five_keys_sign_at_once() {
         let mut keys = vec![key(0, None)];
         for number in 1..5 {
-            keys = rotated(&keys, secret(number), 5000, NOW).unwrap();
+            keys = rotated(&keys, &secret(number), 5000, NOW).unwrap();
         }
         assert_eq!(keys.len(), SIGNING_KEYS_MAX);
-        assert_eq!(rotated(&keys, secret(9), 5000, NOW).unwrap_err(), NotRotated::TooMany);
-        assert_eq!(rotated(&keys, secret(9), 5000, NOW.plus(5000)).unwrap().len(), 2, "the others have expired");
-        assert_eq!(rotated(&keys, secret(9), 0, NOW).unwrap().len(), 1, "revoking is always possible");
+        assert_eq!(rotated(&keys, &secret(9), 5000, NOW).unwrap_err(), NotRotated::TooMany);
+        assert_eq!(rotated(&keys, &secret(9), 5000, NOW.plus(5000)).unwrap().len(), 2, "the others have expired");
+        assert_eq!(rotated(&keys, &secret(9), 0, NOW).unwrap().len(), 1, "revoking is always possible");
     }
 }

@@ -127,6 +127,12 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
         }
     }
     change_sending(api, &mut next, &mut patch, &mut errors);
+    if let Some(Some(url)) = &patch.url
+        && let Some(url) = check_url(api, url, &mut errors).await
+    {
+        move_to(&mut next.secrets, url);
+    }
+    change_secrets(&mut next.secrets, &mut patch, &mut errors);
     if let Some(name) = patch.name {
         next.name = name.unwrap_or_default();
     }
@@ -164,26 +170,6 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
     if patch.open_work.is_some() && (current.state.is_enabled() || !next.state.is_enabled()) {
         errors.add("/open_work", "goes with `\"enabled\": true` for a webhook that is disabled");
     }
-    if let Some(Some(url)) = &patch.url
-        && let Some(url) = check_url(api, url, &mut errors).await
-    {
-        move_to(&mut next.secrets, url);
-    }
-    match patch.bearer_token {
-        None => {}
-        Some(None) => next.secrets.bearer_token = None,
-        Some(Some(token)) => next.secrets.bearer_token = check_bearer(&token, &mut errors),
-    }
-    match patch.body_token {
-        None => {}
-        Some(None) => next.secrets.body_token = None,
-        Some(Some(token)) => next.secrets.body_token = check_secret("/body_token", &token, &mut errors),
-    }
-    match patch.headers {
-        None => {}
-        Some(None) => next.secrets.headers.clear(),
-        Some(Some(changes)) => change_headers(&mut next.secrets.headers, changes, &mut errors),
-    }
     let mut configuration = Configuration::clone(&current.configuration);
     if let Some(content_type) = patch.content_type {
         configuration.content_type = content_type.unwrap_or_default();
@@ -220,6 +206,25 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
     next.secrets_changed();
     next.version += 1;
     Ok((next, patch.open_work.unwrap_or_default()))
+}
+
+/// What receivers know the server by, but for the plugin's secrets.
+fn change_secrets(secrets: &mut Secrets, patch: &mut Patch, errors: &mut Errors) {
+    match &patch.bearer_token {
+        None => {}
+        Some(None) => secrets.bearer_token = None,
+        Some(Some(token)) => secrets.bearer_token = check_bearer(token, errors),
+    }
+    match &patch.body_token {
+        None => {}
+        Some(None) => secrets.body_token = None,
+        Some(Some(token)) => secrets.body_token = check_secret("/body_token", token, errors),
+    }
+    match patch.headers.take() {
+        None => {}
+        Some(None) => secrets.headers.clear(),
+        Some(Some(changes)) => change_headers(&mut secrets.headers, changes, errors),
+    }
 }
 
 /// When and how fast requests are sent.

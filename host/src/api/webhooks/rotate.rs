@@ -50,7 +50,7 @@ pub(in super::super) async fn rotate_secret(
     let mut changed = current.clone();
     let now = api.clock.now();
     // Signatures are made by the time that all nodes share.
-    changed.secrets.signing_keys = rotated(&current.secrets.signing_keys, secret, overlap_ms, api.store.time(now))
+    changed.secrets.signing_keys = rotated(&current.secrets.signing_keys, &secret, overlap_ms, api.store.time(now))
         .map_err(|refused| match refused {
             NotRotated::SameKey => Problem::field("/signing_secret", refused.to_string()),
             NotRotated::TooMany => Problem::new(ProblemCode::WrongState, refused.to_string()),

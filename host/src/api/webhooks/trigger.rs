@@ -61,15 +61,12 @@ pub(in super::super) async fn trigger(
         let detail = format!("the webhook is disabled: {reason}; it can be tested, and triggered when it is enabled");
         return Err(Problem::new(ProblemCode::WrongState, detail).into());
     }
-    let sent = match form.event_id {
-        Some(event) => {
-            let event = api.store.event(webhook.project, event).await?;
-            Sent::Known(event.ok_or_else(|| Problem::not_found("event"))?)
-        }
-        None => {
-            let now = api.clock.now();
-            Sent::New(Event::triggered(EventId::new(now, api.entropy.id()), webhook.project, now))
-        }
+    let sent = if let Some(event) = form.event_id {
+        let event = api.store.event(webhook.project, event).await?;
+        Sent::Known(event.ok_or_else(|| Problem::not_found("event"))?)
+    } else {
+        let now = api.clock.now();
+        Sent::New(Event::triggered(EventId::new(now, api.entropy.id()), webhook.project, now))
     };
     send(&api, &caller, webhook, sent, Trigger::Manual).await
 }
