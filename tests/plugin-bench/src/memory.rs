@@ -14,6 +14,9 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::subject::{Host, input};
 
+/// Plugins that bring an interpreter along are not measured.
+const OTHER_LANGUAGES: [&str; 2] = ["-javascript", "-python"];
+
 /// Bytes of resident memory of this process.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
@@ -29,7 +32,9 @@ pub(crate) async fn measure(program: &Path, plugins: &Path, count: u64) -> Resul
     let mut components = Vec::new();
     for file in fs::read_dir(plugins)? {
         let file = file?.path();
-        if file.extension().is_some_and(|extension| extension == "wasm") {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let is_rust = !OTHER_LANGUAGES.iter().any(|language| name.ends_with(language));
+        if is_rust && file.extension().is_some_and(|extension| extension == "wasm") {
             components.push(fs::read(file)?);
         }
     }

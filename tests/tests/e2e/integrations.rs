@@ -127,7 +127,7 @@ async fn react(stage: &Stage, plugin: &Plugin, destination: &Destination, row: &
     let path = format!("/webhooks/{}", webhook.id);
     let enabled = &stage.api.get(&path).await.expect("the webhook").body["enabled"];
     assert_eq!(enabled, !row.disabled, "{id} {row:?}");
-    check(&stage.receiver.wait(&format!("{base}{}", destination.expect.path), 1).await, &destination.expect);
+    check(&*stage.receiver.wait(&format!("{base}{}", destination.expect.path), 1).await, &destination.expect);
     stage.api.delete(&path).await.expect("gone");
 }
 
