@@ -39,13 +39,13 @@ async fn refusal(api: &Api, component: Vec<u8>) -> (u16, String, Value) {
     (problem.status, problem.code.clone(), *problem.plugin_error.clone().expect("what is wrong with the plugin"))
 }
 
-async fn status(api: &Api, name: &str) -> Value {
-    api.get(&format!("/plugins/{name}/versions/0.1.0")).await.expect("it is there").body["status"].clone()
+async fn status(api: &Api, name: &str, version: &str) -> Value {
+    api.get(&format!("/plugins/{name}/versions/{version}")).await.expect("it is there").body["status"].clone()
 }
 
-async fn ready(api: &Api, name: &str) {
+async fn ready(api: &Api, name: &str, version: &str) {
     let what = format!("{name} is ready");
-    eventually(PATIENCE, &what, async || (status(api, name).await == "ready").then_some(())).await;
+    eventually(PATIENCE, &what, async || (status(api, name, version).await == "ready").then_some(())).await;
 }
 
 /// A webhook that passes events through the example for Slack.
@@ -86,7 +86,7 @@ async fn a_bomb_for_the_compiler_ends_in_a_process_of_its_own() {
     stage.receiver.wait("/good", 50).await;
     let grown = stage.server.resident_bytes().saturating_sub(before);
     assert!(grown < 256 * 1024 * 1024, "the server has grown by {grown} bytes");
-    assert_eq!(status(&stage.api, "cpu-bomb").await, "refused");
+    assert_eq!(status(&stage.api, "cpu-bomb", "0.1.0").await, "refused");
     delivered_after_all(&stage).await;
 }
 
@@ -127,7 +127,8 @@ async fn an_upload_that_takes_long_is_answered_before_it_is_checked() {
     assert_eq!((answer.status, &answer.body["status"]), (202, &json!("checking")));
     let again = stage.api.upload(example("slack")).await.expect("it is there");
     assert!([202, 200].contains(&again.status), "{again:?}");
-    ready(&stage.api, "slack").await;
+    let version = answer.body["version"].as_str().expect("a version");
+    ready(&stage.api, "slack", version).await;
     let again = stage.api.upload(example("slack")).await.expect("it is there");
     assert_eq!((again.status, &again.body["status"]), (200, &json!("ready")));
 }
@@ -141,8 +142,8 @@ async fn a_check_that_a_crash_interrupts_goes_on() {
     let second = server.api().upload(Guest::Trapper.component()).await.expect("it is taken");
     assert_eq!((first.status, second.status), (202, 202));
     let server = server.kill().await.env("HOOKWRIGHT_PLUGINS_COMPILE_CPU_S", "1").start().await;
-    ready(&server.api(), "trapper").await;
-    let refused = async || (status(&server.api(), "slow").await == "refused").then_some(());
+    ready(&server.api(), "trapper", "0.1.0").await;
+    let refused = async || (status(&server.api(), "slow", "0.1.0").await == "refused").then_some(());
     eventually(PATIENCE, "what takes too long is refused", refused).await;
 }
 

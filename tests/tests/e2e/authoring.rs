@@ -171,7 +171,7 @@ async fn a_preview_shows_the_requests_and_sends_nothing() {
 
     let problem = async |body: Value| stage.api.post(&path, &body).await.expect_err("refused").problem();
     let wrong = problem(json!({ "event": { "type": "ticket.created" }, "config": {} })).await;
-    assert_eq!((wrong.status, wrong.pointers()), (422, vec!["/config"]));
+    assert_eq!((wrong.status, wrong.pointers()), (422, vec!["/config/list_id"]));
     let both = problem(json!({ "event": { "type": "a.b" }, "event_id": event, "config": config })).await;
     assert_eq!((both.status, both.pointers()), (422, vec!["/event"]));
     let kind = problem(json!({ "event": { "type": "" }, "config": config })).await;

@@ -361,7 +361,7 @@ async fn a_trigger_passes_through_a_plugin_without_a_payload() {
     let webhook = register(&stage, "/trello", json!({ "plugin": plugin })).await;
     let skipped: Delivery = trigger(&stage.api, &webhook, json!({})).await.read();
     assert_eq!(skipped.status, "skipped", "{skipped:#?}");
-    assert!(skipped.reason.as_deref().is_some_and(|reason| reason.contains("Without an event")), "{skipped:#?}");
+    assert!(skipped.reason.as_deref().is_some_and(|reason| reason.contains("without an event")), "{skipped:#?}");
 }
 
 #[tokio::test]
