@@ -44,10 +44,10 @@ pub fn recovery(past: &[Past], asked_at: Millis) -> Recovery {
     }
     match past.last() {
         None => Recovery::Make(None),
-        // A person gave it up.
-        Some(Past { status: Cancelled, .. }) => Recovery::Leave,
-        // Its plugin did not want it; skipped without a run is what was disabled.
-        Some(Past { status: DeliveryStatus::Skipped, was_run: true, .. }) => Recovery::Leave,
+        // A person gave it up, or its plugin did not want it; skipped without a run is what was disabled.
+        Some(Past { status: Cancelled, .. } | Past { status: DeliveryStatus::Skipped, was_run: true, .. }) => {
+            Recovery::Leave
+        }
         Some(last) => Recovery::Make(Some(last.id)),
     }
 }

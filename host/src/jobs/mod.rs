@@ -78,11 +78,11 @@ pub struct Forecast<T> {
 }
 
 /// How many of them are shown.
-const SAMPLE: usize = 10;
+const SAMPLE: u32 = 10;
 
 impl<T: Clone> Forecast<T> {
     fn of(all: &[T], is_complete: bool) -> Self {
-        Self { count: all.len() as u64, is_complete, sample: all.iter().take(SAMPLE).cloned().collect() }
+        Self { count: all.len() as u64, is_complete, sample: all.iter().take(SAMPLE as usize).cloned().collect() }
     }
 
     /// How much it is, if that is known.
@@ -120,7 +120,7 @@ impl Jobs {
     pub async fn forecast_parked(&self, selection: &ParkedSelection) -> Result<Forecast<DeliveryId>, StoreError> {
         let (store, now) = (&self.0.parts.store, self.now());
         let count = store.count_parked(selection, now).await?;
-        let sample = store.sample_parked(selection, SAMPLE as u32, now).await?;
+        let sample = store.sample_parked(selection, SAMPLE, now).await?;
         Ok(Forecast { count, is_complete: true, sample })
     }
 

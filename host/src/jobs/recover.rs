@@ -21,7 +21,7 @@ const PAYLOADS: u32 = 50;
 /// Some events of a time: those that the webhook wants, and behind which to go on.
 struct Looked {
     wanted: Vec<Wanted>,
-    looked_at: u32,
+    seen: u32,
     next: Option<Uuid>,
 }
 
@@ -34,7 +34,7 @@ impl Jobs {
         let (mut all, mut cursor, mut left) = (Vec::new(), None, config.count_rows);
         loop {
             let looked = self.look(project, webhook, missed, now, cursor, left).await?;
-            left = left.saturating_sub(looked.looked_at);
+            left = left.saturating_sub(looked.seen);
             all.extend(store.missed(webhook.id, looked.wanted, now).await?);
             cursor = looked.next;
             if cursor.is_none() || left == 0 {
@@ -68,15 +68,14 @@ impl Jobs {
         let is_wanted = |event: &Event| event.project == project && explain(webhook, event, filters).matches;
         for event in events {
             if wanted.len() >= config.step {
-                let looked_at = room;
-                return Ok(Looked { wanted, looked_at, next: last });
+                return Ok(Looked { wanted, seen: room, next: last });
             }
             last = Some(event.id.uuid());
             if is_wanted(&event) {
                 wanted.push(Wanted { event: event.id, subject: event.subject });
             }
         }
-        Ok(Looked { wanted, looked_at: room, next: if is_end { None } else { last } })
+        Ok(Looked { wanted, seen: room, next: if is_end { None } else { last } })
     }
 
     pub(super) async fn recover_step(&self, job: &ClaimedJob, missed: &Missed) -> Result<Option<JobStep>, StoreError> {
@@ -86,7 +85,7 @@ impl Jobs {
             let looked = match snapshot.webhook(missed.webhook_id) {
                 Some(webhook) => self.look(job.project, webhook, missed, job.created_at, job.cursor, u32::MAX).await?,
                 // The step finds out whether it is gone.
-                None => Looked { wanted: Vec::new(), looked_at: 0, next: job.cursor.or(Some(Uuid::nil())) },
+                None => Looked { wanted: Vec::new(), seen: 0, next: job.cursor.or(Some(Uuid::nil())) },
             };
             let (wanted, remake) = ((looked.wanted, snapshot.revision()), self.remake(job.actor.clone()));
             match store.recover_step(job, missed.webhook_id, wanted, looked.next, remake).await? {

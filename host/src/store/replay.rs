@@ -277,7 +277,9 @@ async fn decide(
         let one = Past { id, status, settled_at, was_run, arrived_in_part: succeeded > 0 };
         past.entry(EventId::from_uuid(event)).or_default().push(one);
     }
-    past.values_mut().for_each(|past| past.sort_unstable_by_key(|past| past.id));
+    for past in past.values_mut() {
+        past.sort_unstable_by_key(|past| past.id);
+    }
     let mut seen = HashSet::new();
     let decide = |wanted: &Wanted| {
         let event = wanted.event;

@@ -163,9 +163,8 @@ fn cannot(standing: &Standing, request: &Request) -> Option<&'static str> {
     match request.work {
         Some(work) if work.is_leased => Some(BEING_SENT),
         Some(work) if work.is_blocked => Some(WAITS_ITS_TURN),
-        Some(_) => None,
         None if request.is_gone || !standing.has_event => Some("what was sent is no longer kept"),
-        None => None,
+        Some(_) | None => None,
     }
 }
 

@@ -262,16 +262,13 @@ fn empty() -> Brief {
 
 fn custom(event: &Event) -> Brief {
     let brief = Brief { kind: Kind::Custom, ..Brief::default() };
-    match event.payload_text() {
-        Some(text) => {
-            let laid_out = json::pretty(text, MAX_CODE);
-            let code = printable(laid_out.as_deref().unwrap_or(text)).into_owned();
-            Brief { code: Some(code).filter(|code| !code.trim().is_empty()), ..brief }
-        }
-        None => {
-            let size = event.payload_bytes().map_or(0, <[u8]>::len);
-            Brief { text: Some(format!("{size} bytes of {}", event.content_type())), ..brief }
-        }
+    if let Some(text) = event.payload_text() {
+        let laid_out = json::pretty(text, MAX_CODE);
+        let code = printable(laid_out.as_deref().unwrap_or(text)).into_owned();
+        Brief { code: Some(code).filter(|code| !code.trim().is_empty()), ..brief }
+    } else {
+        let size = event.payload_bytes().map_or(0, <[u8]>::len);
+        Brief { text: Some(format!("{size} bytes of {}", event.content_type())), ..brief }
     }
 }
 

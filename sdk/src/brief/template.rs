@@ -19,15 +19,12 @@ impl Brief {
             out.push_str(&rest[..open]);
             rest = &rest[open..];
             let name = rest[1..].find('}').map(|length| &rest[1..=length]);
-            match name.and_then(|name| PLACEHOLDERS.contains(&name).then(|| self.value(name))) {
-                Some(value) => {
-                    out.push_str(value.unwrap_or_default());
-                    rest = &rest[name.map_or(0, str::len) + 2..];
-                }
-                None => {
-                    out.push('{');
-                    rest = &rest[1..];
-                }
+            if let Some(value) = name.and_then(|name| PLACEHOLDERS.contains(&name).then(|| self.value(name))) {
+                out.push_str(value.unwrap_or_default());
+                rest = &rest[name.map_or(0, str::len) + 2..];
+            } else {
+                out.push('{');
+                rest = &rest[1..];
             }
         }
         out.push_str(rest);

@@ -107,7 +107,7 @@ pub fn lines_within(lines: impl ExactSizeIterator<Item = String>, max: usize) ->
         if used + units > max {
             out.truncate(end);
             out.push_str(if shown > 0 { "\n" } else { "" });
-            out.push_str(&format!("{ELLIPSIS}and {} more", total - shown));
+            out.extend([&*ELLIPSIS.to_string(), "and ", &*(total - shown).to_string(), " more"]);
             break;
         }
         used += units;

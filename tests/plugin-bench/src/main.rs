@@ -1,4 +1,4 @@
-//! What one event costs in a fresh sandbox, beside the same work done natively and in a fresh QuickJS; and what a thousand
+//! What one event costs in a fresh sandbox, beside the same work done natively and in a fresh `QuickJS`; and what a thousand
 //! plugins take of memory. Part of `make bench`.
 
 mod memory;
@@ -33,7 +33,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Time of one event: fresh sandbox, native, fresh QuickJS; and what two threads do
+    /// Time of one event: fresh sandbox, native, fresh `QuickJS`; and what two threads do
     Speed {
         /// How often each is measured; told is the median
         #[arg(long, default_value_t = 5)]
@@ -49,7 +49,9 @@ enum What {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    // The process that compiles runs in another folder.
+    cli.program = std::path::absolute(&cli.program).unwrap_or(cli.program);
     let told = match cli.what {
         What::Speed { repeat } => {
             speed::measure(&cli.program, &cli.plugins, repeat).await.and_then(|figures| tell(&figures))

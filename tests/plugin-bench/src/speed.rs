@@ -18,7 +18,7 @@ use crate::subject::{CONFIGURATION, Host, KIND, input, payload};
 
 /// Events of one measurement.
 const EVENTS: u32 = 4_000;
-/// QuickJS takes longer.
+/// `QuickJS` takes longer.
 const EVENTS_QUICKJS: u32 = 400;
 const SCRIPT: &str = include_str!("slack.js");
 
@@ -31,6 +31,8 @@ pub(crate) struct Figures {
     sandbox_to_native: f64,
     quickjs_to_sandbox: f64,
     two_threads_to_one: f64,
+    /// What two processors of this machine give at best.
+    native_two_threads_to_one: f64,
 }
 
 struct Turn {
@@ -39,6 +41,7 @@ struct Turn {
     quickjs: Duration,
     /// For each event, when two threads share them.
     shared: Duration,
+    native_shared: Duration,
 }
 
 /// The plugin in the sandbox, on one event.
@@ -83,6 +86,7 @@ pub(crate) async fn measure(program: &Path, plugins: &Path, repeat: usize) -> Re
         sandbox_to_native: median(|turn| us(turn.sandbox) / us(turn.native)),
         quickjs_to_sandbox: median(|turn| us(turn.quickjs) / us(turn.sandbox)),
         two_threads_to_one: median(|turn| us(turn.sandbox) / us(turn.shared)),
+        native_two_threads_to_one: median(|turn| us(turn.native) / us(turn.native_shared)),
     })
 }
 
@@ -99,26 +103,30 @@ fn each(events: u32, work: impl FnOnce()) -> Duration {
 fn turn(subject: &Subject<'_>) -> Turn {
     let event = testing::event(KIND).text(payload()).subject("tic_42").build();
     let configuration = Value::Object(serde_json::Map::new());
+    let natively = || {
+        for _ in 0..EVENTS {
+            std::hint::black_box(testing::run::<Slack>(&event, configuration.clone()));
+        }
+    };
     Turn {
         sandbox: each(EVENTS, || subject.runs(EVENTS)),
-        native: each(EVENTS, || {
-            for _ in 0..EVENTS {
-                std::hint::black_box(testing::run::<Slack>(&event, configuration.clone()));
-            }
-        }),
+        native: each(EVENTS, natively),
         quickjs: each(EVENTS_QUICKJS, || {
             for _ in 0..EVENTS_QUICKJS {
                 std::hint::black_box(quickjs(&payload()).expect("it ran before"));
             }
         }),
-        shared: each(2 * EVENTS, || {
-            std::thread::scope(|scope| {
-                for _ in 0..2 {
-                    scope.spawn(|| subject.runs(EVENTS));
-                }
-            });
-        }),
+        shared: each(2 * EVENTS, || twice(|| subject.runs(EVENTS))),
+        native_shared: each(2 * EVENTS, || twice(natively)),
     }
+}
+
+/// On two threads at once.
+fn twice(work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        scope.spawn(&work);
+        scope.spawn(&work);
+    });
 }
 
 /// The message that the script makes, in a runtime of its own as each event gets one.

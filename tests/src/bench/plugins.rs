@@ -28,6 +28,7 @@ struct Speed {
     sandbox_to_native: f64,
     quickjs_to_sandbox: f64,
     two_threads_to_one: f64,
+    native_two_threads_to_one: f64,
 }
 
 /// Resident memory of a process that does nothing else.
@@ -71,7 +72,11 @@ impl fmt::Display for Plugins {
             "  in a fresh QuickJS {:.1} us: {:.1} times what the sandbox takes",
             speed.quickjs_us, speed.quickjs_to_sandbox
         )?;
-        writeln!(formatter, "  two threads do {:.2} times what one does", speed.two_threads_to_one)?;
+        writeln!(
+            formatter,
+            "  two threads do {:.2} times what one does; natively it is {:.2} times",
+            speed.two_threads_to_one, speed.native_two_threads_to_one
+        )?;
         let mb = |bytes: u64| bytes / 1_000_000;
         let (before, peak) = (mb(memory.before_bytes), mb(memory.peak_bytes));
         writeln!(formatter, "{} plugins, each run once: {peak} MB at most, {before} MB before", memory.plugins)

@@ -58,7 +58,9 @@ mod tests {
             code.function(&body);
         }
         let mut map = NameMap::new();
-        names.iter().for_each(|(index, name)| map.append(*index, name));
+        for (index, name) in names {
+            map.append(*index, name);
+        }
         let mut section = NameSection::new();
         section.module("slack");
         section.functions(&map);

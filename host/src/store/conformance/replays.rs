@@ -38,17 +38,13 @@ impl Stage {
         id
     }
 
-    fn revision(&self, store: &Store) -> i64 {
-        store.subscriptions().revision()
-    }
-
     async fn replay_with(&self, event: EventId, to: &[WebhookId], key: Option<Idempotency>) -> Replayed {
         let replay = Replay {
             project: DEFAULT_PROJECT,
             event,
             subject: Some("PAY-17".to_owned()),
             webhooks: to.to_vec(),
-            matched_at: self.revision(&self.store),
+            matched_at: self.store.subscriptions().revision(),
             key,
             remake: self.remake(),
         };
@@ -150,7 +146,7 @@ async fn what_was_matched_with_old_webhooks_is_not_sent_anew(stage: Stage) {
 }
 
 impl Stage {
-    async fn recovery(&self, webhook: &Webhook) -> JobWork {
+    fn recovery(webhook: &Webhook) -> JobWork {
         JobWork::Recover(Missed { webhook_id: webhook.id, since: NOW, until: None })
     }
 
@@ -163,7 +159,7 @@ impl Stage {
         let events = store.events_between(after, uuid::Uuid::max(), most, false).await.unwrap();
         let next = (events.len() == most as usize).then(|| events.last().unwrap().id.uuid());
         let wanted = events.iter().map(|event| Wanted { event: event.id, subject: event.subject.clone() }).collect();
-        let wanted = (wanted, self.revision(store));
+        let wanted = (wanted, store.subscriptions().revision());
         match store.recover_step(job, missed.webhook_id, wanted, next, remake).await.unwrap() {
             Recovered::Step(step) => step,
             Recovered::Stale => panic!("nothing has changed"),
@@ -171,7 +167,7 @@ impl Stage {
     }
 
     async fn recover_all(&self, webhook: &Webhook, most: u32) -> (u64, JobState) {
-        let id = self.inserted_job(self.recovery(webhook).await).await;
+        let id = self.inserted_job(Stage::recovery(webhook)).await;
         let mut now = NOW.plus(2);
         while let Some(job) = self.claimed_job(now).await {
             self.recover(&self.store, &job, most).await;
@@ -215,8 +211,8 @@ async fn what_did_not_get_to_a_webhook_is_sent_once_and_oldest_first(stage: Stag
     let mut expected = vec![missing, lost, while_disabled, of_parked];
     expected.sort_unstable();
     let all = stage.store.events_between(uuid::Uuid::nil(), uuid::Uuid::max(), 100, true).await.unwrap();
-    let wanted = |_: ()| all.iter().map(|event| Wanted { event: event.id, subject: None }).collect::<Vec<_>>();
-    assert_eq!(stage.store.missed(webhook.id, wanted(()), NOW.plus(1)).await.unwrap(), expected);
+    let wanted = || all.iter().map(|event| Wanted { event: event.id, subject: None }).collect::<Vec<_>>();
+    assert_eq!(stage.store.missed(webhook.id, wanted(), NOW.plus(1)).await.unwrap(), expected);
     let before: HashSet<DeliveryId> = stage.deliveries_of(&webhook).await;
     assert_eq!(stage.recover_all(&webhook, 3).await, (4, JobState::Succeeded));
     let mut new: Vec<DeliveryId> = stage.deliveries_of(&webhook).await.difference(&before).copied().collect();
@@ -273,7 +269,7 @@ async fn two_recoveries_at_once_send_none_twice(stage: Stage) {
     }
     let other = stage.beside().await;
     for _ in 0..2 {
-        stage.inserted_job(stage.recovery(&webhook).await).await;
+        stage.inserted_job(Stage::recovery(&webhook)).await;
     }
     let (mut done, mut rounds) = (0, 0);
     while let Some(first) = stage.claimed_job(NOW.plus(2)).await {
@@ -301,7 +297,7 @@ async fn two_recoveries_at_once_send_none_twice(stage: Stage) {
 async fn a_recovery_ends_with_its_webhook(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     stage.event_with(Vec::new()).await;
-    let id = stage.inserted_job(stage.recovery(&webhook).await).await;
+    let id = stage.inserted_job(Stage::recovery(&webhook)).await;
     let job = stage.claimed_job(NOW.plus(2)).await.unwrap();
     stage.store.delete_webhook(DEFAULT_PROJECT, webhook.id, NOW).await.unwrap();
     stage.recover(&stage.store, &job, 10).await;

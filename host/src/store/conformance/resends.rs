@@ -336,10 +336,10 @@ async fn a_late_success_closes_what_was_to_be_sent_again(stage: Stage) {
 }
 
 async fn what_is_open_is_given_up_with_a_reason(stage: Stage) {
+    use RequestStatus::{Cancelled, Sending, Succeeded};
     let webhook = stage.stored_webhook().await;
     let (delivery, _) = stage.ended(&webhook, 3, &[RequestEnd::Succeeded, RequestEnd::Retry { due: NOW }]).await;
     assert_eq!(stage.cancel(delivery, named(&[delivery.request(1)])).await, Acted::Done(1));
-    use RequestStatus::{Cancelled, Sending, Succeeded};
     assert_eq!(stage.statuses(delivery).await, (DeliveryStatus::Retrying, vec![Succeeded, Cancelled, Sending]));
     assert_eq!(stage.cancel(delivery, named(&[delivery.request(9)])).await, Acted::NoSuchRequest(0));
     assert!(is_refused(&stage.cancel(delivery, named(&[delivery.request(0)])).await, "ended"));
@@ -361,11 +361,11 @@ async fn what_is_open_is_given_up_with_a_reason(stage: Stage) {
 }
 
 async fn what_waits_for_a_person_is_given_up(stage: Stage) {
+    use RequestStatus::{Cancelled, Failed};
     let webhook = stage.stored_webhook().await;
     let (delivery, _) = stage.ended(&webhook, 3, &[RequestEnd::Held, RequestEnd::Uncertain, failed()]).await;
     assert_eq!(stage.statuses(delivery).await.0, DeliveryStatus::Held);
     assert_eq!(stage.cancel(delivery, Chosen::default()).await, Acted::Done(2));
-    use RequestStatus::{Cancelled, Failed};
     assert_eq!(stage.statuses(delivery).await, (DeliveryStatus::Failed, vec![Cancelled, Cancelled, Failed]));
     assert!(is_refused(&stage.cancel(delivery, Chosen::default()).await, "failed"));
     assert_eq!(stage.resend(delivery, named(&[delivery.request(0)])).await, Acted::Done(1), "and sent again after all");

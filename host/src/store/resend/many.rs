@@ -21,7 +21,7 @@ pub enum Many {
 
 impl Many {
     /// Whether a delivery still stands as it did when the job was made.
-    fn is_meant(&self, standing: &Standing, status: Option<DeliveryStatus>, job: &ClaimedJob) -> bool {
+    fn is_meant(standing: &Standing, status: Option<DeliveryStatus>, job: &ClaimedJob) -> bool {
         let stands_so = status.is_none_or(|status| status == standing.status);
         // What another job sent again meanwhile, and what failed once more, is another story.
         stands_so && standing.settled_at.is_none_or(|settled| settled <= job.created_at)
@@ -48,7 +48,7 @@ impl Store {
             let (mut done, mut failed) = (0, 0);
             for id in &found.ids {
                 let Some(standing) = lock(tx, job.project, *id).await? else { continue };
-                if !many.is_meant(&standing, status, &job) {
+                if !Many::is_meant(&standing, status, &job) {
                     continue;
                 }
                 let acted = match &many {

@@ -99,6 +99,9 @@ pub(in super::super) async fn lock(
     }))
 }
 
+/// Id, kind, when it is due, whether it is leased and blocked, its place in the order.
+type WorkRow = (Uuid, i64, i64, bool, bool, Option<Uuid>, Option<i64>);
+
 async fn work(tx: &mut Tx, project: ProjectId, id: DeliveryId, locks: bool) -> Result<Vec<Work>, StoreError> {
     const SELECT: &str =
         "SELECT id, kind, due_at, lease_token IS NOT NULL, is_blocked, order_key, sequence FROM open_work
@@ -107,7 +110,7 @@ async fn work(tx: &mut Tx, project: ProjectId, id: DeliveryId, locks: bool) -> R
         FROM open_work WHERE id >= $1 AND id <= $2 AND project_id = $3 ORDER BY id FOR UPDATE";
     let select = if locks && tx.locks_rows() { SELECT_LOCKED } else { SELECT };
     let range = values![id.uuid(), id.last_request().uuid(), project.uuid()];
-    let rows: Vec<(Uuid, i64, i64, bool, bool, Option<Uuid>, Option<i64>)> = tx.fetch(select, &range).await?;
+    let rows: Vec<WorkRow> = tx.fetch(select, &range).await?;
     rows.into_iter()
         .map(|(id, kind, due, is_leased, is_blocked, key, sequence)| {
             let corrupt = || StoreError::Corrupt { table: "open_work", column: "kind", id: id.to_string() };
