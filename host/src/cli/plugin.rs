@@ -79,6 +79,9 @@ struct Given {
     /// A component without a manifest, as compilers of other languages make it
     #[arg(long, value_name = "FILE", conflicts_with = "module")]
     component: Option<PathBuf>,
+    /// What builds the folder instead of cargo: it gets cargo's arguments and adds `--target` itself
+    #[arg(long, value_name = "PROGRAM", env = "HOOKWRIGHT_CARGO")]
+    cargo: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hookwright_tests::{
-    example::{example, folder},
+    example::{cargo, example, folder},
     guest::{Forge, Output},
     receiver::Reply,
     server::binary,
@@ -25,6 +25,7 @@ fn plugin(place: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(binary());
     // What is built for one run of the tests is there for the next.
     command.arg("plugin").args(arguments).current_dir(place).env("CARGO_TARGET_DIR", folder().join("../guide"));
+    command.env("HOOKWRIGHT_CARGO", cargo());
     let output = command.output().expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     Ran { succeeded: output.status.success(), out: text(output.stdout), err: text(output.stderr) }

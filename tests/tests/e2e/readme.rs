@@ -5,7 +5,11 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use hookwright_tests::{example::folder, server::binary, stage::Stage};
+use hookwright_tests::{
+    example::{cargo, folder},
+    server::binary,
+    stage::Stage,
+};
 use tokio::{process::Command, time::timeout};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -76,7 +80,13 @@ async fn the_guide_for_plugin_authors_leads_to_a_plugin_that_delivers() {
     let stage = Stage::open().await;
     // What is built for one run of the tests is there for the next.
     let built = folder().join("../guide");
-    follow("docs/plugin-authors.md", &stage, BUILD_LIMIT, &[("CARGO_TARGET_DIR", &built)]).await;
+    follow(
+        "docs/plugin-authors.md",
+        &stage,
+        BUILD_LIMIT,
+        &[("CARGO_TARGET_DIR", &built), ("HOOKWRIGHT_CARGO", &cargo())],
+    )
+    .await;
     let request = stage.receiver.wait("/hook", 1).await;
     assert_eq!(request.text(), r#"{"text":"New ticket: Export fails https://qa.example.com/42"}"#);
 }

@@ -34,7 +34,7 @@ pub(super) fn made(folder: &Path, given: &Given) -> Result<(Manifest, Vec<u8>), 
     let component = match (&given.component, &given.module) {
         (Some(file), _) => finished(file, &manifest)?,
         (None, Some(file)) => component(&read(file)?, &manifest)?,
-        (None, None) => component(&read(&project::build(folder)?)?, &manifest)?,
+        (None, None) => component(&read(&project::build(folder, given.cargo.as_deref())?)?, &manifest)?,
     };
     Ok((manifest, component))
 }
