@@ -80,6 +80,10 @@ impl WithWasi for State {
     fn wasi(&mut self) -> (&mut Wasi, &mut Log) {
         (&mut self.wasi, &mut self.log)
     }
+
+    fn check(&self) -> wasmtime::Result<()> {
+        self.budget.check().map_err(wasmtime::Error::new)
+    }
 }
 
 impl Recalling for State {

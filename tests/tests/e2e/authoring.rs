@@ -9,7 +9,7 @@ use hookwright_tests::{
     example::{cargo, example, folder},
     guest::{Forge, Output},
     receiver::Reply,
-    server::binary,
+    server::{Installation, binary},
     stage::Stage,
 };
 use serde_json::{Value, json};
@@ -79,6 +79,30 @@ async fn a_new_plugin_builds_passes_its_tests_and_delivers() {
     stage.receiver.on("/hello", [Reply::ok()]);
     stage.api.publish_one("ticket.created", json!({ "ticket": { "title": "One" } })).await;
     assert_eq!(stage.receiver.wait("/hello", 1).await.json(), json!({ "text": "New: One" }));
+}
+
+/// A plugin may be called what means something to the language it is written in.
+#[test]
+fn a_plugin_has_any_name() {
+    let place = tempfile::tempdir().expect("a folder");
+    for name in ["match", "config"] {
+        done(place.path(), &["new", name]);
+        let project = place.path().join(name);
+        std::fs::copy(folder().join("../../Cargo.lock"), project.join("Cargo.lock")).expect("copied");
+        let tested = done(&project, &["test"]);
+        assert!(tested.contains("1 of 1 golden cases pass"), "{tested}");
+    }
+}
+
+/// A project has so many previews at once, and no more.
+#[tokio::test]
+async fn previews_are_bounded() {
+    let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_PREVIEWS_AT_ONCE", "0")).await;
+    let slack = stage.api.install(example("slack")).await;
+    let path = format!("/plugins/slack/versions/{}/preview", slack.version);
+    let problem = stage.api.post(&path, &json!({ "event": { "type": "a.b" } })).await.expect_err("refused").problem();
+    assert_eq!((problem.status, problem.code.as_str()), (429, "too_many_requests"));
+    assert!(problem.detail.contains("plugins.previews_at_once"), "{problem:?}");
 }
 
 /// Mistakes are told where they are made, in words that say what to do.

@@ -23,7 +23,7 @@ use crate::domain::problem::{FieldError, Problem, ProblemCode};
 use crate::domain::rules::freeze;
 use crate::domain::token::Permission;
 use crate::plugins::PreviewError;
-use crate::sandbox::{LogLine, Ran, Recalled, RunLimits, Transformed, case_input};
+use crate::sandbox::{CompileError, LogLine, Ran, Recalled, RunLimits, Transformed, case_input};
 
 /// Where requests seem to go when nobody says.
 const EXAMPLE_URL: &str = "https://receiver.example/";
@@ -164,6 +164,10 @@ fn refused(error: PreviewError) -> Problem {
             Problem { retry_after_s: Some(1), ..Problem::new(ProblemCode::TooManyRequests, detail) }
         }
         PreviewError::Store(error) => error.into(),
+        PreviewError::Compile(CompileError::Refused(failure)) => {
+            let detail = failure.message.clone();
+            Problem { plugin: Some(Box::new(failure)), ..Problem::new(ProblemCode::PluginRefused, detail) }
+        }
         other => busy(other.to_string()),
     }
 }

@@ -53,10 +53,7 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode, Failure> {
 
 fn write(folder: &Path, name: &str) -> Result<(), Failure> {
     for (file, template) in RUST {
-        let text = template
-            .replace("{{name}}", name)
-            .replace("{{crate}}", &name.replace('-', "_"))
-            .replace("{{type}}", &type_name(name));
+        let text = template.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_"));
         let path = folder.join(file);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -64,15 +61,6 @@ fn write(folder: &Path, name: &str) -> Result<(), Failure> {
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     sdk::write(&folder.join("sdk"))
-}
-
-/// `my-plugin` as a type: `MyPlugin`.
-fn type_name(name: &str) -> String {
-    let capital = |word: &str| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
-    };
-    name.split('-').map(capital).collect()
 }
 
 #[cfg(test)]
@@ -86,7 +74,11 @@ mod tests {
         write(folder.path(), "my-2nd-plugin").unwrap();
         let manifest = source::manifest(folder.path()).unwrap();
         assert_eq!((manifest.name.as_str(), manifest.cases.len()), ("my-2nd-plugin", 1));
-        let code = std::fs::read_to_string(folder.path().join("src/lib.rs")).unwrap();
-        assert!(code.contains("hookwright_sdk::export!(My2ndPlugin);") && !code.contains("{{"), "{code}");
+        for (file, _) in RUST {
+            let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
+            assert!(!text.contains("{{"), "{file}: {text}");
+        }
+        let tests = std::fs::read_to_string(folder.path().join("tests/cases.rs")).unwrap();
+        assert!(tests.contains("use my_2nd_plugin_plugin::TicketLines;"), "{tests}");
     }
 }

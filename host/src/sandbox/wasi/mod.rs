@@ -75,6 +75,9 @@ impl Wasi {
 /// A run that has this.
 pub(super) trait WithWasi: 'static {
     fn wasi(&mut self) -> (&mut Wasi, &mut Log);
+
+    /// Whether it may go on; an error ends it.
+    fn check(&self) -> Result<()>;
 }
 
 /// Why a call ends a run.
@@ -136,7 +139,7 @@ fn resource<T: WithWasi>(linker: &mut LinkerInstance<'_, T>, name: &str) -> Resu
     }
 }
 
-#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the shape of a destructor")]
+#[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the shape of a destructor")]
 fn nothing_to_drop<T>(_: StoreContextMut<'_, T>, _: u32) -> Result<()> {
     Ok(())
 }

@@ -25,7 +25,6 @@ pub(super) enum StreamFault {}
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[allow(dead_code, reason = "a case of the type")]
     Failed(Resource<StreamFault>),
     #[component(name = "closed")]
     Closed,
@@ -154,4 +153,24 @@ fn fault<T: WithWasi>(linker: &mut LinkerInstance<'_, T>, name: &str) -> Result<
     }
     linker.func_wrap(name, |_: StoreContextMut<'_, T>, (_,): (Resource<StreamFault>,)| Ok((String::new(),)))?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PluginConfig;
+    use crate::sandbox::limits::RunLimits;
+
+    #[test]
+    fn output_becomes_lines_and_what_is_left_at_the_end_one_more() {
+        let limits = RunLimits { log_line_bytes: 4, ..RunLimits::from(&PluginConfig::default()) };
+        let (mut output, mut log) = (Output::default(), Log::new(&limits));
+        for (stream, bytes) in [(STDOUT.0, "a\nb"), (STDERR.0, "oh"), (STDOUT.0, "c\n\nlong"), (STDOUT.0, "er still")] {
+            output.write(stream, bytes.as_bytes(), &mut log);
+        }
+        output.finish(&mut log);
+        let (lines, _) = log.into_lines();
+        let lines: Vec<_> = lines.iter().map(|line| (line.level.as_str(), line.message.as_str())).collect();
+        assert_eq!(lines, [("info", "a"), ("info", "bc"), ("info", ""), ("info", "long"), ("error", "oh")]);
+    }
 }

@@ -123,6 +123,10 @@ fn wasi() -> Vec<(&'static str, Forge)> {
         ("wasi-exit", "(call $exit (i32.const 0))"),
         ("wasi-network", "(drop (call $network))"),
         ("wasi-random-bytes", "(call $bytes (i64.const 1099511627776) (i32.const 512))"),
+        (
+            "wasi-random-flood",
+            "(loop (global.set $free (i32.const 65536)) (call $bytes (i64.const 1000000) (i32.const 512)) (br 0))",
+        ),
         ("wasi-sleep", "(loop (call $block (call $subscribe (i64.const -1))) (br 0))"),
         ("wasi-wait", "(loop (br_if 0 (i64.lt_u (call $now) (i64.const 3600000000000))))"),
         (
