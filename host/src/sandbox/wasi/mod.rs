@@ -139,7 +139,7 @@ fn resource<T: WithWasi>(linker: &mut LinkerInstance<'_, T>, name: &str) -> Resu
     }
 }
 
-#[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the shape of a destructor")]
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a destructor")]
 fn nothing_to_drop<T>(_: StoreContextMut<'_, T>, _: u32) -> Result<()> {
     Ok(())
 }
