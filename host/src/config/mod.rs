@@ -435,6 +435,9 @@ pub struct PluginConfig {
     pub traps_in_a_row: u32,
     /// Most bytes of compiled code in memory. What was not used for longest goes first, and comes back when it is used.
     pub loaded_bytes: usize,
+    /// Most bytes of compiled code in memory for copies besides: a plugin that several threads run often has one for each,
+    /// as long as there is room.
+    pub copied_bytes: usize,
 }
 
 impl Default for PluginConfig {
@@ -478,6 +481,7 @@ impl Default for PluginConfig {
             cache_bytes: 1024 * 1024 * 1024,
             traps_in_a_row: 20,
             loaded_bytes: 256 * 1024 * 1024,
+            copied_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -736,7 +740,14 @@ mod tests {
     #[test]
     fn every_limit_of_plugins_has_a_maximum_that_no_setting_exceeds() {
         let table = toml::Table::try_from(PluginConfig::default()).unwrap();
-        let unbounded = ["versions_per_project", "bytes_per_project", "cache_bytes", "loaded_bytes", "cache_folder"];
+        let unbounded = [
+            "versions_per_project",
+            "bytes_per_project",
+            "cache_bytes",
+            "loaded_bytes",
+            "copied_bytes",
+            "cache_folder",
+        ];
         let is_bounded = |name: &&String| !unbounded.contains(&name.as_str());
         let names = table.iter().flat_map(|(name, value)| match value.as_table() {
             Some(part) => part.keys().map(|inner| (format!("plugins.{name}"), inner)).collect(),

@@ -4,6 +4,7 @@ mod admission;
 mod cache;
 mod code;
 mod compiler;
+mod copies;
 mod engine;
 mod failure;
 mod golden;
@@ -175,9 +176,8 @@ pub struct CaseRun {
 
 /// A component that is compiled and linked, ready to be instantiated.
 pub struct Loaded {
-    plugin: v1::Prepared,
-    /// Bytes of its code, which is most of what it takes of memory.
-    code_bytes: usize,
+    digest: Digest,
+    plugin: copies::Copies<v1::Prepared>,
 }
 
 /// A component that is ready, and the version that it is.
@@ -185,7 +185,7 @@ pub type Ready = (Arc<Loaded>, Arc<PluginVersion>);
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("code_bytes", &self.code_bytes).finish_non_exhaustive()
+        f.debug_struct("Loaded").field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
@@ -207,6 +207,8 @@ struct Inner {
     compiler: Compiler,
     cache: cache::Cache,
     loaded: Mutex<shelf::Shelf<PluginVersionId, Ready>>,
+    threads: usize,
+    copies: Arc<copies::Room>,
 }
 
 impl Sandbox {
@@ -228,6 +230,8 @@ impl Sandbox {
             compiler,
             cache,
             loaded: Mutex::new(shelf::Shelf::new(config.loaded_bytes)),
+            threads,
+            copies: copies::Room::new(config.copied_bytes),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -265,7 +269,8 @@ impl Sandbox {
     ) -> Result<Arc<Loaded>, CompileError> {
         let loaded = self.compile(turn, version.digest, component).await?;
         let trial = loaded.clone();
-        self.check(version, move |inner| trial.plugin.try_instance(inner.engine.engine(), &inner.limits)).await??;
+        self.check(version, move |inner| trial.plugin.first().try_instance(inner.engine.engine(), &inner.limits))
+            .await??;
         Ok(loaded)
     }
 
@@ -280,7 +285,7 @@ impl Sandbox {
         let case = golden::Case::read(case).map_err(bad)?;
         let input = case.input().map_err(bad)?;
         let loaded = loaded.clone();
-        let run = move |inner: &Inner| loaded.plugin.transform(inner.engine.engine(), &inner.limits, &input);
+        let run = move |inner: &Inner| loaded.plugin.first().transform(inner.engine.engine(), &inner.limits, &input);
         let Ran { used, result } = self.check(version, run).await?;
         let made = result.as_ref().ok().map(golden::made);
         Ok(CaseRun { used, made, result: self.judge(version, &case, result), name: case.name })
@@ -325,7 +330,7 @@ impl Sandbox {
 
     /// Keeps a component ready under its version's id.
     pub fn keep(&self, version: Arc<PluginVersion>, loaded: Arc<Loaded>) {
-        let weight = loaded.code_bytes;
+        let weight = loaded.plugin.bytes();
         let gone = self.inner.loaded.lock().put(version.id, (loaded, version), weight);
         // Unmapping code takes its time, so the lock is free again.
         drop(gone);
@@ -347,7 +352,7 @@ impl Sandbox {
         let inner = self.inner.clone();
         let load = move || {
             let code = inner.cache.load(digest)?;
-            inner.link(&code).inspect_err(|error| tracing::warn!(%error, "compiled code cannot be loaded")).ok()
+            inner.link(digest, &code).inspect_err(|error| tracing::warn!(%error, "compiled code cannot be loaded")).ok()
         };
         tokio::task::spawn_blocking(load).await.ok().flatten()
     }
@@ -360,7 +365,7 @@ impl Sandbox {
         let code = self.inner.compiler.compile(&turn, component).await?;
         let inner = self.inner.clone();
         let link = move || {
-            let linked = inner.link(&code)?;
+            let linked = inner.link(digest, &code)?;
             inner.cache.store(digest, &code);
             Ok::<_, PluginFailure>(linked)
         };
@@ -378,7 +383,7 @@ impl Sandbox {
     pub async fn run(&self, loaded: Arc<Loaded>, limits: RunLimits, input: Input) -> Result<Ran<Transformed>, Busy> {
         let inner = self.inner.clone();
         let key = input.webhook;
-        let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
+        let job = move || inner.plugin(&loaded).transform(inner.engine.engine(), &limits, &input);
         self.inner.workers.run(key, job).await
     }
 
@@ -391,13 +396,13 @@ impl Sandbox {
     ) -> Result<Ran<Transformed>, Busy> {
         let inner = self.inner.clone();
         let key = input.webhook;
-        let job = move || loaded.plugin.transform(inner.engine.engine(), &limits, &input);
+        let job = move || inner.plugin(&loaded).transform(inner.engine.engine(), &limits, &input);
         self.inner.workers.run_idle(key, job).await
     }
 
     /// Runs a plugin on one event on this thread, past the queue: for programs that do nothing else.
     pub fn run_here(&self, loaded: &Loaded, limits: &RunLimits, input: &Input) -> Ran<Transformed> {
-        loaded.plugin.transform(self.inner.engine.engine(), limits, input)
+        self.inner.plugin(loaded).transform(self.inner.engine.engine(), limits, input)
     }
 
     /// Has a plugin read an answer; none if it reads none.
@@ -410,14 +415,20 @@ impl Sandbox {
     ) -> Result<Option<Ran<Verdict>>, Busy> {
         let inner = self.inner.clone();
         let key = input.webhook;
-        let job = move || loaded.plugin.interpret(inner.engine.engine(), &limits, &input, &answered);
+        let job = move || inner.plugin(&loaded).interpret(inner.engine.engine(), &limits, &input, &answered);
         self.inner.workers.run(key, job).await
     }
 }
 
 impl Inner {
-    fn link(&self, code: &code::Code) -> Result<Arc<Loaded>, PluginFailure> {
+    fn link(&self, digest: Digest, code: &code::Code) -> Result<Arc<Loaded>, PluginFailure> {
         let plugin = v1::Prepared::link(self.engine.engine(), code)?;
-        Ok(Arc::new(Loaded { plugin, code_bytes: code.bytes().len() }))
+        let plugin = copies::Copies::new(plugin, self.threads, code.bytes().len(), self.copies.clone());
+        Ok(Arc::new(Loaded { digest, plugin }))
+    }
+
+    /// The copy of a plugin that this thread runs.
+    fn plugin<'a>(&self, loaded: &'a Loaded) -> &'a v1::Prepared {
+        loaded.plugin.here(|| v1::Prepared::link(self.engine.engine(), &self.cache.load(loaded.digest)?).ok())
     }
 }

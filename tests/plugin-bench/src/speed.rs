@@ -101,6 +101,8 @@ fn each(events: u32, work: impl FnOnce()) -> Duration {
 }
 
 fn turn(subject: &Subject<'_>) -> Turn {
+    let input = input();
+    let other = Subject { input: &input, ..*subject };
     let event = testing::event(KIND).text(payload()).subject("tic_42").build();
     let configuration = Value::Object(serde_json::Map::new());
     let natively = || {
@@ -116,16 +118,17 @@ fn turn(subject: &Subject<'_>) -> Turn {
                 std::hint::black_box(quickjs(&payload()).expect("it ran before"));
             }
         }),
-        shared: each(2 * EVENTS, || twice(|| subject.runs(EVENTS))),
-        native_shared: each(2 * EVENTS, || twice(natively)),
+        // Each thread has an event of its own, as in the server.
+        shared: each(2 * EVENTS, || both(|| subject.runs(EVENTS), || other.runs(EVENTS))),
+        native_shared: each(2 * EVENTS, || both(natively, natively)),
     }
 }
 
 /// On two threads at once.
-fn twice(work: impl Fn() + Sync) {
+fn both(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
-        scope.spawn(&work);
-        scope.spawn(&work);
+        scope.spawn(one);
+        scope.spawn(other);
     });
 }
 
