@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use super::connector::{Connector, Unreachable, causes, innermost};
 use super::guard::{Guard, UrlRefused};
 use super::message::Message;
-use super::outgoing::{Outgoing, Taken};
+use super::outgoing::{Outgoing, Taken, TooLate};
 use crate::config::{ConfigError, DeliveryConfig, NetworkConfig};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::ErrorClass;
@@ -122,10 +122,11 @@ impl Sender {
     /// Sends a request and reads of its answer's body so much, and what is needed to find secrets at the end of that.
     pub(super) async fn send(&self, message: &Message, body_bytes: usize, timeout: Duration, now: Millis) -> Exchange {
         let started = Instant::now();
+        let until = started + timeout;
         let taken = Taken::default();
         let mut answer = None;
-        let exchange = self.exchange(message, body_bytes + EDGE_BYTES, &taken, &mut answer);
-        let result = timeout_at((started + timeout).into(), exchange).await;
+        let exchange = self.exchange(message, body_bytes + EDGE_BYTES, &taken, until, &mut answer);
+        let result = timeout_at(until.into(), exchange).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // The status says whether it arrived; a body that breaks off or never ends does not change that.
         if let Some(response) = answer {
@@ -135,8 +136,8 @@ impl Sender {
             return Exchange { ending, error: None, duration_ms, response: Some(response) };
         }
         let broken = match result {
-            Ok(Err(broken)) => broken,
-            Ok(Ok(())) | Err(_) => Broken::timeout(timeout, taken.is_set()),
+            Ok(Err(Failed::Broken(broken))) => broken,
+            Ok(Ok(()) | Err(Failed::TooLate)) | Err(_) => Broken::timeout(timeout, taken.is_set()),
         };
         let ending = Ending::Broken { class: broken.class, body_sent: broken.body_sent };
         Exchange { ending, error: Some(broken.message), duration_ms, response: None }
@@ -148,10 +149,11 @@ impl Sender {
         message: &Message,
         max: usize,
         taken: &Taken,
+        until: Instant,
         answer: &mut Option<Response>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Failed> {
         self.guard.check_form(&message.url).map_err(|refused| Broken::refused(&refused))?;
-        let response = self.answered(message, taken).await?;
+        let response = self.answered(message, taken, until).await?;
         let (head, mut body) = response.into_parts();
         let headers = self.kept_headers(&head.headers);
         let answer =
@@ -170,15 +172,23 @@ impl Sender {
         Ok(())
     }
 
-    async fn answered(&self, message: &Message, taken: &Taken) -> Result<hyper::Response<Incoming>, Broken> {
+    async fn answered(
+        &self,
+        message: &Message,
+        taken: &Taken,
+        until: Instant,
+    ) -> Result<hyper::Response<Incoming>, Failed> {
         let mut again = 0..UNPROCESSED_MAX;
         loop {
-            let error = match self.client.request(request(message, taken)?).await {
+            let error = match self.client.request(request(message, taken, until)?).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
+            if causes(&error).any(|cause| cause.is::<TooLate>()) {
+                return Err(Failed::TooLate);
+            }
             if !is_unprocessed(&error) || again.next().is_none() {
-                return Err(Broken::from_client(&error, taken.is_set()));
+                return Err(Broken::from_client(&error, taken.is_set()).into());
             }
         }
     }
@@ -197,8 +207,8 @@ impl Sender {
     }
 }
 
-fn request(message: &Message, taken: &Taken) -> Result<Request<Outgoing>, Broken> {
-    let mut request = Request::new(Outgoing::new(message.body.clone(), taken.clone()));
+fn request(message: &Message, taken: &Taken, until: Instant) -> Result<Request<Outgoing>, Broken> {
+    let mut request = Request::new(Outgoing::new(message.body.clone(), taken.clone(), until));
     *request.method_mut() = message.method.clone();
     *request.uri_mut() = Uri::try_from(message.url.as_str()).map_err(|_| Broken::unbuildable())?;
     *request.headers_mut() = message.headers.clone();
@@ -215,6 +225,19 @@ fn is_unprocessed(error: &Error) -> bool {
     causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()).is_some_and(|error| {
         error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
     })
+}
+
+/// Why there is no answer.
+enum Failed {
+    Broken(Broken),
+    /// The time was over when it was about to be sent.
+    TooLate,
+}
+
+impl From<Broken> for Failed {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
 }
 
 struct Broken {
