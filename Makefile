@@ -2,22 +2,24 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak build plugins examples languages lint format clippy compiler
+.PHONY: help demo test bench soak build plugins examples languages schemas lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
 FLAGS := --workspace --features hookwright/failpoints
 EXAMPLES := --manifest-path plugins-examples/Cargo.toml
+# What destinations and providers published, for the tests of the plugins.
+export CHECKS_SCHEMAS := $(abspath plugins-examples/schemas)
 HOOKWRIGHT := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/hookwright)
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 
 help: ## Says what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
-demo: examples ## Shows it at work: a server, three tools, three events (ONCE=1: ends by itself)
+demo: examples ## Shows it at work: a server, four tools side by side (ONCE=1: ends by itself)
 	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
 
-test: plugins ## Runs all tests
+test: plugins schemas ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test --workspace $(EXAMPLES)
 
@@ -27,7 +29,7 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
 	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
 
-soak: examples ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
+soak: examples schemas ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 
 build: compiler ## Builds the server (target/debug/hookwright)
@@ -42,6 +44,10 @@ examples: build
 # Their compilers come from npm and PyPI.
 languages: build
 	HOOKWRIGHT=$(HOOKWRIGHT) scripts/languages.sh
+
+# What it reads comes from npm.
+schemas:
+	scripts/schemas.sh
 
 lint: format clippy ## Checks format and lints
 

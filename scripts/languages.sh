@@ -16,18 +16,6 @@ hookwright=$(realpath "${HOOKWRIGHT:?the hookwright binary}")
 
 say() { printf 'languages: %s\n' "$*" >&2; }
 
-as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
-
-# Debian's packages, when a program is missing and this is Debian.
-install() {
-  local what=$1
-  shift
-  command -v apt-get >/dev/null || { say "please install $what first"; return 1; }
-  say "no $what found: apt-get install $*"
-  as_root apt-get update -qq >&2 || say "apt-get update did not work; trying with what is known"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
-}
-
 # What a plugin is made of: a change of any of it makes it anew.
 sources() {
   local folder
@@ -60,8 +48,6 @@ build() {
   printf '%s\n' "$state" >"$plugins/$name.stamp"
 }
 
-node_ready() { command -v npm >/dev/null && node -e 'process.exit(Number.parseInt(process.versions.node) < 18 ? 1 : 0)'; }
-
 componentize_javascript() {
   # The package's own copy of the contract, which not every npm makes by itself.
   cp -r "$root/wit/v1/." "$root/sdk/javascript/wit"
@@ -89,8 +75,8 @@ prepare_python() {
   fi
 }
 
-node_ready || install "Node.js 18 or later" nodejs npm
-python_ready || install "Python 3.10 or later with venv" python3 python3-venv
+"$root/scripts/node.sh"
+python_ready || "$root/scripts/debian.sh" "Python 3.10 or later with venv" python3 python3-venv
 
 mkdir -p "$plugins"
 jobs=()

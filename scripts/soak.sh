@@ -12,12 +12,13 @@ export HOOKWRIGHT_SOAK_OUTAGES=${HOOKWRIGHT_SOAK_OUTAGES:-100}
 export HOOKWRIGHT_SOAK_NODE_KILLS=${HOOKWRIGHT_SOAK_NODE_KILLS:-10}
 export HOOKWRIGHT_SOAK_NODE_FREEZES=${HOOKWRIGHT_SOAK_NODE_FREEZES:-10}
 export HOOKWRIGHT_MODEL_CASES=${HOOKWRIGHT_MODEL_CASES:-10000}
+export HOOKWRIGHT_PLUGIN_CASES=${HOOKWRIGHT_PLUGIN_CASES:-5000}
 export RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=()
-for group in kills:: outages:: failover:: conformance::model::; do
+for group in kills:: outages:: failover:: conformance::model:: arbitrary_json; do
   printf '\n== %s\n' "$group"
   "$@" -- --nocapture "$group" 2>&1 | tee -a "$log" || failed+=("$group")
 done

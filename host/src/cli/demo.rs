@@ -1,13 +1,16 @@
-//! `hookwright demo`: a server, a receiver that plays the tools, and three events. Nothing to set up.
+//! `hookwright demo`: a server, a receiver that plays the tools, and a few events. Nothing to set up.
 //!
 //! It uses the public HTTP API only, and checks signatures as a consumer would.
 
 mod api;
+mod columns;
 mod department;
 mod events;
 mod folder;
 mod follow;
+mod jira;
 mod page;
+mod pivotal;
 mod receiver;
 mod report;
 mod server;
@@ -33,7 +36,7 @@ use self::tour::Tour;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// For everything together: from starting the server to the last answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `hookwright demo` arguments
 #[derive(Debug, clap::Args)]
@@ -41,7 +44,7 @@ pub(super) struct DemoArgs {
     /// Ends by itself when all has arrived
     #[arg(long)]
     pub once: bool,
-    /// Folder with slack.wasm and trello.wasm
+    /// Folder with the plugins, slack.wasm and so on
     #[arg(long, value_name = "DIR", default_value = "plugins-examples/target/plugins")]
     pub plugins: PathBuf,
 }

@@ -162,7 +162,7 @@ pub fn input(case: &Value) -> Result<Input, String> {
 }
 
 /// What a plugin made, as `expect` of a case would say it.
-pub(super) fn made(made: &Transformed) -> Value {
+pub fn made(made: &Transformed) -> Value {
     serde_json::to_value(Expect::of(made)).expect("a case is plain data")
 }
 

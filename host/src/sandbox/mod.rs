@@ -26,7 +26,7 @@ pub use admission::{check_component, check_configurations, manifest_of};
 pub use cache::CacheSettings;
 pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compile_child};
 pub use failure::is_machinery;
-pub use golden::input as case_input;
+pub use golden::{input as case_input, made as case_made};
 pub use limits::RunLimits;
 pub use workers::Busy;
 

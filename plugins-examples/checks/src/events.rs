@@ -56,7 +56,8 @@ pub fn payload(kind: &str, text: &str, count: usize) -> Value {
 }
 
 /// A type with a payload: of any shape, or of the right one with some fields of any shape.
-pub(crate) fn of_any_shape() -> impl Strategy<Value = (&'static str, Value)> {
+#[must_use]
+pub fn of_any_shape() -> impl Strategy<Value = (&'static str, Value)> {
     let kind = prop::sample::select(&KINDS[..]);
     let text = prop::sample::select(&super::TEXTS[..]);
     (kind, text, 0..4_usize, vec(prop::option::of(json_value()), 1..8), any::<bool>()).prop_map(

@@ -1,15 +1,18 @@
-//! What every plugin here is tested with: events of every kind, hostile, empty, long and of any shape, and
-//! tables of what the destinations take. The plugins know nothing of it.
+//! What every plugin here is tested with: events of every kind, hostile, empty, long, of any shape and as providers send
+//! them, tables of what the destinations take, and the schemas that they publish. The plugins know nothing of it.
 
 mod answers;
+mod cases;
 mod defaults;
 mod events;
+pub mod published;
 mod rules;
 mod table;
 
 pub use answers::understood;
+pub use cases::cases;
 pub use defaults::defaults_agree;
-pub use events::{KINDS, payload};
+pub use events::{KINDS, of_any_shape, payload};
 pub use rules::check_request;
 pub use table::Table;
 
@@ -48,6 +51,9 @@ pub fn holds<P: Plugin>(config: &Value, check: impl Fn(&Request)) {
         judge(&run::<P>(&testing::event(kind).text("no JSON").build(), config), &check);
         judge(&run::<P>(&testing::event(kind).binary([0xff]).content_type("image/png").build(), config), &check);
     }
+    for (kind, payload) in published::events() {
+        judge(&run::<P>(&testing::event(kind).payload(payload.into_owned()).build(), config), &check);
+    }
     let cases = std::env::var_os("CHECKS_CASES").and_then(|cases| cases.to_str()?.parse().ok()).unwrap_or(200);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let tested = runner.run(&events::of_any_shape(), |(kind, payload)| {
@@ -61,7 +67,12 @@ fn run<P: Plugin>(event: &Event, config: &Value) -> Run {
     testing::run::<P>(event, config.clone())
 }
 
-fn judge(run: &Run, check: &impl Fn(&Request)) {
+/// Checks what a plugin made of an event: requests that the host takes and that `check` takes, or a skip with a reason, or the
+/// failure `payload.invalid`.
+///
+/// # Panics
+/// When it is anything else.
+pub fn judge(run: &Run, check: &impl Fn(&Request)) {
     match &run.result {
         Ok(Outcome::Deliver(requests)) => {
             assert!((1..=100).contains(&requests.len()), "{} requests", requests.len());

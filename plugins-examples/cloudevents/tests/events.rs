@@ -1,5 +1,6 @@
 //! What the cases in `cases/` do not show: payloads of every kind, and what answers mean.
 
+use checks::published;
 use cloudevents::CloudEvents;
 use hookwright_sdk::{Event, Request, Verdict, testing};
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 #[test]
 fn cases() {
     testing::golden::<CloudEvents>("cases");
+    checks::cases(|request| published::takes("cloudevents", request));
 }
 
 #[test]
@@ -16,6 +18,7 @@ fn defaults_are_as_the_form_says() {
 
 /// Source: CloudEvents 1.0.2, JSON Event Format §3 and HTTP Protocol Binding §3.
 fn check(request: &Request, binary: bool) {
+    published::takes("cloudevents", request);
     let headers: Vec<(&str, &str)> = request.headers().collect();
     if !binary {
         assert_eq!(headers, [("Content-Type", "application/cloudevents+json")]);

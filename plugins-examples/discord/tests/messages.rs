@@ -1,8 +1,9 @@
 //! What the cases in `cases/` do not show: limits, and what answers mean.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use checks::{Table, body};
+use checks::{Table, body, published};
 use discord::Discord;
 use hookwright_sdk::{Request, Verdict, testing};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 #[test]
 fn cases() {
     testing::golden::<Discord>("cases");
+    checks::cases(takes);
 }
 
 #[test]
@@ -19,12 +21,11 @@ fn defaults_are_as_the_form_says() {
 
 #[test]
 fn whatever_happens_is_a_message_that_discord_takes() {
-    let table = Table::new(include_str!("limits.txt"));
     let loud = json!({"mention": "1184623912345678901", "username": "Retro", "title": "{title}{title}", "thread_id": "1184623912345678902"});
     for config in [json!({}), loud, json!({"fields": [], "mention": "here"})] {
         checks::holds::<Discord>(&config, |request| {
+            takes(request);
             let body = body(request);
-            table.check(&body);
             assert!(request.query_parameters().any(|parameter| parameter == ("wait", "true")));
             // The texts call nobody.
             assert!(
@@ -35,6 +36,12 @@ fn whatever_happens_is_a_message_that_discord_takes() {
         });
         checks::understood::<Discord>(&config, &[Request::post()]);
     }
+}
+
+fn takes(request: &Request) {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(include_str!("limits.txt")));
+    published::takes("discord", request);
+    TABLE.check(&body(request));
 }
 
 fn answer(status: u16, body: &Value, config: &Value) -> Verdict {

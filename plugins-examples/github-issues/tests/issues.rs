@@ -1,8 +1,9 @@
 //! What the cases in `cases/` do not show: limits, and what answers mean.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use checks::{Table, body};
+use checks::{Table, body, published};
 use github_issues::GithubIssues;
 use hookwright_sdk::testing::{self, ExchangeBuilder};
 use hookwright_sdk::{Request, Verdict};
@@ -16,6 +17,7 @@ fn config() -> Value {
 #[test]
 fn cases() {
     testing::golden::<GithubIssues>("cases");
+    checks::cases(takes);
 }
 
 #[test]
@@ -25,17 +27,22 @@ fn defaults_are_as_the_form_says() {
 
 #[test]
 fn whatever_happens_is_an_issue_that_github_takes() {
-    let table = Table::new(include_str!("limits.txt"));
     for config in [config(), json!({"repository": "a/b", "markdown": true, "fields": []})] {
         checks::holds::<GithubIssues>(&config, |request| {
+            takes(request);
             let body = body(request);
-            table.check(&body);
             // Nobody is mentioned.
             let text = body["body"].as_str().unwrap_or_default();
             assert!(config["markdown"] == true || !text.contains("@octo") && !text.contains("[x]("), "{text}");
         });
     }
     checks::understood::<GithubIssues>(&config(), &[Request::post()]);
+}
+
+fn takes(request: &Request) {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(include_str!("limits.txt")));
+    published::takes("github-issues", request);
+    TABLE.check(&body(request));
 }
 
 #[test]

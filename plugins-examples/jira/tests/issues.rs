@@ -1,6 +1,8 @@
 //! What the cases in `cases/` do not show: limits, the document format, and what answers mean.
 
-use checks::{Table, body};
+use std::sync::LazyLock;
+
+use checks::{Table, body, published};
 use hookwright_sdk::testing::{self, ExchangeBuilder};
 use hookwright_sdk::{Request, Verdict, memory};
 use jira::Jira;
@@ -15,6 +17,7 @@ fn cloud() -> Value {
 #[test]
 fn cases() {
     testing::golden::<Jira>("cases");
+    checks::cases(takes);
 }
 
 #[test]
@@ -24,7 +27,6 @@ fn defaults_are_as_the_form_says() {
 
 #[test]
 fn whatever_happens_is_an_issue_that_jira_takes() {
-    let table = Table::new(include_str!("limits.txt"));
     let full = json!({"email": "robot@example.com", "project_key": "QA", "issue_types": {"ticket": "Bug"}, "labels": ["retro"],
         "title": "[{retro}] {title}", "label_map": {TEXT: "export"}, "assignees": {TEXT: "5b10ac8d82e05b22cc7d4ef5"},
         "priorities": {TEXT: "High"}, "extra": {"customfield_10011": "Retro", "summary": "not this"}, "updates": "create"});
@@ -34,16 +36,7 @@ fn whatever_happens_is_an_issue_that_jira_takes() {
     for config in [cloud(), full, server, comment] {
         // Of most of the events this is what they are about.
         testing::set_facts([(format!("ticket:{TEXT}"), "QA-1"), (format!("story:{TEXT}"), "QA-2")]);
-        checks::holds::<Jira>(&config, |request| {
-            let mut body = body(request);
-            for place in ["/fields/description", "/body"] {
-                if let Some(document) = body.pointer_mut(place).filter(|it| it.is_object()) {
-                    check_document(document);
-                    *document = json!("a document");
-                }
-            }
-            table.check(&body);
-        });
+        checks::holds::<Jira>(&config, takes);
         let requests = [
             Request::post().correlation("ticket:1"),
             Request::put().segments(["a", "b", "c", "d", "QA-1"]).correlation("x"),
@@ -52,7 +45,20 @@ fn whatever_happens_is_an_issue_that_jira_takes() {
     }
 }
 
-/// Source: the package `@atlaskit/adf-schema`, in words: which node may stand in which, and no text is empty.
+fn takes(request: &Request) {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(include_str!("limits.txt")));
+    published::takes("jira", request);
+    let mut body = body(request);
+    for place in ["/fields/description", "/body"] {
+        if let Some(document) = body.pointer_mut(place).filter(|it| it.is_object()) {
+            check_document(document);
+            *document = json!("a document");
+        }
+    }
+    TABLE.check(&body);
+}
+
+/// What the published schema does not say: how long a document may be, what stands in its texts, and where its links lead.
 fn check_document(document: &Value) {
     assert_eq!((&document["type"], &document["version"]), (&json!("doc"), &json!(1)));
     let size = document.to_string().encode_utf16().count();

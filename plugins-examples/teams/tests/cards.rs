@@ -1,6 +1,8 @@
 //! What the cases in `cases/` do not show: limits, and what answers mean.
 
-use checks::{Table, body};
+use std::sync::LazyLock;
+
+use checks::{Table, body, published};
 use hookwright_sdk::{Request, Verdict, testing};
 use serde_json::json;
 use teams::Teams;
@@ -8,6 +10,7 @@ use teams::Teams;
 #[test]
 fn cases() {
     testing::golden::<Teams>("cases");
+    checks::cases(takes);
 }
 
 #[test]
@@ -17,17 +20,21 @@ fn defaults_are_as_the_form_says() {
 
 #[test]
 fn whatever_happens_is_a_card_that_teams_takes() {
-    let table = Table::new(include_str!("limits.txt"));
     for config in [json!({}), json!({"title": "{title} {headline}", "fields": ["status"], "full_width": false})] {
         checks::holds::<Teams>(&config, |request| {
-            let card = body(request);
-            table.check(&card);
+            takes(request);
             // The only links are ours.
-            let text = card.to_string().replace("[Open](https://example.com/", "");
+            let text = body(request).to_string().replace("[Open](https://example.com/", "");
             assert!(!text.contains("]("), "{text}");
         });
     }
     checks::understood::<Teams>(&json!({}), &[Request::post()]);
+}
+
+fn takes(request: &Request) {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(include_str!("limits.txt")));
+    published::takes("teams", request);
+    TABLE.check(&body(request));
 }
 
 #[test]

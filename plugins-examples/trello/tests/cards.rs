@@ -1,6 +1,8 @@
 //! What the cases in `cases/` do not show: limits, and what answers mean.
 
-use checks::{Table, body};
+use std::sync::LazyLock;
+
+use checks::{Table, body, published};
 use hookwright_sdk::{Request, Verdict, memory, testing};
 use serde_json::{Value, json};
 use trello::Trello;
@@ -12,6 +14,7 @@ const TEXT: &str = "Export fails for empty projects";
 #[test]
 fn cases() {
     testing::golden::<Trello>("cases");
+    checks::cases(takes);
 }
 
 #[test]
@@ -21,17 +24,22 @@ fn defaults_are_as_the_form_says() {
 
 #[test]
 fn whatever_happens_is_a_card_that_trello_takes() {
-    let table = Table::new(include_str!("limits.txt"));
     let full = json!({"list_id": LIST, "title": "[{retro}] {title}", "label_ids": [ID], "label_map": {TEXT: LIST}, "members": {TEXT: ID},
         "markdown": true, "lists": {TEXT: ID}, "position": "top"});
     let comment = json!({"list_id": LIST, "updates": "comment"});
     for config in [json!({"list_id": LIST}), full, comment] {
         // Of most of the events this is what they are about.
         testing::set_facts([(format!("ticket:{TEXT}"), ID), (format!("story:{TEXT}"), ID)]);
-        checks::holds::<Trello>(&config, |request| table.check(&body(request)));
+        checks::holds::<Trello>(&config, takes);
         let edit = Request::put().segments(["cards", "c1"]).correlation("ticket:1");
         checks::understood::<Trello>(&config, &[Request::post().correlation("ticket:1"), edit, Request::post()]);
     }
+}
+
+fn takes(request: &Request) {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(include_str!("limits.txt")));
+    published::takes("trello", request);
+    TABLE.check(&body(request));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::bindings::types;
 use crate::log::Level;
 use crate::testing::event::WEBHOOK_ID;
 use crate::testing::exchange::ExchangeBuilder;
+use crate::testing::form::Expect;
 use crate::{Event, Failure, Outcome, Plugin, Request, Verdict, Webhook, guest, mock};
 
 /// What one run of a plugin came to.
@@ -49,6 +50,14 @@ impl Run {
             Ok(Outcome::Skip(why)) => why,
             other => panic!("a skip was expected, not {other:?}"),
         }
+    }
+
+    /// All that was made, as `expect` of a golden case says it.
+    ///
+    /// # Panics
+    /// Never: it has a JSON form.
+    pub fn made(&self) -> Value {
+        serde_json::to_value(Expect::of(&self.result)).expect("an expectation with a JSON form")
     }
 
     /// Why no outcome was made.

@@ -14,8 +14,8 @@ use serde::Serialize;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What ends the program: told on stderr, exit code 1.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+// What ends the program: told on stderr, exit code 1.
+pub(crate) use hookwright_plugin_sandbox::Failure;
 
 /// Measures plugins; figures go to stdout as one line of JSON.
 #[derive(Debug, Parser)]

@@ -8,11 +8,12 @@ use hookwright::domain::clock::Millis;
 use hookwright::domain::id::{PluginVersionId, ProjectId};
 use hookwright::domain::plugin::{Digest, PluginState, PluginVersion};
 use hookwright::domain::plugin_limits::PluginLimits;
+use hookwright_plugin_sandbox::Host;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::Failure;
-use crate::subject::{Host, input};
+use crate::subject::input;
 
 /// Plugins that bring an interpreter along are not measured.
 const OTHER_LANGUAGES: [&str; 2] = ["-javascript", "-python"];

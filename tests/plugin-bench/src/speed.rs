@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hookwright::domain::plugin_limits::PluginLimits;
 use hookwright::domain::request::Body;
 use hookwright::sandbox::{Input, Loaded, RunLimits, Sandbox, Transformed};
+use hookwright_plugin_sandbox::Host;
 use hookwright_sdk::testing;
 use rquickjs::{Context, Function, Runtime};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use slack::Slack;
 
 use crate::Failure;
-use crate::subject::{CONFIGURATION, Host, KIND, input, payload};
+use crate::subject::{CONFIGURATION, KIND, input, payload};
 
 /// Events of one measurement.
 const EVENTS: u32 = 4_000;

@@ -1,24 +1,16 @@
-//! The one event that all of them get, and the sandbox that runs it.
+//! The one event that all of them get.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
-use hookwright::config::PluginConfig;
-use hookwright::domain::clock::{Clock, Millis};
+use hookwright::domain::clock::Millis;
 use hookwright::domain::delivery::Trigger;
-use hookwright::domain::entropy::Entropy;
 use hookwright::domain::event::Event;
 use hookwright::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use hookwright::domain::pattern::EventType;
-use hookwright::domain::plugin::Digest;
-use hookwright::sandbox::{CacheSettings, Compiler, Input, Loaded, Sandbox};
-use secrecy::SecretBox;
+use hookwright::sandbox::Input;
 use serde_json::json;
-use tempfile::TempDir;
 use uuid::Uuid;
-
-use crate::Failure;
 
 /// The event's type.
 pub(crate) const KIND: &str = "ticket.created";
@@ -78,36 +70,5 @@ pub(crate) fn input() -> Input {
         webhook_name: "benchmark".to_owned(),
         configuration: CONFIGURATION.to_owned(),
         memory: None,
-    }
-}
-
-/// A sandbox with the server's defaults, and the folder of its compiled code.
-pub(crate) struct Host {
-    pub(crate) sandbox: Sandbox,
-    _folder: TempDir,
-}
-
-impl Host {
-    /// Starts it; components are compiled by this program in processes of its own.
-    pub(crate) fn start(program: &Path) -> Result<Self, Failure> {
-        let config = PluginConfig::default();
-        let folder = tempfile::tempdir()?;
-        let cache = CacheSettings {
-            folder: folder.path().to_owned(),
-            key: SecretBox::new(Box::new([7; 32])),
-            bytes_max: config.cache_bytes,
-            entropy: Entropy::System,
-            clock: Clock::System,
-        };
-        let compiler = Compiler::new(program.to_owned(), &config);
-        let sandbox = Sandbox::start(&config, compiler, cache).map_err(|failure| failure.to_string())?;
-        Ok(Self { sandbox, _folder: folder })
-    }
-
-    /// A component, compiled once and then kept on disk, loaded anew each time.
-    pub(crate) async fn load(&self, component: &[u8]) -> Result<Arc<Loaded>, Failure> {
-        let turn = self.sandbox.turn(ProjectId::from_uuid(Uuid::from_u128(2))).await;
-        let loaded = self.sandbox.compile(turn, Digest::of(component), component.to_owned()).await;
-        Ok(loaded.map_err(|error| error.to_string())?)
     }
 }

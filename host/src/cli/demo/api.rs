@@ -58,11 +58,8 @@ impl Delivery {
 #[derive(Deserialize)]
 pub(super) struct PluginUse {
     pub(super) name: String,
-    pub(super) version: String,
     #[serde(default)]
     pub(super) cpu_us: Option<u64>,
-    #[serde(default)]
-    pub(super) memory_bytes: Option<u64>,
     #[serde(default)]
     pub(super) error: Option<Value>,
 }

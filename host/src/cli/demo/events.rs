@@ -1,6 +1,9 @@
-//! Three events as an application would post them.
+//! Events as an application would post them.
 
 use serde_json::{Value, json};
+
+/// The status that the ticket gets in the end, as this application calls it.
+pub(super) const REVIEW: &str = "in_review";
 
 pub(super) struct Event {
     pub(super) kind: &'static str,
@@ -14,10 +17,11 @@ impl Event {
     }
 }
 
-pub(super) fn all() -> [Event; 3] {
+pub(super) fn all() -> [Event; 4] {
     [
         Event { kind: "retro.completed", subject: "retro_42", payload: retro() },
-        Event { kind: "ticket.status_changed", subject: "PAY-17", payload: ticket() },
+        Event { kind: "ticket.created", subject: "PAY-17", payload: ticket("open") },
+        Event { kind: "ticket.status_changed", subject: "PAY-17", payload: moved() },
         Event { kind: "lead.submitted", subject: "lead_8841", payload: lead() },
     ]
 }
@@ -46,17 +50,23 @@ fn retro() -> Value {
     })
 }
 
-fn ticket() -> Value {
+fn ticket(status: &str) -> Value {
     json!({
         "ticket": {
             "id": "tkt_317", "key": "PAY-17", "title": "Checkout times out on slow networks",
-            "status": "in_review", "priority": "high", "url": "https://tickets.example/PAY-17",
+            "status": status, "priority": "high", "url": "https://tickets.example/PAY-17",
             "assignee": "Jonas", "labels": ["checkout", "mobile"]
         },
-        "from": "in_progress",
-        "to": "in_review",
         "actor": "Mei"
     })
+}
+
+/// What became of that ticket later.
+fn moved() -> Value {
+    let mut event = ticket(REVIEW);
+    event["from"] = "open".into();
+    event["to"] = REVIEW.into();
+    event
 }
 
 fn lead() -> Value {

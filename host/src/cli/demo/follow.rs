@@ -48,7 +48,7 @@ fn how_to_go_on(page: Page, server: &Server, receiver_url: &str) -> String {
 
   What arrives at the receiver is shown here."#,
         set = step("set what the README's commands use"),
-        post = step("post an event: it goes to three of the webhooks"),
+        post = step("post an event: it goes to five of the webhooks"),
         list = step("list the deliveries"),
         read = step("read one, with the id from the list"),
         event = EVENT,

@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
-const WIDTH: usize = 100;
-const BODY_LINES: usize = 16;
+pub(super) const WIDTH: usize = 100;
+const BODY_LINES: usize = 10;
 
 #[derive(Clone, Copy)]
 pub(super) struct Page {
@@ -139,13 +139,24 @@ pub(super) fn bytes(count: u64) -> String {
     }
 }
 
+/// `15 Jan` for a text that begins with `2027-01-15`.
+pub(super) fn day(text: &str) -> Option<String> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut parts = text.get(..10)?.split('-').skip(1);
+    let month: usize = parts.next()?.parse().ok()?;
+    let day: u8 = parts.next()?.parse().ok()?;
+    Some(format!("{day} {}", MONTHS.get(month.checked_sub(1)?)?))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Page, bytes, laid_out, micros, shorten};
+    use super::{Page, bytes, day, laid_out, micros, shorten};
 
     #[test]
     fn numbers_are_short() {
         assert_eq!([micros(84), micros(1_240)], ["84 µs", "1.2 ms"]);
+        assert_eq!(day("2027-01-15T12:00:00Z").as_deref(), Some("15 Jan"));
+        assert_eq!([day("2027-13-15"), day("2027-00-15"), day("soon"), day("übermorgen")], [const { None }; 4]);
         assert_eq!([bytes(999), bytes(54_321), bytes(2_097_152)], ["999 B", "54.3 kB", "2.0 MB"]);
     }
 
@@ -168,8 +179,8 @@ mod tests {
     fn long_bodies_are_cut() {
         let body = serde_json::to_vec(&(1_000_000..1_000_040).collect::<Vec<_>>()).unwrap();
         let shown = Page::plain().body(2, &body);
-        assert_eq!(shown.lines().count(), 17);
-        assert!(shown.ends_with("  … 26 more lines\n"));
+        assert_eq!(shown.lines().count(), 11);
+        assert!(shown.ends_with("  … 32 more lines\n"));
         assert_eq!(Page::plain().body(0, b"payload=1"), "payload=1\n");
     }
 }

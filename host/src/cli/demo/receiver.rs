@@ -1,4 +1,5 @@
-//! The other end: one small server that plays a plain consumer, Slack, Trello and a department, and keeps what arrives.
+//! The other end: one small server that plays Slack, Trello, Jira, Pivotal Tracker, a department and a plain consumer, and
+//! keeps what arrives. Each looks at what it gets as the real one does, and answers as the real one does.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{department, slack, trello};
+use super::{department, jira, pivotal, slack, trello};
 
 pub(super) const PLAIN: &str = "/plain";
 
@@ -30,6 +31,11 @@ impl Received {
     /// The server's request id: the same for every attempt.
     pub(super) fn id(&self) -> Option<&str> {
         self.headers.get("webhook-id")?.to_str().ok()
+    }
+
+    /// The body; null if it is no JSON.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
@@ -52,6 +58,11 @@ impl Answer {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
+
+    /// What it says; null if that is no JSON.
+    pub(super) fn value(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
@@ -67,7 +78,16 @@ pub(super) struct Receiver {
 #[derive(Clone)]
 struct Desk {
     outbox: UnboundedSender<Received>,
-    count: Arc<AtomicU64>,
+    /// What each tool has made so far.
+    made: Arc<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    cards: AtomicU64,
+    issues: AtomicU64,
+    stories: AtomicU64,
+    leads: AtomicU64,
 }
 
 impl Receiver {
@@ -75,7 +95,7 @@ impl Receiver {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (outbox, inbox) = unbounded_channel();
-        let desk = Desk { outbox, count: Arc::default() };
+        let desk = Desk { outbox, made: Arc::default() };
         let router = Router::new().fallback(receive).with_state(desk);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { url, inbox })
@@ -98,17 +118,26 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> impl IntoResponse {
-    let number = desk.count.fetch_add(1, Ordering::Relaxed) + 1;
-    let answer = match (&method, uri.path()) {
-        (&Method::POST, PLAIN) => Answer::text(200, "thank you"),
-        (&Method::POST, slack::PATH) => slack::answer(&headers, &body),
-        (&Method::POST, trello::CARDS) => trello::answer(number, &headers, &body),
-        (&Method::POST, department::INTAKE) => department::answer(number, &headers, &body),
-        _ => Answer::text(404, "not found"),
-    };
+    let answer = answer(&desk.made, &method, uri.path(), &headers, &body);
     let reply = answer.clone();
     // Kept before it is answered: a settled delivery is always in the inbox. Nobody reads it once the demo ends.
     let _ = desk.outbox.send(Received { method, path: uri.path().to_owned(), headers, body, answer });
     let status = StatusCode::from_u16(reply.status).expect("every answer above has a valid status");
     (status, [(header::CONTENT_TYPE, reply.content_type)], reply.body)
+}
+
+fn answer(made: &Made, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let next = |count: &AtomicU64| count.fetch_add(1, Ordering::Relaxed) + 1;
+    match (method, path) {
+        (&Method::POST, PLAIN) => Answer::text(200, "thank you"),
+        (&Method::POST, slack::PATH) => slack::answer(headers, body),
+        (&Method::POST, trello::CARDS) => trello::create(|| next(&made.cards), headers, body),
+        (&Method::POST, pivotal::STORIES) => pivotal::answer(|| next(&made.stories), headers, body),
+        (&Method::POST, department::INTAKE) => department::answer(next(&made.leads), headers, body),
+        (&Method::PUT, _) if path.starts_with(trello::CARDS) => trello::edit(path, headers, body),
+        (&Method::POST, _) if path.starts_with(jira::ISSUES) => {
+            jira::answer(path, || next(&made.issues), headers, body)
+        }
+        _ => Answer::text(404, "not found"),
+    }
 }

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::api::{Delivery, PluginUse, Request};
+use super::columns::{Cell, width, wrap};
 use super::events::Event;
 use super::page::{Ink, Page, bytes, micros, shorten};
 use super::receiver::Received;
 use super::signature;
-use super::webhooks::Registered;
+use super::webhooks::{Registered, Tool};
+
+/// Lines of a column that say what people see in the tool.
+const LINES: usize = 12;
 
 /// Requests as they arrived, by their id.
 pub(super) type Arrived = HashMap<String, Vec<Received>>;
@@ -16,80 +20,87 @@ pub(super) type Arrived = HashMap<String, Vec<Received>>;
 pub(super) struct Report<'a> {
     pub(super) event: &'a Event,
     pub(super) webhook: &'a Registered,
-    pub(super) delivery: &'a Delivery,
+    /// None if the event is not for this webhook.
+    pub(super) delivery: Option<&'a Delivery>,
     pub(super) arrived: &'a Arrived,
 }
 
 impl Report<'_> {
-    pub(super) fn show(&self, page: Page) -> String {
-        let requests = &self.delivery.requests;
-        let mut out = format!("\n  {}\n", self.headline(page));
-        for (index, request) in requests.iter().enumerate() {
-            let count = if requests.len() > 1 { format!(" {}/{}", index + 1, requests.len()) } else { String::new() };
-            match self.last_arrival(request) {
-                None => {
-                    let _ = writeln!(out, "    {:<10} {}", format!("out{count}"), page.mark(false, "never arrived"));
-                }
-                Some(received) if index == 0 => self.show_fully(page, &mut out, &count, received),
-                Some(received) => self.show_shortly(page, &mut out, &count, received),
+    /// What the tool made of the event, for standing beside what the others made of it.
+    pub(super) fn column(&self, tool: &Tool, columns: usize) -> (Vec<Cell>, Cell) {
+        let mut cells = vec![Cell::inked(Ink::Name, tool.name)];
+        let Some(delivery) = self.delivery else {
+            cells.push(Cell::inked(Ink::Dim, "has not subscribed"));
+            return (cells, Cell::plain(""));
+        };
+        cells.push(Cell::inked(Ink::Dim, made(delivery, tool)));
+        let seen: Vec<String> = match &delivery.reason {
+            Some(why) if delivery.requests.is_empty() => wrap(why, width(columns), 4),
+            _ => {
+                let texts = self.last_arrivals().flat_map(tool.shows);
+                texts.flat_map(|text| wrap(&text, width(columns), 2)).collect()
             }
+        };
+        let shown = if seen.len() > LINES { LINES - 1 } else { seen.len() };
+        let more = seen.len() - shown;
+        cells.extend(seen.into_iter().take(shown).map(Cell::plain));
+        if more > 0 {
+            cells.push(Cell::inked(Ink::Dim, format!("… {more} more lines")));
         }
-        for problem in self.problems() {
-            let _ = writeln!(out, "    {:<10} {}", "problem", page.mark(false, &problem));
-        }
-        out
+        (cells, self.verdict())
     }
 
-    /// Event, what the plugin did with it, and what became of it.
-    fn headline(&self, page: Page) -> String {
-        let through = match &self.delivery.plugin {
+    fn verdict(&self) -> Cell {
+        let statuses: Vec<u16> = self.last_arrivals().map(|received| received.answer.status).collect();
+        match statuses.as_slice() {
+            _ if !self.problems().is_empty() => Cell::inked(Ink::Bad, "✗ see below"),
+            [] => Cell::inked(Ink::Dim, "– nothing to send"),
+            [status] => Cell::inked(Ink::Good, format!("✓ signed, {status}")),
+            [status, ..] => Cell::inked(Ink::Good, format!("✓ signed, {} × {status}", statuses.len())),
+        }
+    }
+
+    /// The same in one line, for a receiver that is no tool.
+    pub(super) fn line(&self, page: Page) -> Option<String> {
+        let delivery = self.delivery?;
+        let through = match &delivery.plugin {
             None => "as it is".to_owned(),
-            Some(plugin) => format!("plugin {} {}{}", plugin.name, plugin.version, cost(plugin)),
+            Some(plugin) => format!("plugin {}{}", plugin.name, cost(plugin)),
         };
-        let requests = match self.delivery.requests.len() {
-            1 => "1 request".to_owned(),
-            count => format!("{count} requests"),
-        };
-        let name = page.ink(Ink::Name, &format!("{:<8}", self.webhook.wanted.name));
-        format!("{name}{} ({}) → {through} → {requests}", self.event.kind, self.event.subject)
+        let name = page.ink(Ink::Name, &format!("{:<6}", self.webhook.wanted.name));
+        let arrived = self.last_arrivals().map(|received| {
+            let Received { method, path, answer, .. } = received;
+            let good = self.verify(received).is_ok() && answer.is_success();
+            let said = format!("signed, {} {}", answer.status, shorten(&answer.body, 30));
+            format!("{method} {path}  {}", page.mark(good, &said))
+        });
+        Some(format!("  {name} {through} → {}", arrived.collect::<Vec<_>>().join(" · ")))
     }
 
-    fn show_fully(&self, page: Page, out: &mut String, count: &str, received: &Received) {
+    /// The first request that arrived, to the byte.
+    pub(super) fn exactly(&self, page: Page) -> Option<String> {
+        let received = self.last_arrivals().next()?;
         let size = bytes(received.body.len() as u64);
         let target = page.ink(Ink::Bold, &format!("{} {}", received.method, received.path));
-        let _ = writeln!(out, "    {:<10} {target}, {size}", format!("out{count}"));
-        let _ = write!(out, "{}", page.body(15, &received.body));
-        if let Some(scheme) = authorization(received) {
-            let _ = writeln!(
-                out,
-                "    {:<10} Authorization: {scheme} …, filled in by the server: the plugin never saw it",
-                "secret"
-            );
+        let name = page.ink(Ink::Name, &format!("{:<15}", self.webhook.wanted.name));
+        let mut out = format!("  {name} {target}, {size}\n");
+        if let Some(secret) = secret(received) {
+            let _ = writeln!(out, "    {secret} …  filled in by the server: the plugin never saw it");
         }
-        let _ = writeln!(out, "    {:<10} {}", "signature", self.signature(page, received));
-        let _ = writeln!(out, "    {:<10} {}", "answer", answer(page, received));
-    }
-
-    fn show_shortly(&self, page: Page, out: &mut String, count: &str, received: &Received) {
-        let target = format!("{} {}", received.method, received.path);
-        let body = shorten(&String::from_utf8_lossy(&received.body), 66);
-        let signature = match self.verify(received) {
-            Ok(()) => page.mark(true, "verifies"),
-            Err(why) => page.mark(false, why),
-        };
-        let _ = writeln!(out, "    {:<10} {target}  {}", format!("out{count}"), page.ink(Ink::Dim, &body));
-        let _ = writeln!(out, "    {:<10} {signature}  {}", "", answer(page, received));
-    }
-
-    fn signature(&self, page: Page, received: &Received) -> String {
-        match self.verify(received) {
-            Ok(()) => page.mark(true, "verifies over the bytes that arrived"),
-            Err(why) => page.mark(false, why),
-        }
+        let _ = write!(out, "{}", page.body(4, &received.body));
+        let _ = writeln!(out, "    {}, {}", signed(page, self.verify(received)), answer(page, received));
+        Some(out)
     }
 
     fn verify(&self, received: &Received) -> Result<(), &'static str> {
         signature::verify(&self.webhook.secret, &received.headers, &received.body)
+    }
+
+    fn last_arrivals(&self) -> impl Iterator<Item = &Received> {
+        self.delivery
+            .into_iter()
+            .flat_map(|delivery| &delivery.requests)
+            .filter_map(|request| self.last_arrival(request))
     }
 
     fn last_arrival(&self, request: &Request) -> Option<&Received> {
@@ -98,10 +109,16 @@ impl Report<'_> {
 
     /// Everything that is not as it must be, in words for a person.
     pub(super) fn problems(&self) -> Vec<String> {
-        let Self { event, webhook, delivery, .. } = self;
+        let wanted = self.webhook.wanted.requests_for(self.event);
+        let delivery = match (self.delivery, wanted) {
+            (None, None) => return Vec::new(),
+            (None, Some(_)) => return vec!["there is no delivery".to_owned()],
+            (Some(delivery), None) => return vec![format!("there is a delivery that should not be: {}", delivery.id)],
+            (Some(delivery), Some(_)) => delivery,
+        };
+        let wanted = wanted.unwrap_or(0);
         let mut problems = Vec::new();
-        let wanted = webhook.wanted.requests_for(event.kind, &event.payload).unwrap_or(0);
-        if delivery.status != "succeeded" {
+        if delivery.status != if wanted == 0 { "skipped" } else { "succeeded" } {
             problems.push(format!("the delivery is {}{}", delivery.status, because(delivery)));
         } else if delivery.requests.len() != wanted {
             problems.push(format!("{} requests instead of {wanted}", delivery.requests.len()));
@@ -124,10 +141,21 @@ impl Report<'_> {
     }
 }
 
+/// How many things, and what the plugin took for them.
+fn made(delivery: &Delivery, tool: &Tool) -> String {
+    let count = match delivery.requests.len() {
+        0 => return "skipped by its plugin".to_owned(),
+        1 => format!("1 {}", tool.thing),
+        many => format!("{many} {}", tool.things),
+    };
+    match delivery.plugin.as_ref().and_then(|plugin| plugin.cpu_us) {
+        Some(us) => format!("{count} in {}", micros(us)),
+        None => count,
+    }
+}
+
 fn cost(plugin: &PluginUse) -> String {
-    let used = [plugin.cpu_us.map(micros), plugin.memory_bytes.map(bytes)];
-    let used: Vec<String> = used.into_iter().flatten().collect();
-    if used.is_empty() { String::new() } else { format!(" ({})", used.join(", ")) }
+    plugin.cpu_us.map_or_else(String::new, |us| format!(" ({})", micros(us)))
 }
 
 fn because(delivery: &Delivery) -> String {
@@ -144,12 +172,23 @@ fn last_error(request: &Request) -> String {
     format!(" ({})", words.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// The scheme of the header that carries a secret; never the secret.
-fn authorization(received: &Received) -> Option<&str> {
-    received.headers.get("authorization")?.to_str().ok()?.split(' ').next()
+/// The beginning of the header that carries a secret; never the secret.
+fn secret(received: &Received) -> Option<String> {
+    if received.headers.contains_key("x-trackertoken") {
+        return Some("X-TrackerToken:".to_owned());
+    }
+    let scheme = received.headers.get("authorization")?.to_str().ok()?.split(' ').next()?;
+    Some(format!("Authorization: {scheme}"))
+}
+
+fn signed(page: Page, verified: Result<(), &'static str>) -> String {
+    match verified {
+        Ok(()) => page.mark(true, "the signature verifies over the bytes that arrived"),
+        Err(why) => page.mark(false, why),
+    }
 }
 
 fn answer(page: Page, received: &Received) -> String {
     let answer = &received.answer;
-    page.mark(answer.is_success(), &format!("{} {}", answer.status, shorten(&answer.body, 70)))
+    page.mark(answer.is_success(), format!("{} {}", answer.status, shorten(&answer.body, 40)).trim_end())
 }

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use super::receiver::{Answer, is_json};
+use super::receiver::{Answer, Received, is_json};
 
 pub(super) const PATH: &str = "/services/T000/B000/XXXX";
 
@@ -65,17 +65,51 @@ fn elements(value: &Value, most: usize) -> Option<impl Iterator<Item = &Value>> 
     value.as_array().filter(|all| (1..=most).contains(&all.len())).map(|all| all.iter())
 }
 
+/// What people see in the channel: titles, and the text of the sections without its markup.
+pub(super) fn shows(received: &Received) -> Vec<String> {
+    let message = received.json();
+    let blocks = message["blocks"].as_array().into_iter().flatten();
+    let texts = blocks.flat_map(|block| {
+        let fields = block["fields"].as_array().into_iter().flatten();
+        // Name and value stand in two lines.
+        let fields = fields.map(|field| read(&field["text"]).replacen('\n', ": ", 1));
+        [read(&block["text"]["text"])].into_iter().chain(fields)
+    });
+    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Links as their labels, letters as themselves.
+fn read(text: &Value) -> String {
+    let mut out = String::new();
+    for part in text.as_str().unwrap_or_default().split('<') {
+        match part.split_once('>') {
+            Some((link, rest)) => {
+                out.push_str(link.split_once('|').map_or(link, |(_, label)| label));
+                out.push_str(rest);
+            }
+            None => out.push_str(part),
+        }
+    }
+    out.replace('*', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderMap;
     use serde_json::{Value, json};
 
-    use super::check;
+    use super::{check, read};
 
     fn checked(message: &Value) -> Result<(), &'static str> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
         check(&headers, message.to_string().as_bytes())
+    }
+
+    #[test]
+    fn is_read_as_people_do() {
+        let text = "*Split: &lt;fast&gt; &amp; &lt;slow&gt;*\nMei · <https://retro.example/3|Open>";
+        assert_eq!(read(&json!(text)), "Split: <fast> & <slow>\nMei · Open");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::api::{Accepted, Api, Delivery, Plugin};
+use super::columns::side_by_side;
 use super::events::{self, Event};
 use super::page::{Ink, Page, bytes};
 use super::receiver::Receiver;
@@ -33,7 +34,7 @@ impl Tour {
         let guide = Guide { page, api: Api::new(&server.url, &server.token)?, deadline };
         Page::print(&page.rule("Hookwright demo"))?;
         Page::print(&format!("\n  server     {}", server.url))?;
-        Page::print(&format!("  receiver   {}  plays a plain consumer, Slack, Trello and a department", receiver.url))?;
+        Page::print(&format!("  receiver   {}  plays the tools: it checks and answers as they do", receiver.url))?;
 
         let mut ready = Vec::new();
         for plugin in plugins {
@@ -45,13 +46,18 @@ impl Tour {
         }
 
         let mut tally = Tally::default();
-        for event in events::all() {
-            guide.post_and_show(&event, &webhooks, receiver, &mut tally).await?;
+        for event in &events::all() {
+            guide.post_and_show(event, &webhooks, receiver, &mut tally).await?;
         }
+        let Tally { deliveries, requests, skipped, exactly, problems } = tally;
+        Page::print(&format!("\n{}\n", page.rule("The first request to each tool, as it arrived")))?;
+        Page::print(exactly.join("\n").trim_end_matches('\n'))?;
         Page::print(&format!("\n{}\n", page.rule("Result")))?;
-        let Tally { deliveries, requests, problems } = tally;
         if problems.is_empty() {
-            let all = format!("{deliveries} deliveries, {requests} requests: all arrived, verified, and were accepted");
+            let skipped = if skipped > 0 { format!(" ({skipped} skipped, as it should be)") } else { String::new() };
+            let all = format!(
+                "{deliveries} deliveries{skipped}, {requests} requests: all arrived, verified, and were accepted"
+            );
             Page::print(&format!("  {}", page.mark(true, &all)))?;
         }
         for problem in &problems {
@@ -65,6 +71,9 @@ impl Tour {
 struct Tally {
     deliveries: usize,
     requests: usize,
+    skipped: usize,
+    /// The first request to each tool, for whoever wants to see it.
+    exactly: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -98,9 +107,9 @@ impl Guide {
         let version = plugins.iter().find(|plugin| Some(plugin.name.as_str()) == wanted.plugin);
         let body = wanted.to_json(receiver_url, version.map(|plugin| plugin.version.as_str()));
         let made = self.api.register(&body).await?;
-        let name = self.page.ink(Ink::Name, &format!("{:<7}", wanted.name));
+        let name = self.page.ink(Ink::Name, &format!("{:<15}", wanted.name));
         let events = wanted.events.join(", ");
-        Page::print(&format!("  webhook    {name} {events:<42} → {}", wanted.path))?;
+        Page::print(&format!("  webhook    {name} {events:<41} → {}", wanted.path))?;
         Ok(Registered { id: made.id, secret: made.signing_secret, wanted })
     }
 
@@ -112,27 +121,31 @@ impl Guide {
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let accepted = self.api.publish(&event.to_json()).await?;
-        Page::print(&format!("\n{}", self.page.rule(&format!("{}  {}", event.kind, event.subject))))?;
+        Page::print(&format!("\n{}\n", self.page.rule(&format!("{}  {}", event.kind, event.subject))))?;
         let deliveries = self.settle(&accepted).await?;
         let arrived = by_id(receiver);
         tally.deliveries += deliveries.len();
+        tally.requests += deliveries.iter().map(|(_, delivery)| delivery.requests.len()).sum::<usize>();
+        tally.skipped += deliveries.iter().filter(|(_, delivery)| delivery.requests.is_empty()).count();
 
-        for webhook in webhooks {
-            let wanted = webhook.wanted.requests_for(event.kind, &event.payload).is_some();
-            let found = deliveries.iter().find(|(webhook_id, _)| *webhook_id == webhook.id);
-            let problems = match found {
-                Some((_, delivery)) if wanted => {
-                    let report = Report { event, webhook, delivery, arrived: &arrived };
-                    Page::print(report.show(self.page).trim_end_matches('\n'))?;
-                    tally.requests += delivery.requests.len();
-                    report.problems()
-                }
-                Some((_, delivery)) => vec![format!("there is a delivery that should not be: {}", delivery.id)],
-                None if wanted => vec!["there is no delivery".to_owned()],
-                None => Vec::new(),
-            };
-            let place = format!("{} to {}", event.kind, webhook.wanted.name);
-            tally.problems.extend(problems.into_iter().map(|problem| format!("{place}: {problem}")));
+        let delivery = |webhook: &Registered| deliveries.iter().find(|(id, _)| *id == webhook.id).map(|(_, it)| it);
+        let reports: Vec<Report<'_>> = webhooks
+            .iter()
+            .map(|webhook| Report { event, webhook, delivery: delivery(webhook), arrived: &arrived })
+            .collect();
+        let tools: Vec<_> =
+            reports.iter().filter_map(|report| Some((report, report.webhook.wanted.tool.as_ref()?))).collect();
+        let columns: Vec<_> = tools.iter().map(|(report, tool)| report.column(tool, tools.len())).collect();
+        Page::print(&side_by_side(self.page, &columns))?;
+        let others = reports.iter().filter(|report| report.webhook.wanted.tool.is_none());
+        let lines: Vec<String> = others.filter_map(|report| report.line(self.page)).collect();
+        Page::print(&format!("\n{}", lines.join("\n")))?;
+        if tally.exactly.is_empty() {
+            tally.exactly = tools.iter().filter_map(|(report, _)| report.exactly(self.page)).collect();
+        }
+        for report in reports {
+            let place = format!("{} to {}", event.kind, report.webhook.wanted.name);
+            tally.problems.extend(report.problems().into_iter().map(|problem| format!("{place}: {problem}")));
         }
         Ok(())
     }
