@@ -21,14 +21,14 @@ use hookwright_tests::{example::example, server::binary, soak};
 use jira::Jira;
 use lead_router::LeadRouter;
 use pivotal_tracker::PivotalTracker;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use slack::Slack;
 use teams::Teams;
 use trello::Trello;
 
 /// Random payloads for each plugin, with each of its configurations.
-const CASES: usize = 100;
+const CASES: usize = 200;
 
 type Native = fn(&Event, Value) -> Run;
 
@@ -82,8 +82,8 @@ fn cases(folder: &Path) -> Vec<(PathBuf, Value)> {
 }
 
 impl Subject {
-    /// Runs a golden case both ways, with whatever it expects; tells what was made.
-    fn same(&self, case: &Value) -> Run {
+    /// Runs a golden case both ways, whatever it expects, and tells what was made; or the first difference.
+    fn same(&self, case: &Value) -> Result<Run, String> {
         let facts = case["facts"].as_object().into_iter().flatten();
         testing::set_facts(facts.map(|(key, value)| (key.clone(), value.as_str().expect("text").to_owned())));
         let config = if case["config"].is_null() { json!({}) } else { case["config"].clone() };
@@ -91,35 +91,42 @@ impl Subject {
 
         let mut whole = case.clone();
         whole["expect"] = json!({"skip": ""});
-        let input = case_input(&whole).unwrap_or_else(|why| panic!("{why}: {case}"));
+        let input = case_input(&whole)?;
         let limits = HOST.sandbox.limits(&PluginLimits::default());
         let sandboxed = HOST.sandbox.run_here(&self.loaded, &limits, &input);
-        let made = sandboxed.result.unwrap_or_else(|failure| panic!("{}: {failure}: {case}", self.name));
+        let made = sandboxed.result.map_err(|failure| format!("{}: {failure}", self.name))?;
 
-        assert_eq!(case_made(&made), native.made(), "{}: {case}", self.name);
-        assert_eq!(texts(&made), native_texts(&native), "{}: {case}", self.name);
         let logs: Vec<&str> = sandboxed.used.logs.iter().map(|line| line.message.as_str()).collect();
-        assert_eq!(
-            logs,
-            native.logs.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
-            "{}: {case}",
-            self.name
-        );
-        native
+        let native_logs: Vec<&str> = native.logs.iter().map(|(_, text)| text.as_str()).collect();
+        let said = |made: &Value, texts: &[Option<&str>], logs: &[&str]| format!("{made:#}\n{texts:#?}\n{logs:#?}");
+        let sandboxed = said(&case_made(&made), &texts(&made), &logs);
+        let natively = said(&native.made(), &native_texts(&native), &native_logs);
+        match natively.lines().zip(sandboxed.lines()).find(|(native, sandboxed)| native != sandboxed) {
+            None if natively == sandboxed => Ok(native),
+            None => Err(format!("{}: one makes more than the other", self.name)),
+            Some((native, sandboxed)) => {
+                Err(format!("{}: natively it makes\n{native}\nand in the sandbox\n{sandboxed}", self.name))
+            }
+        }
     }
 
-    /// Each of the configurations in its golden cases, with what is remembered there.
-    fn settings(&self) -> Vec<(Value, Value)> {
+    /// Of the configurations in its golden cases the first and the last, with what is remembered there: each is tried with
+    /// many events.
+    fn settings(&self) -> Vec<Setting> {
         let all = self.cases.iter().map(|(_, case)| (case["config"].clone(), case["facts"].clone()));
-        let distinct: BTreeMap<String, (Value, Value)> = all.map(|setting| (setting.0.to_string(), setting)).collect();
-        distinct.into_values().collect()
+        let mut distinct: BTreeMap<String, Setting> = all.map(|setting| (setting.0.to_string(), setting)).collect();
+        let ends = [distinct.pop_first(), distinct.pop_last()];
+        ends.into_iter().flatten().map(|(_, setting)| setting).collect()
     }
 }
+
+/// A configuration, and what is remembered.
+type Setting = (Value, Value);
 
 fn event(case: &Value) -> Event {
     let text = |name: &str| case.get(name).and_then(Value::as_str);
     let mut event = testing::event(text("type").expect("a type"));
-    if let Some(payload) = case.get("payload") {
+    if let Some(payload) = case.get("payload").filter(|payload| !payload.is_null()) {
         event = event.payload(payload.clone());
     }
     if let Some(subject) = text("subject") {
@@ -152,7 +159,21 @@ fn native_texts(run: &Run) -> Vec<Option<&str>> {
     requests.iter().map(hookwright_sdk::Request::body_text).collect()
 }
 
-fn case(kind: &str, payload: &Value, (config, facts): &(Value, Value)) -> Value {
+/// Fractions that take few digits. Plugins read those of more than fifteen as `serde_json` does by itself, which may err in
+/// the last one; in this program something else has it read all of them exactly.
+fn with_short_fractions(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let fraction = number.as_f64().unwrap_or_default() % 1e6;
+            json!((fraction * 100.0).round() / 100.0)
+        }
+        Value::Array(items) => items.into_iter().map(with_short_fractions).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, with_short_fractions(value))).collect(),
+        other => other,
+    }
+}
+
+fn case(kind: &str, payload: &Value, (config, facts): &Setting) -> Value {
     let mut case = json!({"name": kind, "event": {"type": kind, "payload": payload}, "config": config});
     if facts.is_object() {
         case["facts"] = facts.clone();
@@ -164,7 +185,7 @@ fn case(kind: &str, payload: &Value, (config, facts): &(Value, Value)) -> Value 
 fn golden_cases_give_identical_results_natively_and_in_the_sandbox() {
     for subject in SUBJECTS.iter() {
         for (path, case) in &subject.cases {
-            let made = subject.same(case).made();
+            let made = subject.same(case).unwrap_or_else(|why| panic!("{}: {why}", path.display())).made();
             assert_eq!(made, case["expect"], "{}", path.display());
         }
     }
@@ -175,8 +196,9 @@ fn events_as_providers_send_them_give_identical_results_natively_and_in_the_sand
     for subject in SUBJECTS.iter() {
         for setting in subject.settings() {
             for (kind, payload) in published::events() {
-                // Requests are held against schemas where they are made natively.
-                checks::judge(&subject.same(&case(kind, &payload, &setting)), &|_| {});
+                let run = subject.same(&case(kind, &payload, &setting));
+                // Requests are held against schemas in the plugins' own tests.
+                checks::judge(&run.unwrap_or_else(|why| panic!("{kind}: {why}\n{payload}")), &|_| {});
             }
         }
     }
@@ -193,7 +215,9 @@ fn arbitrary_json_gives_identical_results_natively_and_in_the_sandbox() {
             let mut runner = TestRunner::new(config.clone());
             runs += times;
             let tested = runner.run(&checks::of_any_shape(), |(kind, payload)| {
-                checks::judge(&subject.same(&case(kind, &payload, &setting)), &|_| {});
+                let payload = with_short_fractions(payload);
+                let run = subject.same(&case(kind, &payload, &setting)).map_err(TestCaseError::fail)?;
+                checks::judge(&run, &|_| {});
                 Ok(())
             });
             tested.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
