@@ -31,6 +31,7 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 
 soak: examples schemas ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
+	CHECKS_CASES=5000 $(CARGO) test --workspace $(EXAMPLES) whatever_happens
 
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."
