@@ -10,10 +10,10 @@ stamp=$root/plugins-examples/target/schemas/stamp
 "$root/scripts/node.sh"
 cd "$schemas"
 state=$(find . -name node_modules -prune -o -type f -print0 | sort -z | xargs -0 sha256sum; node --version)
-if [[ ! -f $stamp || $(<"$stamp") != "$state" ]]; then
+if [[ ! -d node_modules || ! -f $stamp || $(<"$stamp") != "$state" ]]; then
   echo "schemas: installing what is published in ${schemas#"$root"/}/node_modules" >&2
   npm ci --silent --ignore-scripts --no-audit --no-fund
   npm run --silent build
   printf '%s\n' "$state" >"$stamp"
 fi
-npm test --silent
+said=$(npm test --silent 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }

@@ -56,7 +56,6 @@ pub fn payload(kind: &str, text: &str, count: usize) -> Value {
 }
 
 /// A type with a payload: of any shape, or of the right one with some fields of any shape.
-#[must_use]
 pub fn of_any_shape() -> impl Strategy<Value = (&'static str, Value)> {
     let kind = prop::sample::select(&KINDS[..]);
     let text = prop::sample::select(&super::TEXTS[..]);

@@ -50,8 +50,8 @@ fn known(kind: &str, payload: &Value) -> Value {
         None => kind,
     };
     let mut payload = payload.clone();
-    let things = payload.as_object().into_iter().flat_map(Map::values);
-    if let Some(thing) = things.filter(|value| value.get("id").is_some()).next().cloned() {
+    let mut things = payload.as_object().into_iter().flat_map(Map::values);
+    if let Some(thing) = things.find(|value| value.get("id").is_some()).cloned() {
         payload[name] = thing;
     }
     payload
