@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, TokenCache, router};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, JobConfig};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
 use crate::domain::clock::{Clock, Millis};
@@ -124,6 +124,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         filters: filters.clone(),
         log_rows: config.log.scan_rows,
         replays_max: config.ingest.fan_out_commit,
+        plugins: plugins.clone(),
     });
     let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
     let address = config.server.listen.clone();
@@ -137,7 +138,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let working = tokio::spawn(jobs.clone().run(claiming.clone()));
-    let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.jobs.keep_days, stop.clone()));
+    let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.jobs, stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
@@ -201,15 +202,17 @@ async fn sync_subscriptions(store: Store, stop: CancellationToken) {
     }
 }
 
-/// Forgets idempotency keys that no longer count, and jobs that ended long ago, in small steps.
-async fn forget(store: Store, clock: Clock, keep_jobs_days: u32, stop: CancellationToken) {
+/// Forgets idempotency keys that no longer count, jobs that ended long ago, and results of too many backtests, in small steps.
+async fn forget(store: Store, clock: Clock, jobs: JobConfig, stop: CancellationToken) {
     const PAUSE: Duration = Duration::from_mins(1);
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     while !stop.is_cancelled() {
         let now = clock.now();
-        let ended_before = Millis(now.0 - i64::from(keep_jobs_days) * DAY_MS);
-        let forgotten =
-            async { Ok::<_, StoreError>(store.forget_keys(now).await? + store.forget_jobs(ended_before).await?) };
+        let ended_before = Millis(now.0 - i64::from(jobs.keep_days) * DAY_MS);
+        let forgotten = async {
+            let results = store.forget_results(jobs.backtests_kept).await?;
+            Ok::<_, StoreError>(results + store.forget_keys(now).await? + store.forget_jobs(ended_before).await?)
+        };
         match forgotten.await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
             Ok(_) => tokio::task::yield_now().await,

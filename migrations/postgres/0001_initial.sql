@@ -272,6 +272,19 @@ CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_due ON jobs (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 
+-- What a backtest came to for each event, compared with this delivery of it; gone with its job.
+CREATE TABLE backtest_results (
+    job_id      UUID    NOT NULL,
+    delivery_id UUID    NOT NULL,
+    project_id  UUID    NOT NULL,
+    event_id    UUID    NOT NULL,
+    outcome     TEXT    NOT NULL,
+    detail      TEXT,
+    PRIMARY KEY (job_id, delivery_id)
+);
+
+CREATE INDEX backtest_results_outcome ON backtest_results (job_id, outcome, delivery_id);
+
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).
 CREATE TABLE webhook_owners (

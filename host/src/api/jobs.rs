@@ -1,5 +1,7 @@
 //! `/jobs`: long work, how far it is, and its end.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -32,6 +34,9 @@ pub(super) struct JobBody {
     /// What it is about; named as its kind.
     #[serde(flatten)]
     work: JobWork,
+    /// How many events of a backtest came to what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<BTreeMap<&'static str, u64>>,
 }
 
 fn job_body(job: Job) -> JobBody {
@@ -46,6 +51,7 @@ fn job_body(job: Job) -> JobBody {
         started_at: job.started_at,
         ended_at: job.ended_at,
         work: job.work,
+        results: None,
     }
 }
 
@@ -66,13 +72,9 @@ pub(super) fn forecast_body<T: Serialize>(what: &str, forecast: &Forecast<T>) ->
 }
 
 /// Why there is no job, for whoever asked for it.
-pub(super) fn no_job(error: NoJob, api: &Api) -> Refused {
+pub(super) fn no_job(error: NoJob) -> Refused {
     match error {
-        NoJob::TooMany => {
-            let most = api.config.jobs.open_per_project;
-            let detail = format!("the project has {most} open jobs (`jobs.open_per_project`)");
-            Problem::new(ProblemCode::QuotaExceeded, detail).into()
-        }
+        NoJob::TooMany(..) => Problem::new(ProblemCode::QuotaExceeded, error.to_string()).into(),
         NoJob::KeyReused => key_reused().into(),
         NoJob::Store(error) => error.into(),
     }
@@ -88,7 +90,12 @@ pub(super) struct JobQuery {
 }
 
 /// A parameter that is one of these texts.
-fn one_of<T>(name: &str, text: Option<&str>, all: &[T], as_str: impl Fn(&T) -> &'static str) -> Answer<Option<T>>
+pub(super) fn one_of<T>(
+    name: &str,
+    text: Option<&str>,
+    all: &[T],
+    as_str: impl Fn(&T) -> &'static str,
+) -> Answer<Option<T>>
 where
     T: Copy,
 {
@@ -115,7 +122,7 @@ pub(super) async fn list(
     Ok(axum::Json(jobs.map(job_body)))
 }
 
-async fn find(api: &Api, caller: &Caller, id: JobId) -> Answer<Job> {
+pub(super) async fn find(api: &Api, caller: &Caller, id: JobId) -> Answer<Job> {
     let found = api.store.job(caller.project(), id).await?;
     Ok(found.ok_or_else(|| Problem::not_found("job"))?)
 }
@@ -123,7 +130,15 @@ async fn find(api: &Api, caller: &Caller, id: JobId) -> Answer<Job> {
 /// One job.
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
     caller.needs(Permission::DeliveriesRead)?;
-    Ok(axum::Json(job_body(find(&api, &caller, id).await?)))
+    let job = find(&api, &caller, id).await?;
+    let results = match job.work.kind() {
+        JobKind::Backtest => Some(api.store.count_results(job.project, id).await?),
+        _ => None,
+    };
+    // Results are forgotten before their job is.
+    let results = results.filter(|counts| job.progress.done == 0 || counts.iter().any(|(_, count)| *count > 0));
+    let results = results.map(|counts| counts.into_iter().map(|(of, count)| (of.as_str(), count)).collect());
+    Ok(axum::Json(JobBody { results, ..job_body(job) }))
 }
 
 /// Ends a job; what it did stays done. Once more is the same.

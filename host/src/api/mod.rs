@@ -8,6 +8,7 @@ mod health;
 mod jobs;
 mod plugins;
 mod problem;
+mod results;
 mod router;
 mod webhooks;
 

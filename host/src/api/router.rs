@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Api, deliveries, events, health, jobs, plugins, problem, webhooks};
+use super::{Api, deliveries, events, health, jobs, plugins, problem, results, webhooks};
 
 /// The whole API.
 pub fn router(api: Api) -> Router {
@@ -26,20 +26,25 @@ pub fn router(api: Api) -> Router {
         .route("/webhooks/{id}/revisions", get(webhooks::revisions))
         .route("/webhooks/{id}/reprocess", post(webhooks::reprocess))
         .route("/webhooks/{id}/recover", post(webhooks::recover))
+        .route("/webhooks/{id}/backtest", post(webhooks::backtest))
         .route("/webhooks/{id}/deliveries", get(deliveries::list_of_webhook))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/export", get(deliveries::export))
         .route("/deliveries/resend", post(deliveries::resend_many))
         .route("/deliveries/cancel", post(deliveries::cancel_many))
         .route("/deliveries/{id}", get(deliveries::read))
+        .route("/deliveries/{id}/input", get(deliveries::input))
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/deliveries/{id}/cancel", post(deliveries::cancel))
         .route("/deliveries/{id}/reprocess", post(deliveries::reprocess))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::read).delete(jobs::cancel))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/jobs/{id}/results", get(results::list))
+        .route("/jobs/{id}/promote", post(webhooks::promote))
         .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
         .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete))
+        .route("/plugins/{name}/versions/{version}/component", get(plugins::download))
         .route("/plugins/{name}/versions/{version}/preview", post(plugins::preview))
         .route("/plugins/{name}/versions/{version}/resume", post(plugins::resume));
     Router::new()

@@ -68,6 +68,11 @@ impl Client {
         self.answer(request.header(header::CONTENT_TYPE, "application/json").body(serde_json::to_vec(body)?)).await
     }
 
+    /// An answer that is no JSON.
+    pub(super) async fn download(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.bytes(self.request(Method::GET, path)).await
+    }
+
     /// Uploads a component; the answer may still say `checking`.
     pub(super) async fn upload<T: DeserializeOwned>(&self, component: Vec<u8>) -> Result<T, Failure> {
         let request = self.request(Method::POST, "/plugins");

@@ -1,13 +1,17 @@
 //! `hookwright plugin …`: from an idea to a component that a server takes.
 
+mod backtest;
 mod build;
 mod check;
+mod logs;
 mod names;
 mod new;
 mod project;
 mod push;
+mod replay;
 mod run;
 mod sdk;
+mod shown;
 mod source;
 mod test;
 mod workshop;
@@ -56,6 +60,28 @@ pub(super) enum PluginCommand {
   hookwright plugin push                               # builds the folder that one is in
   hookwright plugin push slack-0.1.0.wasm --server https://hooks.example.com --token-file token")]
     Push(push::PushArgs),
+    /// Run a delivery's plugin again, here, on exactly what it was given, and compare
+    #[command(after_help = "Examples:
+  hookwright plugin replay dlv_0199…                   # the version that ran, from the server
+  hookwright plugin replay dlv_0199… .                 # the folder that one is in: is it mended?
+  hookwright plugin replay dlv_0199… slack-0.2.0.wasm --json
+
+Exit codes: 0 the same bytes, or mended; 3 other requests; 4 the plugin fails; 1 anything else")]
+    Replay(replay::ReplayArgs),
+    /// Try a version and a configuration on events that a webhook delivered, and compare; nothing is sent
+    #[command(after_help = "Examples:
+  hookwright plugin backtest whk_0199… slack@0.2.0     # over the last 1,000 events
+  hookwright plugin backtest whk_0199… --config config.json --last 200 --watch
+  hookwright plugin backtest whk_0199… slack@0.2.0 --promote
+
+Exit codes: 0 nothing newly fails; 3 something does; 1 anything else")]
+    Backtest(backtest::BacktestArgs),
+    /// What plugins log, why they fail and what of their limits they use, run by run
+    #[command(after_help = "Examples:
+  hookwright plugin logs                               # the last runs of all webhooks
+  hookwright plugin logs whk_0199… -f                  # and those to come
+  hookwright plugin logs --plugin slack -f --json")]
+    Logs(logs::LogsArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,5 +118,8 @@ pub(super) async fn run(command: PluginCommand) -> Result<ExitCode, Failure> {
         PluginCommand::Test(args) => test::run(&args).await,
         PluginCommand::Run(args) => run::run(&args).await,
         PluginCommand::Push(args) => push::run(&args).await,
+        PluginCommand::Replay(args) => replay::run(&args).await,
+        PluginCommand::Backtest(args) => backtest::run(&args).await,
+        PluginCommand::Logs(args) => logs::run(&args).await,
     }
 }

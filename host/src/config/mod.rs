@@ -331,11 +331,28 @@ pub struct JobConfig {
     pub count_rows: u32,
     /// How long a job that has ended is kept, in days.
     pub keep_days: u32,
+    /// Backtests of one project that may be open.
+    pub backtests_open: u64,
+    /// Most events of one backtest; at most 100,000.
+    pub backtest_events: u64,
+    /// Backtests of one project of which the results are kept, newest first; at most 1,000.
+    pub backtests_kept: u64,
+    /// How much is kept of what is different for one event of a backtest, in bytes; at most 1 MiB.
+    pub backtest_diff_bytes: usize,
 }
 
 impl Default for JobConfig {
     fn default() -> Self {
-        Self { step: 100, open_per_project: 100, count_rows: 10_000, keep_days: 30 }
+        Self {
+            step: 100,
+            open_per_project: 100,
+            count_rows: 10_000,
+            keep_days: 30,
+            backtests_open: 4,
+            backtest_events: 10_000,
+            backtests_kept: 20,
+            backtest_diff_bytes: 8 * 1024,
+        }
     }
 }
 
@@ -620,6 +637,10 @@ impl Config {
         within("jobs.open_per_project", self.jobs.open_per_project, 1, 1_000_000)?;
         within("jobs.count_rows", u64::from(self.jobs.count_rows), 1, 1_000_000)?;
         within("jobs.keep_days", u64::from(self.jobs.keep_days), 1, 3650)?;
+        within("jobs.backtests_open", self.jobs.backtests_open, 0, 1000)?;
+        within("jobs.backtest_events", self.jobs.backtest_events, 1, 100_000)?;
+        within("jobs.backtests_kept", self.jobs.backtests_kept, 1, 1000)?;
+        within("jobs.backtest_diff_bytes", self.jobs.backtest_diff_bytes as u64, 0, 1024 * 1024)?;
         within("log.scan_rows", u64::from(self.log.scan_rows), 1, 1_000_000)?;
         within("log.search_rows", u64::from(self.log.search_rows), 1, 100_000)?;
         self.network.proxy()?;

@@ -11,13 +11,14 @@ use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, WebhookId};
 use crate::domain::operational;
-use crate::domain::plugin::{Pause, PluginFailure, PluginVersion};
+use crate::domain::outcome::Outcome;
+use crate::domain::plugin::{Digest, Pause, PluginFailure};
 use crate::domain::plugin_health::RunEnd;
+use crate::domain::recording::{Digests, Given};
 use crate::domain::request::FrozenRequest;
 use crate::domain::retry::{ASKED_WAIT_MIN_MS, WAIT_MAX_MS};
-use crate::domain::rules::{RequestLimits, freeze};
 use crate::domain::webhook::{OnPluginFailure, PluginUse, Webhook};
-use crate::sandbox::{Input, Loaded, Memory, Ran, RunLimits, Transformed, Used};
+use crate::sandbox::{Input, Loaded, Memory, Ran, RunLimits, Transformed, Used, outcome};
 use crate::store::{
     ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, Store,
 };
@@ -80,10 +81,12 @@ impl Dispatcher {
                     Some(ran) => {
                         from_memory = !ran.used.recalled.is_empty();
                         self.note_health(&head, &plugin, ran.result.as_ref().err()).await;
-                        let (end, failure) =
-                            judge(&webhook, &version, &limits.requests, runs_left(&head, attempts), &ran);
+                        let outcome = outcome(&ran, &version.manifest, &limits.requests, &webhook.secrets.url);
+                        let digests = digests(&head, &webhook, &plugin, &ran.used, version.digest, &outcome);
+                        let (end, failure) = judge(outcome, runs_left(&head, attempts));
                         let (end, choice) = chosen(end, webhook.on_plugin_failure);
-                        let run = run_json(&ran.used, Some(&limits), failure.as_ref(), choice);
+                        let begun = Some((&*webhook, &limits, digests));
+                        let run = run_json(&ran.used, begun, failure.as_ref(), choice);
                         (end, Some(run), failure)
                     }
                     None => (later(BUSY_WAIT_MS, "waits for a plugin thread"), None, None),
@@ -353,55 +356,21 @@ fn runs_left(head: &DeliveryHead, attempts: u32) -> Option<u32> {
     head.trigger.retries().then(|| RUNS_MAX.saturating_sub(attempts + 1))
 }
 
-/// What a run comes to. `runs_left` is none when the plugin is not run again whatever it asks for.
-fn judge(
-    webhook: &Webhook,
-    version: &PluginVersion,
-    limits: &RequestLimits,
-    runs_left: Option<u32>,
-    ran: &Ran<Transformed>,
-) -> (End, Option<PluginFailure>) {
-    let parked =
-        |failure: PluginFailure| (End::Settled(DeliveryStatus::Parked, failure.message.clone()), Some(failure));
-    match &ran.result {
-        Ok(Transformed::Deliver(requests)) if requests.is_empty() => {
-            (End::Settled(DeliveryStatus::Skipped, "the plugin asked for no request".to_owned()), None)
-        }
-        Ok(Transformed::Deliver(requests)) => {
-            let own_query: Vec<String> = webhook.secrets.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-            let is_known = |name: &str| version.manifest.secrets.contains_key(name);
-            match freeze(requests.clone(), limits, &own_query, &is_known) {
-                Ok(frozen) => (End::Requests(frozen), None),
-                Err(broken) => parked(PluginFailure::broken_rule(&broken)),
-            }
-        }
-        Ok(Transformed::Skip(reason)) => {
-            let reason: String = reason.chars().take(1024).collect();
-            (End::Settled(DeliveryStatus::Skipped, reason), None)
-        }
-        Ok(Transformed::Failed { code, message, retry_after_ms }) => {
-            let failure = PluginFailure {
-                code: "plugin.failed".to_owned(),
-                message: format!("{code}: {message}").chars().take(2048).collect(),
-                limit: None,
-            };
-            match retry_after_ms.filter(|_| runs_left.is_some()) {
-                Some(asked) => {
-                    let wait_ms = asked.clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS);
-                    (End::Later { wait_ms, counts: false, reason: failure.message.clone() }, Some(failure))
-                }
-                None => parked(failure),
-            }
-        }
-        Err(failure) if failure.is_passing() => (
-            End::Later { wait_ms: MEMORY_WAIT_MS, counts: false, reason: failure.message.clone() },
-            Some(failure.clone()),
-        ),
-        Err(failure) if failure.is_worth_another_try() && runs_left.is_some_and(|runs| runs > 0) => {
-            (End::Later { wait_ms: 0, counts: true, reason: failure.message.clone() }, Some(failure.clone()))
-        }
-        Err(failure) => parked(failure.clone()),
-    }
+/// What becomes of a delivery. `runs_left` is none when the plugin is not run again whatever it asks for.
+fn judge(outcome: Outcome, runs_left: Option<u32>) -> (End, Option<PluginFailure>) {
+    let (failure, retry_after_ms) = match outcome {
+        Outcome::Requests(requests) => return (End::Requests(requests), None),
+        Outcome::Skipped(reason) => return (End::Settled(DeliveryStatus::Skipped, reason), None),
+        Outcome::Failed { failure, retry_after_ms } => (failure, retry_after_ms),
+    };
+    let later = |wait_ms, counts| End::Later { wait_ms, counts, reason: failure.message.clone() };
+    let end = match retry_after_ms.filter(|_| runs_left.is_some()) {
+        Some(asked) => later(asked.clamp(ASKED_WAIT_MIN_MS, WAIT_MAX_MS), false),
+        None if failure.is_passing() => later(MEMORY_WAIT_MS, false),
+        None if failure.is_worth_another_try() && runs_left.is_some_and(|runs| runs > 0) => later(0, true),
+        None => End::Settled(DeliveryStatus::Parked, failure.message.clone()),
+    };
+    (end, Some(failure))
 }
 
 /// What becomes of what would be parked, and the choice of the webhook if it is another one.
@@ -416,10 +385,32 @@ fn chosen(end: End, choice: OnPluginFailure) -> (End, Option<OnPluginFailure>) {
     }
 }
 
-/// How a run went, as it is kept with the delivery.
+/// What tells this run from any other.
+fn digests(
+    head: &DeliveryHead,
+    webhook: &Webhook,
+    plugin: &PluginUse,
+    used: &Used,
+    version: Digest,
+    outcome: &Outcome,
+) -> Digests {
+    let given = Given {
+        event: &head.event,
+        trigger: head.trigger,
+        delivery: head.id,
+        webhook: webhook.id,
+        webhook_name: &webhook.name,
+        configuration: &plugin.config,
+        recalled: &used.recalled,
+    };
+    Digests { input: given.digest(), version, output: outcome.digest() }
+}
+
+/// How a run went, as it is kept with the delivery; for one that could begin with the webhook's name, its limits and what
+/// tells it from others. [`crate::domain::recording::Kept`] reads what a repetition needs.
 fn run_json(
     used: &Used,
-    limits: Option<&RunLimits>,
+    begun: Option<(&Webhook, &RunLimits, Digests)>,
     error: Option<&PluginFailure>,
     on_failure: Option<OnPluginFailure>,
 ) -> String {
@@ -429,7 +420,9 @@ fn run_json(
         "recalled": used.recalled,
         "logs": used.logs,
         "logs_dropped": used.logs_dropped,
-        "limits": limits.map(RunLimits::shown),
+        "webhook_name": begun.map(|(webhook, ..)| &webhook.name),
+        "limits": begun.map(|(_, limits, _)| limits.shown()),
+        "digests": begun.map(|(.., digests)| digests),
         "error": error,
         "on_failure": on_failure,
     });

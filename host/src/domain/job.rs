@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backtest::Backtest;
 use super::clock::Millis;
 use super::delivery::text_enum;
 use super::id::{JobId, ProjectId, WebhookId};
@@ -41,8 +42,29 @@ text_enum!(
         Cancel = "cancel",
         /// Sends events that did not get to a webhook.
         Recover = "recover",
+        /// Tries a version and a configuration on events that were delivered.
+        Backtest = "backtest",
     }
 );
+
+impl JobKind {
+    /// Which jobs it takes turns with.
+    pub const fn lane(self) -> JobLane {
+        match self {
+            Self::Backtest => JobLane::Slow,
+            Self::Reprocess | Self::Resend | Self::Cancel | Self::Recover => JobLane::Quick,
+        }
+    }
+}
+
+/// Jobs whose steps take so long that others do not wait for them go on beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobLane {
+    /// A step is a transaction.
+    Quick,
+    /// A step runs plugins: backtests.
+    Slow,
+}
 
 /// Which parked deliveries of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +109,8 @@ pub enum JobWork {
     Cancel(Selection),
     /// Sends these, oldest first, none twice.
     Recover(Missed),
+    /// Tries this on these, newest first; nothing is sent.
+    Backtest(Backtest),
 }
 
 impl JobWork {
@@ -97,6 +121,7 @@ impl JobWork {
             Self::Resend(_) => JobKind::Resend,
             Self::Cancel(_) => JobKind::Cancel,
             Self::Recover(_) => JobKind::Recover,
+            Self::Backtest(_) => JobKind::Backtest,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The rules of the field, as types and pure functions: no I/O, no clock, no randomness of its own.
 
 pub mod address;
+pub mod backtest;
 pub mod clock;
 pub mod credential;
 pub mod delivery;
+pub mod difference;
 pub mod entropy;
 pub mod envelope;
 pub mod event;
@@ -13,6 +15,7 @@ pub mod giving_up;
 pub mod id;
 pub mod job;
 pub mod operational;
+pub mod outcome;
 pub mod pace;
 pub mod page;
 pub mod pattern;
@@ -21,6 +24,7 @@ pub mod plugin_health;
 pub mod plugin_limits;
 pub mod port;
 pub mod problem;
+pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod request;

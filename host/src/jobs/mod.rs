@@ -1,6 +1,7 @@
 //! Long work: one node at a time does one step of a job, and gives it back. What was asked for first does not keep what came
 //! later from going on, and whatever a node was about to do when it went away is done by another one.
 
+mod backtest;
 mod many;
 mod recover;
 mod replay;
@@ -17,7 +18,8 @@ use crate::domain::entropy::Entropy;
 use crate::domain::event::Idempotency;
 use crate::domain::filter::Filters;
 use crate::domain::id::{DeliveryId, JobId, ProjectId};
-use crate::domain::job::{Job, JobState, JobWork, ParkedSelection, Progress};
+use crate::domain::job::{Job, JobLane, JobState, JobWork, ParkedSelection, Progress};
+use crate::plugins::Plugins;
 use crate::store::{Acted, Chosen, ClaimedJob, InsertedJob, Lease, Many, Remake, Reprocessed, Store, StoreError};
 
 pub use replay::NotReplayed;
@@ -61,6 +63,8 @@ pub struct Parts {
     pub log_rows: u32,
     /// Webhooks that get an event anew in one commit.
     pub replays_max: usize,
+    /// Runs what is tried.
+    pub plugins: Plugins,
 }
 
 /// An event is matched again so often when webhooks change meanwhile.
@@ -94,9 +98,9 @@ impl<T: Clone> Forecast<T> {
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
 pub enum NoJob {
-    /// The project has too many open ones.
-    #[error("the project has too many open jobs")]
-    TooMany,
+    /// The project has so many open ones, and by this setting no more.
+    #[error("the project has {0} open jobs (`{1}`)")]
+    TooMany(u64, &'static str),
     /// The key was used for something else.
     #[error("the idempotency key was used for something else")]
     KeyReused,
@@ -147,11 +151,15 @@ impl Jobs {
             started_at: None,
             ended_at: None,
         };
-        let inserted = store.insert_job(&job, config.open_per_project, key).await?;
-        self.0.new.notify_one();
+        let (most, setting) = match job.work.kind().lane() {
+            JobLane::Quick => (config.open_per_project, "jobs.open_per_project"),
+            JobLane::Slow => (config.backtests_open, "jobs.backtests_open"),
+        };
+        let inserted = store.insert_job(&job, most, key).await?;
+        self.0.new.notify_waiters();
         match inserted {
             InsertedJob::New => Ok(job),
-            InsertedJob::TooMany => Err(NoJob::TooMany),
+            InsertedJob::TooMany => Err(NoJob::TooMany(most, setting)),
             InsertedJob::KeyReused => Err(NoJob::KeyReused),
             // It may have been forgotten by now, which takes days.
             InsertedJob::Before(id) => store.job(project, id).await?.ok_or(NoJob::KeyReused),
@@ -195,12 +203,16 @@ impl Jobs {
         self.0.parts.store.cancel_job(project, id, reason, self.now()).await
     }
 
-    /// Does steps of jobs, one after the other, until told to stop.
+    /// Does steps of jobs, one after the other in each lane, until told to stop.
     pub async fn run(self, stop: CancellationToken) {
+        tokio::join!(self.run_lane(JobLane::Quick, &stop), self.run_lane(JobLane::Slow, &stop));
+    }
+
+    async fn run_lane(&self, lane: JobLane, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let mut woken = std::pin::pin!(self.0.new.notified());
             woken.as_mut().enable();
-            let pause = match self.next_step().await {
+            let pause = match self.next_step(lane).await {
                 Ok(true) => continue,
                 Ok(false) => Duration::from_millis(self.0.parts.sweep_ms),
                 Err(error) => {
@@ -216,12 +228,12 @@ impl Jobs {
         }
     }
 
-    /// Does one step of one job; false when there is none.
-    async fn next_step(&self) -> Result<bool, StoreError> {
+    /// Does one step of one job of this lane; false when there is none.
+    async fn next_step(&self, lane: JobLane) -> Result<bool, StoreError> {
         let Parts { store, entropy, .. } = &self.0.parts;
         let now = self.now();
         let lease = Lease { token: entropy.token(), until: now.plus(LEASE_MS) };
-        let Some(job) = store.claim_job(now, lease).await? else { return Ok(false) };
+        let Some(job) = store.claim_job(lane, now, lease).await? else { return Ok(false) };
         fail::fail_point!("after-job-claim", |_| std::process::abort());
         if job.tries > TRIES_MAX {
             let reason = format!("its next step was begun {TRIES_MAX} times and never ended");
@@ -245,6 +257,7 @@ impl Jobs {
                 self.step_many(job, selection, &Many::Cancel(format!("cancelled by {}", job.actor))).await?
             }
             JobWork::Recover(missed) => self.recover_step(job, missed).await?,
+            JobWork::Backtest(backtest) => self.backtest_step(job, backtest).await?,
         };
         if let Some((state, reason)) = step.and_then(|step| step.end) {
             tracing::info!(job = %job.id, %state, reason, "a job has ended");

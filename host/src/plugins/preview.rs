@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::Plugins;
 use crate::domain::id::ProjectId;
 use crate::domain::plugin::PluginVersion;
+use crate::domain::plugin_limits::PluginLimits;
 use crate::sandbox::{Busy, CompileError, Input, Loaded, Ran, RunLimits, Transformed};
 use crate::store::StoreError;
 
@@ -71,8 +72,28 @@ impl Plugins {
     ) -> Result<Ran<Transformed>, PreviewError> {
         let most = self.0.config.previews_at_once;
         let _place = self.1.place(version.project, most).ok_or(PreviewError::TooMany(most))?;
+        self.run_idle(version, limits, input).await
+    }
+
+    /// The same, past the bound on previews: for whoever makes one run after the other.
+    pub async fn run_idle(
+        &self,
+        version: &Arc<PluginVersion>,
+        limits: RunLimits,
+        input: Input,
+    ) -> Result<Ran<Transformed>, PreviewError> {
         let loaded = self.loaded(version).await?;
         Ok(self.0.sandbox.run_idle(loaded, limits, input).await?)
+    }
+
+    /// The limits of runs for a webhook that has these of its own.
+    pub fn limits(&self, own: &PluginLimits) -> RunLimits {
+        self.0.sandbox.limits(own)
+    }
+
+    /// Has a version ready to be run, however long compiling it takes.
+    pub async fn load(&self, version: &Arc<PluginVersion>) -> Result<(), PreviewError> {
+        self.loaded(version).await.map(drop)
     }
 
     /// The version's code, compiled now if nobody has.

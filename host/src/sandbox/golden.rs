@@ -13,10 +13,10 @@ use super::{Input, Memory, Transformed};
 use crate::domain::clock::Millis;
 use crate::domain::credential::Credential;
 use crate::domain::delivery::Trigger;
+use crate::domain::difference::first;
 use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::pattern::EventType;
-use crate::domain::problem::pointer_token;
 use crate::domain::request::{Body, PluginRequest};
 
 /// When the events of cases happen that do not say when: noon of 2026-01-31.
@@ -147,11 +147,15 @@ impl Case {
             return Ok(());
         }
         let json = |expect: &Expect| serde_json::to_value(expect).expect("a case is plain data");
+        let difference = first(&json(&self.expect), &json(&made));
         let (place, expected, made) =
-            difference(&json(&self.expect), &json(&made)).unwrap_or_else(|| (String::new(), "?".into(), "?".into()));
+            difference.map_or_else(Default::default, |place| (place.at, place.was, place.now));
+        let told = |value: Option<Value>| value.map_or_else(|| "nothing".to_owned(), |value| shown(&value));
         Err(format!(
-            "the golden case `{}` fails at `{place}`: expected {expected}, but the plugin made {made}",
-            self.name
+            "the golden case `{}` fails at `{place}`: expected {}, but the plugin made {}",
+            self.name,
+            told(expected),
+            told(made)
         ))
     }
 }
@@ -222,33 +226,6 @@ impl RequestForm {
 
 fn pairs(fields: &[Field]) -> Vec<(String, String)> {
     fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect()
-}
-
-/// The first place where two values differ, as a JSON pointer, with what stands there in each.
-fn difference(expected: &Value, made: &Value) -> Option<(String, String, String)> {
-    if expected == made {
-        return None;
-    }
-    let inside = match (expected, made) {
-        (Value::Object(expected), Value::Object(made)) => {
-            let names = expected.keys().chain(made.keys().filter(|name| !expected.contains_key(*name)));
-            let null = &Value::Null;
-            names
-                .map(|name| (name.clone(), expected.get(name).unwrap_or(null), made.get(name).unwrap_or(null)))
-                .find_map(step)
-        }
-        (Value::Array(expected), Value::Array(made)) if expected.len() == made.len() => {
-            let both = expected.iter().zip(made).enumerate();
-            both.map(|(index, (expected, made))| (index.to_string(), expected, made)).find_map(step)
-        }
-        _ => None,
-    };
-    Some(inside.unwrap_or_else(|| (String::new(), shown(expected), shown(made))))
-}
-
-fn step((name, expected, made): (String, &Value, &Value)) -> Option<(String, String, String)> {
-    let (place, expected, made) = difference(expected, made)?;
-    Some((format!("/{}{place}", pointer_token(&name)), expected, made))
 }
 
 fn shown(value: &Value) -> String {

@@ -10,6 +10,7 @@ mod failure;
 mod golden;
 mod limits;
 mod log;
+mod outcome;
 mod queue;
 mod shelf;
 mod v1;
@@ -17,6 +18,7 @@ mod wasi;
 mod words;
 mod workers;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ pub use compiler::{ChildLimits, CompileError, Compiler, SUBCOMMAND, Turn, compil
 pub use failure::is_machinery;
 pub use golden::{input as case_input, made as case_made};
 pub use limits::RunLimits;
+pub use outcome::outcome;
 pub use workers::Busy;
 
 use crate::config::PluginConfig;
@@ -36,6 +39,7 @@ use crate::domain::event::{Event, Field};
 use crate::domain::id::{DeliveryId, PluginVersionId, ProjectId, WebhookId};
 use crate::domain::plugin::{Abilities, Digest, Manifest, PluginFailure, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
+use crate::domain::recording::{Given, Recalled};
 use crate::domain::request::PluginRequest;
 use crate::domain::rules::freeze;
 use crate::domain::verdict::Verdict;
@@ -47,15 +51,6 @@ pub struct LogLine {
     pub level: String,
     /// The text, perhaps cut.
     pub message: String,
-}
-
-/// What a plugin recalled: a part of its input.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Recalled {
-    /// Under which key.
-    pub key: String,
-    /// What, if anything was remembered.
-    pub value: Option<String>,
 }
 
 /// What a plugin remembers for a webhook: asked from a plugin thread, which waits for it.
@@ -74,6 +69,13 @@ impl Memory {
     /// A memory that is asked by this; an error says why it cannot be asked now.
     pub fn new(recall: impl Fn(&str) -> Result<Option<String>, String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(recall))
+    }
+
+    /// One that knows what was recalled in an earlier run, and nothing else.
+    pub fn recorded(recalled: &[Recalled]) -> Self {
+        let known: HashMap<String, Option<String>> =
+            recalled.iter().map(|fact| (fact.key.clone(), fact.value.clone())).collect();
+        Self::new(move |key| Ok(known.get(key).cloned().flatten()))
     }
 
     fn recall(&self, key: &str) -> Result<Option<String>, String> {
@@ -150,6 +152,34 @@ pub struct Input {
     pub configuration: String,
     /// What it remembers; none for a plugin that does not ask.
     pub memory: Option<Memory>,
+}
+
+impl Input {
+    /// What a plugin was given once: what it recalled then is all that it can recall.
+    pub fn recorded(event: Arc<Event>, given: &Given<'_>) -> Self {
+        Self {
+            event,
+            trigger: given.trigger,
+            delivery: given.delivery,
+            webhook: given.webhook,
+            webhook_name: given.webhook_name.to_owned(),
+            configuration: given.configuration.to_owned(),
+            memory: Some(Memory::recorded(given.recalled)),
+        }
+    }
+
+    /// The same with what it recalled of its memory, to be told by its digest.
+    pub fn given<'a>(&'a self, recalled: &'a [Recalled]) -> Given<'a> {
+        Given {
+            event: &self.event,
+            trigger: self.trigger,
+            delivery: self.delivery,
+            webhook: self.webhook,
+            webhook_name: &self.webhook_name,
+            configuration: &self.configuration,
+            recalled,
+        }
+    }
 }
 
 /// How a run went.

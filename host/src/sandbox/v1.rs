@@ -15,8 +15,9 @@ use super::limits::{Budget, RunLimits, Usage};
 use super::log::Log;
 use super::wasi::{self, Wasi, WithWasi};
 use super::words::LastWords;
-use super::{Answered, Input, Memory, Ran, Recalled, Transformed, Used};
+use super::{Answered, Input, Memory, Ran, Transformed, Used};
 use crate::domain::plugin::PluginFailure;
+use crate::domain::recording::Recalled;
 use crate::domain::verdict::Verdict;
 
 /// What every plugin exports.

@@ -8,11 +8,11 @@ use super::db::{Tx, reading};
 use super::idempotency::{self, Used};
 use super::record::Lease;
 use super::value::values;
-use super::{Store, StoreError};
+use super::{Store, StoreError, backtests};
 use crate::domain::clock::Millis;
 use crate::domain::event::Idempotency;
 use crate::domain::id::{JobId, ProjectId};
-use crate::domain::job::{Job, JobKind, JobState, JobWork, Progress};
+use crate::domain::job::{Job, JobKind, JobLane, JobState, JobWork, Progress};
 use crate::domain::page::{Page, PageRequest};
 
 /// Which jobs are wanted.
@@ -39,6 +39,8 @@ pub struct ClaimedJob {
     pub created_at: Millis,
     /// Up to where it is done; none before the first step.
     pub cursor: Option<Uuid>,
+    /// So much is done.
+    pub done: u64,
     /// How often its next step was begun, this time included.
     pub tries: u64,
     /// The lease on it.
@@ -125,11 +127,12 @@ impl JobRow {
 }
 
 impl Store {
-    /// Stores a new job, due at once, if the project has less than `most` open ones.
+    /// Stores a new job, due at once, if the project has less than `most` open ones of its lane.
     pub async fn insert_job(&self, job: &Job, most: u64, key: Option<Idempotency>) -> Result<InsertedJob, StoreError> {
         // One after the other, so that none passes the limit behind another's back.
         const LOCK: &str = "SELECT id FROM projects WHERE id = $1 FOR UPDATE";
-        const OPEN: &str = "SELECT count(*) FROM jobs WHERE project_id = $1 AND due_at IS NOT NULL";
+        const OPEN: &str = "SELECT count(*) FROM jobs WHERE project_id = $1 AND due_at IS NOT NULL
+            AND (kind = 'backtest') = $2";
         const INSERT: &str = "INSERT INTO jobs
             (id, project_id, kind, state, work, done, total, failed, actor, created_at, due_at, tries)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
@@ -144,7 +147,7 @@ impl Store {
                 Some(Used::Otherwise) => return Ok(InsertedJob::KeyReused),
                 None => {}
             }
-            let open: Vec<(i64,)> = tx.fetch(OPEN, &values![project]).await?;
+            let open: Vec<(i64,)> = tx.fetch(OPEN, &values![project, job.work.kind().lane() == JobLane::Slow]).await?;
             if open.first().is_some_and(|(open,)| *open >= number(most)) {
                 return Ok(InsertedJob::TooMany);
             }
@@ -217,23 +220,25 @@ impl Store {
         Ok(self.db.transact(move |tx| Box::pin(async move { cancel(tx).await })).await? > 0)
     }
 
-    /// Claims the open job that was worked on longest ago, and is nobody's at `now`.
-    pub async fn claim_job(&self, now: Millis, lease: Lease) -> Result<Option<ClaimedJob>, StoreError> {
+    /// Claims the open job of this lane that was worked on longest ago, and is nobody's at `now`.
+    pub async fn claim_job(&self, lane: JobLane, now: Millis, lease: Lease) -> Result<Option<ClaimedJob>, StoreError> {
         const CLAIM: &str = "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, $3),
                 lease_token = $1, due_at = $2, tries = tries + 1
-            WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 ORDER BY due_at, id LIMIT 1)
-            RETURNING id, project_id, work, actor, created_at, cursor_id, tries";
+            WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 AND (kind = 'backtest') = $4
+                ORDER BY due_at, id LIMIT 1)
+            RETURNING id, project_id, work, actor, created_at, cursor_id, tries, done";
         const CLAIM_BESIDE_OTHERS: &str = "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, $3),
                 lease_token = $1, due_at = $2, tries = tries + 1
-            WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id, project_id, work, actor, created_at, cursor_id, tries";
-        type Row = (Uuid, Uuid, String, String, i64, Option<Uuid>, i64);
+            WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 AND (kind = 'backtest') = $4
+                ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+            RETURNING id, project_id, work, actor, created_at, cursor_id, tries, done";
+        type Row = (Uuid, Uuid, String, String, i64, Option<Uuid>, i64, i64);
         let claim = async move |tx: &mut Tx| {
             let sql = if tx.locks_rows() { CLAIM_BESIDE_OTHERS } else { CLAIM };
-            tx.fetch::<Row>(sql, &values![lease.token, lease.until.0, now.0]).await
+            tx.fetch::<Row>(sql, &values![lease.token, lease.until.0, now.0, lane == JobLane::Slow]).await
         };
         let claimed = self.db.transact(move |tx| Box::pin(async move { claim(tx).await })).await?;
-        let Some((id, project, work, actor, created_at, cursor, tries)) = claimed.into_iter().next() else {
+        let Some((id, project, work, actor, created_at, cursor, tries, done)) = claimed.into_iter().next() else {
             return Ok(None);
         };
         let id = JobId::from_uuid(id);
@@ -244,16 +249,21 @@ impl Store {
             actor,
             created_at: Millis(created_at),
             cursor,
+            done: u64::try_from(done).unwrap_or(0),
             tries: u64::try_from(tries).unwrap_or(u64::MAX),
             lease,
         }))
     }
 
-    /// Forgets jobs that ended before this time, a few at a time, oldest first; says how many.
+    /// Forgets jobs that ended before this time, with what they came to, a few at a time, oldest first; says how much.
     pub async fn forget_jobs(&self, before: Millis) -> Result<u64, StoreError> {
         const DELETE: &str = "DELETE FROM jobs WHERE id IN
-            (SELECT id FROM jobs WHERE ended_at IS NOT NULL AND ended_at < $1 ORDER BY ended_at LIMIT 1000)";
-        self.db.transact(move |tx| Box::pin(async move { tx.execute(DELETE, &values![before.0]).await })).await
+            (SELECT id FROM jobs j WHERE ended_at IS NOT NULL AND ended_at < $1
+                AND NOT EXISTS (SELECT 1 FROM backtest_results r WHERE r.job_id = j.id) ORDER BY ended_at LIMIT 1000)";
+        let forget = async move |tx: &mut Tx| {
+            Ok(backtests::forget(tx, before).await? + tx.execute(DELETE, &values![before.0]).await?)
+        };
+        self.db.transact(move |tx| Box::pin(async move { forget(tx).await })).await
     }
 
     /// Ends a job of which no step can be done; false when the lease has passed to somebody else.

@@ -1,5 +1,6 @@
 //! Everything that outlasts the process, as whole use cases. What differs between databases stands in their own files.
 
+mod backtests;
 mod batch;
 mod claims;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod pauses;
 mod plugins;
 mod postgres;
 mod record;
+mod recorded;
 mod remake;
 mod replay;
 mod reprocess;
@@ -42,6 +44,7 @@ use std::sync::atomic::AtomicI64;
 
 use db::reading;
 
+pub use backtests::ResultView;
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliverySummary, DeliveryView, Found, RequestView, Search};
 pub use facts::FactView;
@@ -56,6 +59,7 @@ pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, Health, InOrder, Learnt, Lease,
     NewDelivery, NewEvent, Postpone, RequestEnd, Settle, WorkKind,
 };
+pub use recorded::{RecordedDelivery, Scan, Scanned};
 pub use remake::Remake;
 pub use replay::{Recovered, Replay, Replayed, Wanted};
 pub use reprocess::Reprocessed;

@@ -14,24 +14,26 @@ use hookwright_tests::{
 };
 use serde_json::{Value, json};
 
-struct Ran {
-    succeeded: bool,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) succeeded: bool,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs `hookwright plugin …` in a folder.
-fn plugin(place: &Path, arguments: &[&str]) -> Ran {
+pub(crate) fn plugin(place: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(binary());
     // What is built for one run of the tests is there for the next.
     command.arg("plugin").args(arguments).current_dir(place).env("CARGO_TARGET_DIR", folder().join("../guide"));
     command.env("HOOKWRIGHT_CARGO", cargo());
     let output = command.output().expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Ran { succeeded: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
+    let (succeeded, code) = (output.status.success(), output.status.code());
+    Ran { succeeded, code, out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn done(place: &Path, arguments: &[&str]) -> String {
+pub(crate) fn done(place: &Path, arguments: &[&str]) -> String {
     let ran = plugin(place, arguments);
     assert!(ran.succeeded, "{arguments:?}: {}{}", ran.out, ran.err);
     ran.out

@@ -122,5 +122,5 @@ async fn many(
         return Ok(forecast_body("deliveries", &forecast).into_response());
     }
     let job = api.jobs.begin(project, work(selection), forecast.total(), caller.actor(), key).await;
-    Ok(accepted(job.map_err(|error| no_job(error, api))?))
+    Ok(accepted(job.map_err(no_job)?))
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod export;
+mod input;
 mod many;
 mod query;
 
@@ -22,13 +23,15 @@ use crate::domain::page::Page;
 use crate::domain::plugin::PluginFailure;
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::recording::{Digests, Recalled};
 use crate::domain::token::Permission;
 use crate::domain::webhook::OnPluginFailure;
-use crate::sandbox::{LogLine, Recalled};
+use crate::sandbox::LogLine;
 use crate::store::{AttemptView, DeliverySummary, DeliveryView, Reprocessed, RequestView};
 
 pub(super) use act::{cancel, retry};
 pub(super) use export::export;
+pub(super) use input::input;
 pub(super) use many::{cancel_many, resend_many};
 use query::LogQuery;
 
@@ -78,6 +81,9 @@ struct Run {
     /// What the run might use of what a webhook can lower.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<PluginLimits>,
+    /// What tells the run from any other: the same input and the same version give the same output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digests: Option<Digests>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PluginFailure>,
     /// What the webhook wanted for that, when the delivery was not parked.

@@ -1,5 +1,6 @@
 //! `/plugins`: uploaded, checked, listed, tried.
 
+mod component;
 mod preview;
 
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+pub(super) use self::component::component as download;
 pub(super) use self::preview::preview;
 use super::Api;
 use super::auth::Caller;

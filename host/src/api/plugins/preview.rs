@@ -17,13 +17,14 @@ use super::super::webhooks::{Errors, check_config};
 use crate::deliver::{Previewed, preview as previewed};
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
+use crate::domain::outcome::Outcome as Made;
 use crate::domain::plugin::{Digest, PluginFailure, PluginState, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
-use crate::domain::rules::freeze;
+use crate::domain::recording::Recalled;
 use crate::domain::token::Permission;
 use crate::plugins::PreviewError;
-use crate::sandbox::{CompileError, LogLine, Ran, Recalled, RunLimits, Transformed, case_input};
+use crate::sandbox::{CompileError, LogLine, Ran, RunLimits, Transformed, case_input, outcome as made};
 
 /// Where requests seem to go when nobody says.
 const EXAMPLE_URL: &str = "https://receiver.example/";
@@ -173,22 +174,13 @@ fn refused(error: PreviewError) -> Problem {
 }
 
 fn told(version: &PluginVersion, limits: &RunLimits, url: &Url, ran: Ran<Transformed>) -> PreviewBody {
-    let own_query: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-    let is_known = |name: &str| version.manifest.secrets.contains_key(name);
     let failed = |error: PluginFailure| Outcome::Failed { error, retry_after_ms: None };
-    let outcome = match ran.result {
-        Err(error) => failed(error),
-        Ok(Transformed::Skip(reason)) => Outcome::Skipped { reason },
-        Ok(Transformed::Failed { code, message, retry_after_ms }) => {
-            let error = PluginFailure::new("plugin.failed", format!("{code}: {message}"));
-            Outcome::Failed { error, retry_after_ms }
-        }
-        Ok(Transformed::Deliver(requests)) => match freeze(requests, &limits.requests, &own_query, &is_known) {
-            Err(broken) => failed(PluginFailure::broken_rule(&broken)),
-            Ok(frozen) => match previewed(&frozen, url) {
-                Ok(requests) => Outcome::Requests { requests },
-                Err(reason) => failed(PluginFailure::new("plugin.bad_output", reason)),
-            },
+    let outcome = match made(&ran, &version.manifest, &limits.requests, url) {
+        Made::Failed { failure: error, retry_after_ms } => Outcome::Failed { error, retry_after_ms },
+        Made::Skipped(reason) => Outcome::Skipped { reason },
+        Made::Requests(frozen) => match previewed(&frozen, url) {
+            Ok(requests) => Outcome::Requests { requests },
+            Err(reason) => failed(PluginFailure::new("plugin.bad_output", reason)),
         },
     };
     let digest: &Digest = &version.digest;

@@ -1,5 +1,6 @@
 //! `/webhooks`: registered, changed, tested, triggered, explained, deleted.
 
+mod backtest;
 mod by_hand;
 mod explain;
 pub(super) mod facts;
@@ -28,6 +29,7 @@ use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
+pub(super) use backtest::{backtest, promote};
 pub(super) use explain::explain;
 pub(super) use form::{Errors, check_config};
 pub(super) use recover::recover;

@@ -78,6 +78,20 @@ pub(in super::super) struct Patch {
     rate_limit: Option<Option<RateLimitPatch>>,
 }
 
+impl Patch {
+    /// One that moves the webhook to this version and configuration of a plugin.
+    pub(super) fn of_plugin(
+        name: String,
+        version: String,
+        config: Box<RawValue>,
+        secrets: BTreeMap<String, Option<String>>,
+    ) -> Self {
+        let plugin =
+            PluginPatch { name: Some(name), version: Some(version), config: Some(Some(config)), secrets, limits: None };
+        Self { plugin: Some(Some(plugin)), ..Self::default() }
+    }
+}
+
 /// What becomes of work that waited while its webhook was disabled, when that is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -73,5 +73,5 @@ pub(in super::super) async fn reprocess(
     }
     let work = JobWork::Reprocess(selection);
     let job = api.jobs.begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
-    Ok(accepted(job.map_err(|error| no_job(error, &api))?))
+    Ok(accepted(job.map_err(no_job)?))
 }

@@ -9,11 +9,11 @@ use url::Url;
 use super::workshop::{Subject, Unfit, Workshop};
 use crate::cli::Failure;
 use crate::deliver::{Previewed, preview};
+use crate::domain::outcome::Outcome;
 use crate::domain::plugin::{PluginFailure, PluginVersion};
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::rules::freeze;
 use crate::domain::schema::{Schema, SchemaLimits};
-use crate::sandbox::{Ran, Transformed, case_input};
+use crate::sandbox::{Ran, Transformed, case_input, outcome};
 
 /// What of an event is a plugin's input; other fields of an event as the API shows it are left out.
 const EVENT_FIELDS: [&str; 6] = ["type", "payload", "subject", "id", "occurred_at", "trigger"];
@@ -57,18 +57,11 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     check_configuration(version, &case["config"])?;
     let limits = workshop.sandbox.limits(&PluginLimits::default());
     let ran = workshop.sandbox.run(candidate.loaded.clone(), limits, input).await?;
-    let requests = match &ran.result {
-        Err(failure) => Err(failure.clone()),
-        Ok(Transformed::Skip(_)) => Ok(Vec::new()),
-        Ok(Transformed::Failed { code, message, .. }) => Err(PluginFailure::new(code, message.as_str())),
-        Ok(Transformed::Deliver(requests)) => {
-            let own_query: Vec<String> = args.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-            let is_known = |name: &str| version.manifest.secrets.contains_key(name);
-            freeze(requests.clone(), &limits.requests, &own_query, &is_known)
-                .map_err(|broken| PluginFailure::broken_rule(&broken))
-                .and_then(|frozen| {
-                    preview(&frozen, &args.url).map_err(|error| PluginFailure::new("plugin.bad_output", error))
-                })
+    let requests = match outcome(&ran, &version.manifest, &limits.requests, &args.url) {
+        Outcome::Failed { failure, .. } => Err(failure),
+        Outcome::Skipped(_) => Ok(Vec::new()),
+        Outcome::Requests(frozen) => {
+            preview(&frozen, &args.url).map_err(|error| PluginFailure::new("plugin.bad_output", error))
         }
     };
     if args.json {
@@ -149,7 +142,7 @@ fn tell(
     }
 }
 
-fn shown(request: &Previewed) -> Vec<String> {
+pub(super) fn shown(request: &Previewed) -> Vec<String> {
     let mut lines = vec![String::new(), format!("{} {}    {}", request.method, request.url, request.label)];
     let headers: Vec<Value> = serde_json::from_str(request.headers.get()).unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,6 +1,6 @@
 //! The server's sandbox without a server: the same checks, the same limits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,12 @@ use tempfile::TempDir;
 
 use super::{Given, build};
 use crate::cli::Failure;
-use crate::config::PluginConfig;
+use crate::config::{Config, PluginConfig};
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{PluginVersionId, ProjectId};
 use crate::domain::plugin::{Digest, PluginFailure, PluginState, PluginVersion};
+use crate::domain::plugin_limits::PluginLimits;
 use crate::sandbox::{CacheSettings, CompileError, Compiler, Loaded, Sandbox};
 
 /// A sandbox of its own.
@@ -52,7 +53,26 @@ impl From<CompileError> for Unfit {
 impl Workshop {
     /// Opens it, with a server's usual limits.
     pub(super) fn open() -> Result<Self, Failure> {
-        let (config, clock, entropy) = (PluginConfig::default(), Clock::System, Entropy::System);
+        Self::open_with(&PluginLimits::default())
+    }
+
+    /// Opens it, with these limits of a run; what they do not name is as usual.
+    pub(super) fn open_with(limits: &PluginLimits) -> Result<Self, Failure> {
+        let mut config = PluginConfig::default();
+        let set = |limit: &mut usize, value: Option<u64>| {
+            *limit = value.and_then(|value| usize::try_from(value).ok()).unwrap_or(*limit);
+        };
+        config.cpu_ms = limits.cpu_ms.unwrap_or(config.cpu_ms);
+        set(&mut config.memory_bytes, limits.memory_bytes);
+        set(&mut config.table_elements, limits.table_elements);
+        set(&mut config.result_bytes, limits.result_bytes);
+        set(&mut config.requests.requests, limits.requests);
+        set(&mut config.log_lines, limits.log_lines);
+        set(&mut config.log_line_bytes, limits.log_line_bytes);
+        set(&mut config.log_bytes, limits.log_bytes);
+        let all = Config { plugins: config.clone(), ..Config::default() };
+        all.check()?;
+        let (clock, entropy) = (Clock::System, Entropy::System);
         let folder = tempfile::tempdir()?;
         let cache = CacheSettings {
             folder: folder.path().to_owned(),
@@ -101,9 +121,14 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) fn component(&self) -> Result<Vec<u8>, Failure> {
-        if self.path.is_dir() {
-            return Ok(build::made(&self.path, &self.given)?.1);
-        }
-        std::fs::read(&self.path).map_err(|error| format!("{}: {error}", self.path.display()).into())
+        component(&self.path, &self.given)
     }
+}
+
+/// A component from its file, or from a folder that is built first.
+pub(super) fn component(path: &Path, given: &Given) -> Result<Vec<u8>, Failure> {
+    if path.is_dir() {
+        return Ok(build::made(path, given)?.1);
+    }
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }

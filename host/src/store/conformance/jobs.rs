@@ -9,7 +9,7 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::event::Idempotency;
 use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, JobId, ProjectId, WebhookId};
-use crate::domain::job::{Job, JobKind, JobState, JobWork, ParkedSelection, Progress};
+use crate::domain::job::{Job, JobKind, JobLane, JobState, JobWork, ParkedSelection, Progress};
 use crate::domain::page::PageRequest;
 use crate::domain::selection::Selection;
 use crate::domain::webhook::{Configuration, ContentType, Order, State, Webhook};
@@ -48,7 +48,7 @@ impl Stage {
         self.job_of(JobWork::Reprocess(selection))
     }
 
-    fn job_of(&self, work: JobWork) -> Job {
+    pub(super) fn job_of(&self, work: JobWork) -> Job {
         Job {
             id: JobId::new(NOW, self.entropy.id()),
             project: DEFAULT_PROJECT,
@@ -75,7 +75,7 @@ impl Stage {
 
     pub(super) async fn claimed_job(&self, now: Millis) -> Option<ClaimedJob> {
         let lease = Lease { token: self.entropy.token(), until: now.plus(1000) };
-        self.store.claim_job(now, lease).await.unwrap()
+        self.store.claim_job(JobLane::Quick, now, lease).await.unwrap()
     }
 
     pub(super) fn remake(&self) -> Remake {

@@ -1,5 +1,6 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
+mod backtests;
 mod by_hand;
 mod facts;
 mod failures;

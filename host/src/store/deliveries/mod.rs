@@ -5,5 +5,6 @@ mod view;
 mod work;
 
 pub use log::{Found, Search};
+pub(super) use view::plain_request;
 pub use view::{AttemptView, DeliverySummary, DeliveryView, RequestView};
 pub(super) use work::{TallyRow, cancel_open, cancel_waiting, hold_open, tally};
