@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use hookwright_tests::{
-    api::Api,
+    api::{Answer, Api, Failure},
     eventually::eventually,
     example::example,
-    guest::{Forge, Output, Request},
+    guest::{Forge, Guest, Output, Request},
     receiver::Reply,
-    server::Installation,
+    server::{Installation, binary},
     stage::Stage,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::authoring::plugin;
+use crate::log::token;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -271,4 +275,104 @@ async fn a_backtest_says_what_is_wrong_with_it() {
     let delivery = api.publish_one("story.created", json!({})).await;
     let problem = api.get(&format!("/deliveries/{}/input", delivery.id)).await.expect_err("no plugin").problem();
     assert_eq!(problem.status, 409);
+}
+
+#[tokio::test]
+async fn inputs_versions_and_results_are_seen_by_those_only_who_may_see_what_they_are_made_of() {
+    let database = Installation::fresh_postgres().await;
+    let tried = Tried::on(Installation::stored_in(&database), 1, 0).await;
+    let api = &tried.stage.api;
+    let job = tried.of_version("0.1.0").await["id"].as_str().expect("an id").to_owned();
+    let delivery = api.list("/deliveries").await[0]["id"].as_str().expect("an id").to_owned();
+    let all = ["webhooks:read", "deliveries:read", "plugins:read", "events:read"];
+    let status = |answer: Result<Answer, Failure>| answer.map_or_else(|failure| failure.problem().status, |is| is.status);
+    // Without one permission, by its place; the last has them all.
+    for left_out in 0..=all.len() {
+        let permissions: Vec<&str> = all.iter().enumerate().filter(|(n, _)| *n != left_out).map(|(_, all)| *all).collect();
+        let caller = api.with_token(Some(&token(&database, &permissions).await));
+        let needs = |wanted: &[usize]| if wanted.contains(&left_out) { 403 } else { 200 };
+        let input = caller.get(&format!("/deliveries/{delivery}/input")).await;
+        assert_eq!(status(input), needs(&[1, 2, 3]), "{permissions:?}");
+        let results = caller.get(&format!("/jobs/{job}/results")).await;
+        assert_eq!(status(results), needs(&[1, 3]), "{permissions:?}");
+        let begun = caller.post(&tried.path(), &json!({ "dry_run": true })).await;
+        assert_eq!(status(begun), needs(&[0, 1, 2, 3]), "{permissions:?}");
+        let promoted = caller.post(&format!("/jobs/{job}/promote"), &json!({})).await;
+        assert_eq!(status(promoted), 403, "{permissions:?}");
+    }
+    let reader = api.with_token(Some(&token(&database, &["deliveries:read"]).await));
+    let component = reader.get("/plugins/moody/versions/0.1.0/component").await;
+    assert_eq!(component.expect_err("no right to it").problem().status, 403);
+}
+
+/// What is downloaded is what was uploaded, by whatever name, and what was refused keeps no bytes.
+#[tokio::test]
+async fn a_version_is_downloaded_as_it_was_uploaded() {
+    let stage = Stage::open().await;
+    let component = moody("0.1.0");
+    let plugin = stage.api.install(component.clone()).await;
+    let download = async |version: &str| {
+        let url = format!("{}/api/v1/plugins/moody/versions/{version}/component", stage.server.url());
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        client.get(url).bearer_auth(stage.server.admin_token()).send().await.expect("an answer")
+    };
+    for version in ["0.1.0", &plugin.digest] {
+        let answer = download(version).await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"application/wasm".parse().unwrap()));
+        assert_eq!(answer.headers()["etag"], format!("\"{}\"", plugin.digest));
+        assert_eq!(answer.bytes().await.expect("bytes"), component);
+    }
+    assert_eq!(download("9.9.9").await.status().as_u16(), 404);
+}
+
+/// A limit is the same one on the author's machine, whatever this server's is.
+#[tokio::test]
+async fn a_limit_is_met_again_where_it_was_met() {
+    let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_CPU_MS", "20")).await;
+    stage.api.install(Guest::Looper.component()).await;
+    let through = json!({ "name": "looper", "version": "0.1.0", "config": {} });
+    let webhook = json!({ "url": stage.receiver.url("/hook"), "events": ["ticket.*"], "plugin": through });
+    stage.api.register(&webhook).await;
+    let delivery = stage.api.publish_one("ticket.created", json!({})).await.id;
+    assert_eq!(stage.api.settled(&delivery).await.status, "parked");
+    let token = stage.server.admin_token();
+    let place = tempfile::tempdir().expect("a folder");
+    let ran = plugin(place.path(), &["replay", &delivery, "--server", stage.server.url(), "--token", &token]);
+    assert_eq!(ran.code, Some(4), "{}{}", ran.out, ran.err);
+    for told in ["allowed are 20", "the same failure as recorded", "hint: it used up its CPU time"] {
+        assert!(ran.out.contains(told), "{told}: {}", ran.out);
+    }
+    let missing = plugin(place.path(), &["replay", "dlv_1", "--server", stage.server.url(), "--token", &token]);
+    assert!(missing.code == Some(1) && missing.err.contains("404"), "{}", missing.err);
+}
+
+/// Runs are told as they come, those of deliveries that had to wait too.
+#[tokio::test]
+async fn logs_are_followed() {
+    let tried = Tried::on(Installation::new(), 1, 0).await;
+    let (server, token) = (&tried.stage.server, tried.stage.server.admin_token());
+    let mut child = tokio::process::Command::new(binary())
+        .args(["plugin", "logs", &tried.webhook, "--follow", "--json", "--server", server.url(), "--token", &token])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let mut next = async || {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("in time").expect("a line");
+        serde_json::from_str::<Value>(&line.expect("it goes on")).expect("JSON")
+    };
+    let first = next().await;
+    assert_eq!((&first["event_type"], &first["plugin"]["logs"][0]["level"]), (&json!("ticket.ok"), &json!("info")));
+    let failed = tried.stage.api.publish_one("ticket.bad", json!({})).await.id;
+    let second = next().await;
+    assert_eq!((&second["delivery_id"], &second["plugin"]["error"]["code"]), (&json!(failed), &json!("plugin.crashed")));
+    let last = tried.stage.api.publish_one("ticket.ok", json!({})).await.id;
+    // The run of the failed one that was made once more may come first.
+    let mut third = next().await;
+    if third["delivery_id"] == json!(failed) {
+        third = next().await;
+    }
+    assert_eq!(third["delivery_id"], json!(last));
+    child.kill().await.expect("it goes on until it is ended");
 }

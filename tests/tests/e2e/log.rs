@@ -161,7 +161,7 @@ async fn an_export_takes_little_memory_however_long_it_is() {
 }
 
 /// A token with these permissions, put where the server looks for it.
-async fn token(database: &str, permissions: &[&str]) -> String {
+pub(crate) async fn token(database: &str, permissions: &[&str]) -> String {
     let token = format!("hw_{:032x}", rand::random::<u128>());
     let mut connection = sqlx::PgConnection::connect(database).await.expect("PostgreSQL answers");
     let insert = "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at)

@@ -242,6 +242,12 @@ impl Replayed<'_> {
             let text = |name: &str| failed[name].as_str().unwrap_or_default().to_owned();
             told.push(format!("recorded: failed: {} ({})", text("message"), text("code")));
         }
+        let known = |key: &str| recorded.recording.recalled.iter().any(|fact| fact.key == key);
+        let asked = self.used.recalled.iter().map(|fact| fact.key.as_str());
+        let new: Vec<&str> = asked.filter(|key| !known(key)).collect();
+        if !new.is_empty() {
+            told.push(format!("it also recalls {}, which was not recorded: it got nothing", new.join(", ")));
+        }
         told.extend(self.found.iter().flat_map(lines));
         told.push(self.comparison.words().to_owned());
         Ok(told)
