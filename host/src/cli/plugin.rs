@@ -65,6 +65,7 @@ pub(super) enum PluginCommand {
   hookwright plugin replay dlv_0199…                   # the version that ran, from the server
   hookwright plugin replay dlv_0199… .                 # the folder that one is in: is it mended?
   hookwright plugin replay dlv_0199… slack-0.2.0.wasm --json
+  hookwright plugin replay dlv_0199… . --case cases/no-title.json
 
 Exit codes: 0 the same bytes, or mended; 3 other requests; 4 the plugin fails; 1 anything else")]
     Replay(replay::ReplayArgs),

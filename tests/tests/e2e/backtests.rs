@@ -242,6 +242,38 @@ async fn a_backtest_goes_on_after_a_crash_and_counts_nothing_twice() {
     }
 }
 
+/// What takes long is stored as it goes, ends when it is told to, and keeps no delivery waiting.
+#[tokio::test]
+async fn a_backtest_is_cancelled_and_no_delivery_waits_for_it() {
+    let tried = Tried::on(Installation::new().env("HOOKWRIGHT_PLUGINS_THREADS", "1"), 200, 0).await;
+    let api = &tried.stage.api;
+    let slow = Forge::new("moody").manifest("version", json!("0.2.0")).transform("(loop (br 0))");
+    api.install(slow.component()).await;
+    // Each event takes two runs of 50 ms.
+    let job = api.post(&tried.path(), &json!({ "plugin": { "version": "0.2.0" } })).await.expect("a job").body;
+    let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
+    let done = async || api.get(&path).await.expect("a job").body["progress"]["done"].as_u64().expect("a number");
+    let begun = eventually(PATIENCE, "a step is stored", async || Some(done().await).filter(|done| *done > 0)).await;
+    assert!(begun < 200, "{begun}");
+    for n in 1..=5 {
+        let delivery = api.publish_one("ticket.ok", json!({ "n": n })).await;
+        assert_eq!(api.settled(&delivery.id).await.status, "succeeded");
+    }
+    assert!(done().await < 200, "it goes on all the while");
+    let cancelled = api.post(&format!("{path}/cancel"), &json!({})).await.expect("cancelled").body;
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled:#}");
+    let after = done().await;
+    let shown = api.get(&path).await.expect("a job").body;
+    assert_eq!(shown["results"]["newly_failing"], json!(after), "{shown:#}");
+    assert_eq!(
+        api.list(&format!("{path}/results")).await.len() as u64,
+        after,
+        "what was done stays, and nothing is added"
+    );
+    let promoted = api.post(&format!("{path}/promote"), &json!({})).await.expect_err("it is not done").problem();
+    assert_eq!((promoted.status, promoted.code.as_str()), (409, "wrong_state"));
+}
+
 #[tokio::test]
 async fn a_backtest_says_what_is_wrong_with_it() {
     let installation =
@@ -285,10 +317,12 @@ async fn inputs_versions_and_results_are_seen_by_those_only_who_may_see_what_the
     let job = tried.of_version("0.1.0").await["id"].as_str().expect("an id").to_owned();
     let delivery = api.list("/deliveries").await[0]["id"].as_str().expect("an id").to_owned();
     let all = ["webhooks:read", "deliveries:read", "plugins:read", "events:read"];
-    let status = |answer: Result<Answer, Failure>| answer.map_or_else(|failure| failure.problem().status, |is| is.status);
+    let status =
+        |answer: Result<Answer, Failure>| answer.map_or_else(|failure| failure.problem().status, |is| is.status);
     // Without one permission, by its place; the last has them all.
     for left_out in 0..=all.len() {
-        let permissions: Vec<&str> = all.iter().enumerate().filter(|(n, _)| *n != left_out).map(|(_, all)| *all).collect();
+        let permissions: Vec<&str> =
+            all.iter().enumerate().filter(|(n, _)| *n != left_out).map(|(_, all)| *all).collect();
         let caller = api.with_token(Some(&token(&database, &permissions).await));
         let needs = |wanted: &[usize]| if wanted.contains(&left_out) { 403 } else { 200 };
         let input = caller.get(&format!("/deliveries/{delivery}/input")).await;
@@ -318,7 +352,10 @@ async fn a_version_is_downloaded_as_it_was_uploaded() {
     };
     for version in ["0.1.0", &plugin.digest] {
         let answer = download(version).await;
-        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"application/wasm".parse().unwrap()));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (200, &"application/wasm".parse().unwrap())
+        );
         assert_eq!(answer.headers()["etag"], format!("\"{}\"", plugin.digest));
         assert_eq!(answer.bytes().await.expect("bytes"), component);
     }
@@ -366,7 +403,10 @@ async fn logs_are_followed() {
     assert_eq!((&first["event_type"], &first["plugin"]["logs"][0]["level"]), (&json!("ticket.ok"), &json!("info")));
     let failed = tried.stage.api.publish_one("ticket.bad", json!({})).await.id;
     let second = next().await;
-    assert_eq!((&second["delivery_id"], &second["plugin"]["error"]["code"]), (&json!(failed), &json!("plugin.crashed")));
+    assert_eq!(
+        (&second["delivery_id"], &second["plugin"]["error"]["code"]),
+        (&json!(failed), &json!("plugin.crashed"))
+    );
     let last = tried.stage.api.publish_one("ticket.ok", json!({})).await.id;
     // The run of the failed one that was made once more may come first.
     let mut third = next().await;

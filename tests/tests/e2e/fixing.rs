@@ -88,8 +88,11 @@ async fn a_failed_delivery_is_replayed_mended_tried_promoted_and_arrives() {
     // The fix, tried on the delivery that failed and on one that arrived.
     change(&project.join("src/lib.rs"), &MISTAKE.map(|(was, now)| (now, was)));
     change(&project.join("plugin.toml"), &[("version = \"0.1.0\"", "version = \"0.2.0\"")]);
-    let mended = on_server(&["replay", &failed, "."]);
+    let mended = on_server(&["replay", &failed, ".", "--case", "cases/no-address.json"]);
     assert!(mended.code == Some(0) && mended.out.contains("mended"), "{}{}", mended.out, mended.err);
+    let updated = done(&project, &["test", "--update"]);
+    assert!(updated.contains("1 of 2 golden cases have changed"), "{updated}");
+    assert!(done(&project, &["test"]).contains("2 of 2 golden cases pass"));
     let same = on_server(&["replay", &arrived, "."]);
     assert!(same.code == Some(0) && same.out.contains("same bytes"), "{}{}", same.out, same.err);
     assert!(same.out.contains("version sha256:") && same.out.contains("recorded is sha256:"), "{}", same.out);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::Given;
@@ -19,7 +19,7 @@ use crate::domain::difference::{Difference, differences};
 use crate::domain::outcome::Outcome;
 use crate::domain::plugin::Digest;
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::recording::{self, CONTRACT, Digests, Recording};
+use crate::domain::recording::{self, CONTRACT, Digests, RecordedPayload, Recording};
 use crate::sandbox::{Input, Used, outcome};
 
 /// How much of what differs is shown, in bytes.
@@ -40,6 +40,9 @@ pub(in crate::cli) struct ReplayArgs {
     /// The webhook's URL: its query counts for what requests may be [default: its origin]
     #[arg(long)]
     url: Option<Url>,
+    /// Write what it was given as a golden case, which `hookwright plugin test --update` completes
+    #[arg(long, value_name = "FILE")]
+    case: Option<PathBuf>,
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
@@ -172,7 +175,39 @@ pub(super) async fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     } else {
         replayed.lines(&recorded)?.iter().for_each(|line| println!("{line}"));
     }
+    if let Some(file) = &args.case {
+        let case = serde_json::to_string_pretty(&case(&recorded.recording)?)? + "\n";
+        std::fs::write(file, case).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
     Ok(comparison.exit_code(now_fails))
+}
+
+/// What was given, in the form of a golden case. What must come of it is not known yet: the plugin may have failed.
+fn case(recording: &Recording) -> Result<Value, Failure> {
+    let (event, configuration) = (&recording.event, &recording.subscription.configuration);
+    let mut given = Map::from_iter([("type".to_owned(), json!(event.r#type))]);
+    match &event.payload {
+        None => {}
+        Some(RecordedPayload::Text(text)) => {
+            let payload = serde_json::from_str(text).map_err(|error| format!("the payload is no JSON: {error}"))?;
+            given.insert("payload".to_owned(), payload);
+        }
+        Some(RecordedPayload::Base64(_)) => {
+            return Err("the payload is no JSON, so there is no golden case of it".into());
+        }
+    }
+    given.extend(event.subject.as_ref().map(|subject| ("subject".to_owned(), json!(subject))));
+    given.insert("id".to_owned(), json!(event.id));
+    given.insert("occurred_at".to_owned(), json!(event.occurred_at));
+    given.insert("trigger".to_owned(), json!(event.trigger));
+    let facts = recording.recalled.iter().filter_map(|fact| Some((fact.key.clone(), json!(fact.value.as_ref()?))));
+    Ok(json!({
+        "name": format!("As in {}", event.delivery_id),
+        "event": given,
+        "config": serde_json::from_str::<Value>(configuration)?,
+        "facts": Map::from_iter(facts),
+        "expect": { "skip": "what `hookwright plugin test --update` writes" },
+    }))
 }
 
 /// What came of it here.
@@ -251,5 +286,40 @@ impl Replayed<'_> {
         told.extend(self.found.iter().flat_map(lines));
         told.push(self.comparison.words().to_owned());
         Ok(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::case_input;
+
+    #[test]
+    fn a_recording_makes_a_golden_case() {
+        let recording = |payload: Value| {
+            let (id, dlv) = ("evt_00000000000070008000000000000001", "dlv_00000000000070008000000000000000");
+            let recording = json!({
+                "contract": CONTRACT,
+                "event": {
+                    "id": id, "type": "ticket.created", "subject": "42", "occurred_at": "2026-01-31T12:00:00.000Z",
+                    "received_at": "2026-01-31T12:00:00.000Z", "project": "prj_00000000000070008000000000000001",
+                    "content_type": "application/json", "attributes": [], "payload": payload, "trigger": "event",
+                    "delivery_id": dlv,
+                },
+                "subscription": { "webhook_id": "whk_00000000000070008000000000000001", "name": "",
+                    "configuration": "{\"a\":1}" },
+                "recalled": [{ "key": "k", "value": "v" }, { "key": "none", "value": null }],
+            });
+            serde_json::from_value::<Recording>(recording).unwrap()
+        };
+        let made = case(&recording(json!({ "text": "{\"n\": 1}" }))).unwrap();
+        assert_eq!((&made["facts"], &made["config"]), (&json!({ "k": "v" }), &json!({ "a": 1 })));
+        let input = case_input(&made).unwrap();
+        assert_eq!(input.event.payload.as_deref(), Some(&b"{\"n\":1}"[..]));
+        assert_eq!(input.event.subject.as_deref(), Some("42"));
+        for payload in [json!({ "text": "<a/>" }), json!({ "base64": "/w==" })] {
+            let error = case(&recording(payload)).unwrap_err().to_string();
+            assert!(error.contains("no JSON"), "{error}");
+        }
     }
 }

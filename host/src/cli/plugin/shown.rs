@@ -26,8 +26,8 @@ pub(super) fn hint(code: &str) -> &'static str {
         }
         "plugin.out_of_memory" => "it used up its memory: keep less of the payload at once, or read only what you need",
         "plugin.crashed" => {
-            "it gave up: the text and the functions above say where; put the event into cases/ and `cargo test` shows it \
-             natively"
+            "it gave up: the text and the functions above say where; `hookwright plugin replay DELIVERY --case cases/x.json` \
+             makes a golden case of it, which your tests run natively"
         }
         "plugin.failed" => {
             "the plugin says so itself: the payload or the configuration is not as it expects; make what may be missing \
