@@ -35,7 +35,7 @@ enum Command {
     Migrate(settings::Settings),
     /// Make plugins
     #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    Plugin(Box<plugin::PluginCommand>),
     /// Replace the keys that seal secrets
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -65,7 +65,7 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
-            Command::Plugin(command) => plugin::run(command).await,
+            Command::Plugin(command) => plugin::run(*command).await,
             Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };

@@ -61,7 +61,10 @@ pub(super) async fn run(args: &LogsArgs) -> Result<ExitCode, Failure> {
     for delivery in &first {
         seen.note(args, delivery);
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         tokio::time::sleep(LOOK).await;
         for id in seen.waiting.keys().cloned().collect::<Vec<_>>() {
             let delivery: Value = client.get(&format!("/deliveries/{id}")).await?;
@@ -71,7 +74,6 @@ pub(super) async fn run(args: &LogsArgs) -> Result<ExitCode, Failure> {
             seen.note(args, &delivery);
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A page of deliveries, newest first, and where to go on.
@@ -136,7 +138,7 @@ impl Seen {
         if args.json {
             println!("{}", line_of_json(delivery));
         } else {
-            lines(delivery).iter().for_each(|line| println!("{line}"));
+            println!("{}", lines(delivery).join("\n"));
         }
     }
 }

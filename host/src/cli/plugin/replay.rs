@@ -53,7 +53,7 @@ pub(in crate::cli) struct ReplayArgs {
 struct Recorded {
     #[serde(flatten)]
     recording: Recording,
-    plugin: Version,
+    plugin: Component,
     limits: Option<PluginLimits>,
     url: String,
     digests: Option<Digests>,
@@ -61,7 +61,7 @@ struct Recorded {
 }
 
 #[derive(Debug, Deserialize)]
-struct Version {
+struct Component {
     name: String,
     version: String,
     digest: Digest,
@@ -134,7 +134,7 @@ pub(super) async fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         let theirs = &recorded.recording.contract;
         return Err(format!("it ran by the contract {theirs}, and this program has {CONTRACT}").into());
     }
-    let Version { name, digest, .. } = &recorded.plugin;
+    let Component { name, digest, .. } = &recorded.plugin;
     let component = match &args.path {
         Some(path) => component(path, &args.given)?,
         None => client.download(&format!("/plugins/{name}/versions/{digest}/component")).await?,
@@ -173,7 +173,7 @@ pub(super) async fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&replayed.json(&recorded)?)?);
     } else {
-        replayed.lines(&recorded)?.iter().for_each(|line| println!("{line}"));
+        println!("{}", replayed.lines(&recorded)?.join("\n"));
     }
     if let Some(file) = &args.case {
         let case = serde_json::to_string_pretty(&case(&recorded.recording)?)? + "\n";
@@ -200,12 +200,13 @@ fn case(recording: &Recording) -> Result<Value, Failure> {
     given.insert("id".to_owned(), json!(event.id));
     given.insert("occurred_at".to_owned(), json!(event.occurred_at));
     given.insert("trigger".to_owned(), json!(event.trigger));
-    let facts = recording.recalled.iter().filter_map(|fact| Some((fact.key.clone(), json!(fact.value.as_ref()?))));
+    let known = recording.recalled.iter().filter_map(|fact| Some((fact.key.clone(), json!(fact.value.as_ref()?))));
+    let facts: Map<String, Value> = known.collect();
     Ok(json!({
         "name": format!("As in {}", event.delivery_id),
         "event": given,
         "config": serde_json::from_str::<Value>(configuration)?,
-        "facts": Map::from_iter(facts),
+        "facts": facts,
         "expect": { "skip": "what `hookwright plugin test --update` writes" },
     }))
 }
@@ -242,7 +243,7 @@ impl Replayed<'_> {
     }
 
     fn lines(&self, recorded: &Recorded) -> Result<Vec<String>, Failure> {
-        let Version { name, version, .. } = &recorded.plugin;
+        let Component { name, version, .. } = &recorded.plugin;
         let event = &recorded.recording.event;
         let mut told = vec![format!("{}: {} through {name} {version}", event.delivery_id, event.r#type)];
         match &self.made {
