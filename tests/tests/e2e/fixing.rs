@@ -53,7 +53,7 @@ async fn a_failed_delivery_is_replayed_mended_tried_promoted_and_arrives() {
     stage.receiver.on("/hook", [Reply::ok()]);
     let event = |n: usize| {
         let mut ticket = json!({ "title": format!("Ticket {n}"), "url": format!("https://qa.example.com/{n}") });
-        if n % EVERY == 0 {
+        if n.is_multiple_of(EVERY) {
             ticket.as_object_mut().expect("an object").remove("url");
         }
         json!({ "type": "ticket.created", "payload": { "ticket": ticket } })
