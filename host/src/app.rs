@@ -137,7 +137,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
-    let working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.jobs, stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -163,8 +163,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
     }
-    if let Err(error) = working.await {
-        tracing::error!(%error, "the doing of jobs ended");
+    match tokio::time::timeout(grace, &mut working).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the doing of jobs ended"),
+        Err(_) => {
+            working.abort();
+            tracing::warn!("a job's step does not end; the next start does it again");
+        }
     }
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");

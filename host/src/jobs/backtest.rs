@@ -147,7 +147,10 @@ impl Jobs {
             }
         }
         let is_end = done == left || (done == wanted.len() && behind.is_none());
-        let end = is_end.then_some((JobState::Succeeded, None));
+        // Who names a time may think that it was all of it.
+        let is_part = behind.is_some() && (backtest.since.is_some() || backtest.until.is_some());
+        let reason = is_part.then(|| format!("the newest {} events of that time; there may be more", backtest.last));
+        let end = is_end.then_some((JobState::Succeeded, reason));
         let step = JobStep { done: done as u64, failed: 0, cursor: behind, end };
         self.told(job, results, step).await
     }

@@ -120,7 +120,12 @@ async fn what_is_tried_is_compared_event_by_event(installation: Installation) {
     let some = tried.run(json!({ "plugin": { "version": "0.2.0" }, "types": ["ticket.bad"], "last": 1 })).await;
     assert_eq!(results(&some), [0, 0, 0, 0, 0, 1]);
     let none = tried.run(json!({ "until": "2020-01-01T00:00:00Z" })).await;
-    assert_eq!(results(&none), [0; 6]);
+    assert_eq!((results(&none), &none["reason"]), ([0; 6], &Value::Null));
+    let part = tried.run(json!({ "since": "2020-01-01T00:00:00Z", "last": 4 })).await;
+    let reason = part["reason"].as_str().expect("it is told that this is not all");
+    assert!(results(&part).iter().sum::<u64>() == 4 && reason.contains("newest 4 events"), "{part:#}");
+    let whole = tried.run(json!({ "since": "2020-01-01T00:00:00Z" })).await;
+    assert_eq!((results(&whole), &whole["reason"]), ([3, 0, 0, 2, 0, 0], &Value::Null));
     // Nothing of it was sent, and what it made counts for nothing.
     assert_eq!((tried.stage.receiver.count("/hook"), api.list("/deliveries").await.len()), (3, 5));
 
@@ -381,6 +386,47 @@ async fn a_limit_is_met_again_where_it_was_met() {
     }
     let missing = plugin(place.path(), &["replay", "dlv_1", "--server", stage.server.url(), "--token", &token]);
     assert!(missing.code == Some(1) && missing.err.contains("404"), "{}", missing.err);
+}
+
+/// Scripts are told apart what differs, what fails, and what cannot be done.
+#[tokio::test]
+async fn exit_codes_tell_what_came_of_it() {
+    let tried = Tried::on(Installation::new(), 1, 1).await;
+    let place = tempfile::tempdir().expect("a folder");
+    let other = always("0.2.0", &body("{\"n\":1}"));
+    let failing = Guest::Trapper.component();
+    for (file, component) in [("other.wasm", &other), ("failing.wasm", &failing)] {
+        std::fs::write(place.path().join(file), component).expect("written");
+    }
+    let (server, token) = (tried.stage.server.url(), tried.stage.server.admin_token());
+    let ran =
+        |arguments: &[&str]| plugin(place.path(), &[arguments, &["--server", server, "--token", &token]].concat());
+    let delivery = async |kind: &str| {
+        let found = tried.stage.api.list(&format!("/deliveries?event_type={kind}")).await;
+        found[0]["id"].as_str().expect("an id").to_owned()
+    };
+    let (good, bad) = (delivery("ticket.ok").await, delivery("ticket.bad").await);
+    let told = |arguments: &[&str], code: i32, words: &[&str]| {
+        let ran = ran(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {}{}", ran.out, ran.err);
+        for words in words {
+            assert!(ran.out.contains(words) || ran.err.contains(words), "{words}: {}{}", ran.out, ran.err);
+        }
+    };
+    told(&["replay", &good], 0, &["same bytes"]);
+    told(&["replay", &good, "other.wasm"], 3, &["at /requests/0/body/n\n  + 1", "other requests than recorded"]);
+    told(&["replay", &good, "failing.wasm"], 4, &["it fails now, and did not then", "hint: "]);
+    told(&["replay", &bad], 4, &["the same failure as recorded"]);
+    told(&["replay", &bad, "other.wasm"], 0, &["mended", "recorded: failed: "]);
+    told(&["replay", &good, "missing.wasm"], 1, &["missing.wasm"]);
+
+    let trap = Forge::new("moody").manifest("version", json!("0.3.0")).transform("").component();
+    tried.stage.api.install(trap).await;
+    told(&["backtest", &tried.webhook, "moody@0.3.0", "--promote"], 3, &["newly failing", "not promoted: 1 events"]);
+    let view = tried.stage.api.get(&format!("/webhooks/{}", tried.webhook)).await.expect("a webhook").body;
+    assert_eq!(view["plugin"]["version"], "0.1.0");
+    told(&["backtest", &tried.webhook, "moody@9.9.9"], 1, &["there is no plugin moody 9.9.9"]);
+    told(&["backtest", &tried.webhook, "--no-wait"], 0, &["job_"]);
 }
 
 /// Runs are told as they come, those of deliveries that had to wait too.
