@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::clock::Millis;
 use super::delivery::Trigger;
@@ -85,6 +86,16 @@ impl Canonical {
         self.bytes(text.as_bytes());
     }
 
+    /// The plugin gets it as text, which says no more.
+    fn id(&mut self, id: Uuid) {
+        self.0.update(id.as_bytes());
+    }
+
+    /// As with ids.
+    fn time(&mut self, time: Millis) {
+        self.0.update(time.0.to_le_bytes());
+    }
+
     fn count(&mut self, count: usize) {
         self.0.update((count as u64).to_le_bytes());
     }
@@ -98,16 +109,16 @@ impl Canonical {
 }
 
 impl Given<'_> {
-    /// SHA-256 over the contract's version and everything given, byte for byte as the plugin gets it.
+    /// SHA-256 over the contract's version and everything given, texts and payload byte for byte.
     pub fn digest(&self) -> Digest {
         let Given { event, trigger, delivery, webhook, webhook_name, configuration, recalled } = *self;
         let mut hash = Canonical(Sha256::new());
         hash.text(CONTRACT);
-        hash.text(&event.id.to_string());
+        hash.id(event.id.uuid());
         hash.text(event.event_type.as_str());
-        hash.text(&event.occurred_at.to_string());
-        hash.text(&event.received_at.to_string());
-        hash.text(&event.project.to_string());
+        hash.time(event.occurred_at);
+        hash.time(event.received_at);
+        hash.id(event.project.uuid());
         hash.option(event.subject.as_deref().map(str::as_bytes));
         hash.text(&event.content_type);
         hash.option(event.payload.as_deref());
@@ -117,8 +128,8 @@ impl Given<'_> {
             hash.text(value);
         }
         hash.text(trigger.as_str());
-        hash.text(&delivery.to_string());
-        hash.text(&webhook.to_string());
+        hash.id(delivery.uuid());
+        hash.id(webhook.uuid());
         hash.text(webhook_name);
         hash.text(configuration);
         hash.count(recalled.len());

@@ -77,11 +77,11 @@ impl Jobs {
         cursor: Option<Uuid>,
     ) -> Result<Scan, StoreError> {
         // What came after it was asked for is none of its business.
-        let latest = asked_at.plus(1);
-        let until = first_at(backtest.until.map_or(latest, |until| until.min(latest)));
+        let latest = first_at(asked_at.plus(1));
+        let until = backtest.until.map_or(latest, |until| first_at(until).min(latest));
         let since = backtest.since.map_or(Uuid::nil(), first_at);
         let range = (since, cursor.unwrap_or(until));
-        self.0.parts.store.scan_outcomes(project, backtest.webhook_id, range, LOOKED_AT).await
+        self.0.parts.store.scan_outcomes(project, backtest.webhook_id, range, latest, LOOKED_AT).await
     }
 
     pub(super) async fn backtest_step(

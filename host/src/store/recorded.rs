@@ -217,18 +217,20 @@ impl Store {
     }
 
     /// Looks at the next `most` deliveries of a webhook behind this one, newest first, and gives those that say what became
-    /// of an event: not by hand, with an outcome, and the last of their event that has one. Both bounds are ids.
+    /// of an event: not by hand, with an outcome, and the last of their event that has one, of those before `latest`. The
+    /// bounds are ids.
     pub async fn scan_outcomes(
         &self,
         project: ProjectId,
         webhook: WebhookId,
         (from, before): (Uuid, Uuid),
+        latest: Uuid,
         most: u32,
     ) -> Result<Scan, StoreError> {
         const SELECT: &str = "SELECT d.id, d.event_id, e.type, d.trigger_kind,
                 d.run IS NOT NULL OR d.requests_total > 0,
                 EXISTS (SELECT 1 FROM webhook_deliveries x WHERE x.event_id = d.event_id AND x.webhook_id = d.webhook_id
-                    AND x.id > d.id AND x.trigger_kind NOT IN ('manual', 'test')
+                    AND x.id > d.id AND x.id < $6 AND x.trigger_kind NOT IN ('manual', 'test')
                     AND (x.run IS NOT NULL OR x.requests_total > 0))
             FROM webhook_deliveries d JOIN events e ON e.id = d.event_id
             WHERE d.webhook_id = $1 AND d.project_id = $2 AND d.id >= $3 AND d.id < $4 ORDER BY d.id DESC LIMIT $5";
@@ -239,6 +241,7 @@ impl Store {
             .bind(from)
             .bind(before)
             .bind(i64::from(most))
+            .bind(latest)
             .fetch_all(pool)
             .await?);
         let next = if rows.len() < most as usize { None } else { rows.last().map(|row| row.0) };

@@ -184,7 +184,9 @@ async fn results_of_the_latest_backtests_are_kept(stage: Stage) {
 async fn the_last_outcome_of_each_event_is_what_is_compared_with(stage: Stage) {
     let webhook = stage.stored_webhook().await;
     let range = (Uuid::nil(), Uuid::max());
-    let scan = async |most| stage.store.scan_outcomes(DEFAULT_PROJECT, webhook.id, range, most).await.unwrap();
+    let before =
+        async |latest, most| stage.store.scan_outcomes(DEFAULT_PROJECT, webhook.id, range, latest, most).await.unwrap();
+    let scan = async |most| before(Uuid::max(), most).await;
     let found = async || scan(100).await.found.into_iter().map(|found| found.id).collect::<Vec<_>>();
     let lease = stage.lease();
     let parked = stage.accepted(&webhook, WorkKind::Transform, Some(lease)).await;
@@ -201,12 +203,15 @@ async fn the_last_outcome_of_each_event_is_what_is_compared_with(stage: Stage) {
     let Reprocessed::By(new) = reprocessed else { panic!("{reprocessed:?}") };
     // The webhook has no plugin, so what is sent is known at once.
     assert_eq!(found().await, [new], "the later one counts");
+    let then: Vec<_> = before(new.uuid(), 100).await.found.into_iter().map(|found| found.id).collect();
+    assert!(then.contains(&parked), "unless it came after the backtest was asked for");
     let scanned = scan(1).await;
     assert!(scanned.found.len() <= 1 && scanned.next.is_some(), "no more are looked at: {scanned:?}");
     let other = stage.stored_webhook().await;
-    let none = stage.store.scan_outcomes(DEFAULT_PROJECT, other.id, range, 100).await.unwrap();
+    let none = stage.store.scan_outcomes(DEFAULT_PROJECT, other.id, range, Uuid::max(), 100).await.unwrap();
     assert!(none.found.is_empty() && none.next.is_none());
-    let elsewhere = stage.store.scan_outcomes(ProjectId::new(NOW, 9), webhook.id, range, 100).await.unwrap();
+    let elsewhere =
+        stage.store.scan_outcomes(ProjectId::new(NOW, 9), webhook.id, range, Uuid::max(), 100).await.unwrap();
     assert!(elsewhere.found.is_empty());
 }
 
