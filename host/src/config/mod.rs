@@ -821,6 +821,21 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_backtests_are_within_bounds() {
+        for (name, least, most) in [
+            ("backtests_open", 0_i64, 1000),
+            ("backtest_events", 1, 100_000),
+            ("backtests_kept", 1, 1000),
+            ("backtest_diff_bytes", 0, 1_048_576),
+        ] {
+            for (value, fits) in [(least, true), (most, true), (least - 1, false), (most + 1, false)] {
+                let loaded = load(&format!("[jobs]\n{name} = {value}\n"), &[]);
+                assert_eq!(loaded.is_ok(), fits, "{name} = {value}");
+            }
+        }
+    }
+
+    #[test]
     fn files_stand_next_to_the_database() {
         let store = StoreConfig { database: "sqlite:/var/lib/hookwright.db".to_owned(), ..StoreConfig::default() };
         assert_eq!(store.key_file().unwrap(), PathBuf::from("/var/lib/hookwright.keys"));
