@@ -184,7 +184,7 @@ impl Sender {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            if causes(&error).any(|cause| cause.is::<TooLate>()) {
+            if causes(&error).any(<dyn std::error::Error>::is::<TooLate>) {
                 return Err(Failed::TooLate);
             }
             if !is_unprocessed(&error) || again.next().is_none() {

@@ -62,7 +62,7 @@ impl Body for Outgoing {
     }
 
     /// Asked by a connection that is about to write the head. An empty body is not asked for anything else, so one that is
-    /// too late says neither that it is at its end nor how long it is.
+    /// too late does not say that it is at its end.
     fn is_end_stream(&self) -> bool {
         if self.is_too_late() {
             return false;
@@ -72,10 +72,9 @@ impl Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if !self.taken.is_set() && self.is_too_late() {
-            return SizeHint::default();
-        }
-        SizeHint::with_exact(self.bytes.len() as u64)
+        let bytes = self.bytes.len() as u64;
+        let is_refused = !self.taken.is_set() && self.is_too_late();
+        SizeHint::with_exact(if is_refused { bytes.max(1) } else { bytes })
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(60);
+    const SOON: Duration = Duration::from_mins(1);
 
     fn request(body: &'static str, until: Instant) -> (Request<Outgoing>, Taken) {
         let taken = Taken::default();

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use hookwright_tests::{
     api::Delivery,
     eventually::eventually,
+    guest::{Forge, Output, Request},
     receiver::{Receiver, Recorded, Reply},
     server::Installation,
     stage::Stage,
@@ -57,6 +58,35 @@ async fn a_server_error_is_retried() {
     let sent = stage.receiver.all();
     // The schedule's 50 ms with at most 20 % of jitter.
     assert!(waited(&sent) >= Duration::from_millis(40));
+}
+
+/// Without a plugin only 2xx is success and nothing is final (but 410, which disables); with one, what the receiver will
+/// never take is final.
+#[tokio::test]
+async fn each_status_is_retried_or_final_with_and_without_a_plugin() {
+    const ALWAYS_RETRIED: [u16; 7] = [302, 401, 403, 408, 425, 429, 500];
+    const FINAL_WITH_A_PLUGIN: [u16; 7] = [400, 404, 405, 409, 413, 415, 422];
+    let stage = Stage::open().await;
+    let plugin = Forge::new("plain").returns(&Output::Deliver(vec![Request::default()])).component();
+    let plugin = stage.api.install(plugin).await;
+    for status in ALWAYS_RETRIED.into_iter().chain(FINAL_WITH_A_PLUGIN) {
+        for with_plugin in [false, true] {
+            let name = format!("status-{status}.{with_plugin}");
+            let path = format!("/{name}");
+            stage.receiver.on(&path, [Reply::status(status), Reply::ok()]);
+            let mut webhook = json!({ "url": stage.receiver.url(&path), "events": [name], "retry": [0, 10] });
+            if with_plugin {
+                webhook["plugin"] = json!({ "name": plugin.name, "version": plugin.version, "config": {} });
+            }
+            stage.api.register(&webhook).await;
+            let delivery = stage.api.publish_one(&name, json!({})).await;
+            let settled = stage.api.settled(&delivery.id).await;
+            let is_final = with_plugin && FINAL_WITH_A_PLUGIN.contains(&status);
+            let expected = if is_final { ("failed", 1) } else { ("succeeded", 2) };
+            let became = (settled.status.as_str(), settled.request().attempts.len());
+            assert_eq!(became, expected, "{status}, with a plugin: {with_plugin}");
+        }
+    }
 }
 
 #[tokio::test]
