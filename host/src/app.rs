@@ -1,5 +1,8 @@
 //! What is started, and in which order it stops.
 
+#[cfg(test)]
+mod permissions;
+
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,15 +13,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, TokenCache, router};
-use crate::config::{Config, DatabaseUrl, JobConfig};
+use crate::api::{self, Api, Door, router};
+use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
+use crate::domain::audit::{Actor, Entry, Origin, Target};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filters;
-use crate::domain::id::TokenId;
-use crate::domain::token::{Permission, PlainToken, Token};
+use crate::domain::id::{AuditId, TokenId};
+use crate::domain::token::{Permission, Permissions, PlainToken, Token};
 use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
@@ -93,6 +97,72 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let store = open_store(&config, &clock, &entropy).await?;
     first_token(&store, &config.store.admin_token_file()?, &clock, &entropy).await?;
     let sandbox = start_sandbox(&config, &store, &clock, &entropy)?;
+    let Assembled { api, dispatcher, ingest, jobs, plugins } = assemble(&config, &store, sandbox, &clock, &entropy)?;
+    let address = config.server.listen.clone();
+    let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
+    let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
+    started(listener.local_addr().map_err(cannot_listen)?);
+    let claiming = CancellationToken::new();
+    let touching = tokio::spawn(dispatcher.clone().keep_in_touch(claiming.clone()));
+    let listening = tokio::spawn(dispatcher.clone().listen(claiming.clone()));
+    let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
+    let sweep = Duration::from_millis(config.delivery.sweep_ms);
+    let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
+    let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
+    let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
+    let partitioning =
+        tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
+    let checking = tokio::spawn(plugins.clone().run(stop.clone()));
+    let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
+    let grace = Duration::from_millis(config.server.stop_grace_ms);
+    serve_until(listener, router(api.clone()), stop, grace).await;
+    // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
+    // lease, and the next start sees to it.
+    claiming.cancel();
+    if let Err(error) = fanning_out.await {
+        tracing::error!(%error, "the making of a wide event's deliveries ended");
+    }
+    match tokio::time::timeout(grace, &mut working).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the doing of jobs ended"),
+        Err(_) => {
+            working.abort();
+            tracing::warn!("a job's step does not end; the next start does it again");
+        }
+    }
+    if tokio::time::timeout(grace, delivering).await.is_err() {
+        tracing::warn!("some deliveries are still on their way; the next start goes on with them");
+    }
+    for task in [forgetting, noting, syncing, touching, listening, partitioning, checking] {
+        task.abort();
+    }
+    if let Err(error) = api.door.note_uses(&store).await {
+        tracing::warn!(%error, "when tokens were used last cannot be stored");
+    }
+    if let Err(error) = store.leave().await {
+        tracing::warn!(%error, "other nodes cannot be told that this one goes");
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// What a server consists of, before any of it runs.
+struct Assembled {
+    api: Api,
+    dispatcher: Arc<Dispatcher>,
+    ingest: Ingest,
+    jobs: Jobs,
+    plugins: Plugins,
+}
+
+fn assemble(
+    config: &Arc<Config>,
+    store: &Store,
+    sandbox: Sandbox,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> Result<Assembled, AppError> {
     let policy = AddressPolicy::new(config.network.allow.iter().copied());
     let names = Names::system(Duration::from_millis(config.network.lookup_timeout_ms));
     let guard = Guard::new(policy, config.network.allow_http, names);
@@ -127,61 +197,19 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         plugins: plugins.clone(),
     });
     let ingest = Ingest::new(store.clone(), dispatcher.clone(), filters.clone(), entropy.clone(), config.ingest);
-    let address = config.server.listen.clone();
-    let cannot_listen = |reason| AppError::Listen { address: address.clone(), reason };
-    let listener = TcpListener::bind(&address).await.map_err(cannot_listen)?;
-    started(listener.local_addr().map_err(cannot_listen)?);
-    let claiming = CancellationToken::new();
-    let touching = tokio::spawn(dispatcher.clone().keep_in_touch(claiming.clone()));
-    let listening = tokio::spawn(dispatcher.clone().listen(claiming.clone()));
-    let delivering = tokio::spawn(dispatcher.run(claiming.clone()));
-    let sweep = Duration::from_millis(config.delivery.sweep_ms);
-    let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
-    let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
-    let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.jobs, stop.clone()));
-    let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
-    let partitioning =
-        tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
-    let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let api = Api::new(api::Parts {
         store: store.clone(),
         ingest: ingest.clone(),
-        jobs,
-        plugins,
+        jobs: jobs.clone(),
+        plugins: plugins.clone(),
         guard,
         filters,
-        clock,
-        entropy,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
         config: config.clone(),
-        tokens: TokenCache::default(),
+        door: Door::new(config),
     });
-    let grace = Duration::from_millis(config.server.stop_grace_ms);
-    serve_until(listener, router(api), stop, grace).await;
-    // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
-    // lease, and the next start sees to it.
-    claiming.cancel();
-    if let Err(error) = fanning_out.await {
-        tracing::error!(%error, "the making of a wide event's deliveries ended");
-    }
-    match tokio::time::timeout(grace, &mut working).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "the doing of jobs ended"),
-        Err(_) => {
-            working.abort();
-            tracing::warn!("a job's step does not end; the next start does it again");
-        }
-    }
-    if tokio::time::timeout(grace, delivering).await.is_err() {
-        tracing::warn!("some deliveries are still on their way; the next start goes on with them");
-    }
-    for task in [forgetting, syncing, touching, listening, partitioning, checking] {
-        task.abort();
-    }
-    if let Err(error) = store.leave().await {
-        tracing::warn!(%error, "other nodes cannot be told that this one goes");
-    }
-    store.close().await;
-    Ok(())
+    Ok(Assembled { api, dispatcher, ingest, jobs, plugins })
 }
 
 fn start_sandbox(config: &Config, store: &Store, clock: &Clock, entropy: &Entropy) -> Result<Sandbox, AppError> {
@@ -207,16 +235,23 @@ async fn sync_subscriptions(store: Store, stop: CancellationToken) {
     }
 }
 
-/// Forgets idempotency keys that no longer count, jobs that ended long ago, and results of too many backtests, in small steps.
-async fn forget(store: Store, clock: Clock, jobs: JobConfig, stop: CancellationToken) {
+/// Forgets idempotency keys that no longer count, sessions that have ended, jobs that ended long ago, and results of too many
+/// backtests, in small steps.
+async fn forget(store: Store, clock: Clock, config: Arc<Config>, stop: CancellationToken) {
     const PAUSE: Duration = Duration::from_mins(1);
-    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+    const DAY_MS: i64 = 24 * HOUR_MS;
     while !stop.is_cancelled() {
         let now = clock.now();
-        let ended_before = Millis(now.0 - i64::from(jobs.keep_days) * DAY_MS);
+        let ended_before = Millis(now.0 - i64::from(config.jobs.keep_days) * DAY_MS);
+        // An hour later than they end: whoever was just active, and has not been noted yet, is none of them.
+        let idle_ms = i64::try_from(config.accounts.session_idle_ms).unwrap_or(i64::MAX).saturating_add(HOUR_MS);
+        let idle_since = Millis(now.0.saturating_sub(idle_ms));
         let forgotten = async {
-            let results = store.forget_results(jobs.backtests_kept).await?;
-            Ok::<_, StoreError>(results + store.forget_keys(now).await? + store.forget_jobs(ended_before).await?)
+            let results = store.forget_results(config.jobs.backtests_kept).await?;
+            let (keys, jobs) = (store.forget_keys(now).await?, store.forget_jobs(ended_before).await?);
+            store.forget_sessions(now, idle_since).await?;
+            Ok::<_, StoreError>(results + keys + jobs)
         };
         match forgotten.await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
@@ -225,6 +260,17 @@ async fn forget(store: Store, clock: Clock, jobs: JobConfig, stop: CancellationT
                 tracing::warn!(%error, "what is old cannot be forgotten");
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Stores now and then when tokens and sessions were used last.
+async fn note_uses(api: Api, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_mins(1);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(PAUSE).await;
+        if let Err(error) = api.door.note_uses(&api.store).await {
+            tracing::warn!(%error, "when tokens were used last cannot be stored");
         }
     }
 }
@@ -241,7 +287,8 @@ async fn make_partitions(store: Store, clock: Clock, pause_ms: u64, stop: Cancel
 
 async fn serve_until(listener: TcpListener, router: axum::Router, stop: CancellationToken, grace: Duration) {
     let stopping = stop.clone();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await });
     let deadline = async move {
         stopping.cancelled().await;
         tokio::time::sleep(grace).await;
@@ -279,9 +326,25 @@ async fn first_token(store: &Store, path: &Path, clock: &Clock, entropy: &Entrop
         id: TokenId::new(now, entropy.id()),
         project: None,
         name: "first admin token".to_owned(),
-        permissions: vec![Permission::Admin],
+        prefix: plain.shown(),
+        permissions: Permissions::of(&[Permission::Admin]),
+        expires_at: None,
+        created_by: Actor::system("first start").to_string(),
+        created_at: now,
+        last_used_at: None,
+        version: 1,
     };
-    store.insert_token(&token, plain.hash(), now).await?;
+    let entry = Entry {
+        id: AuditId::new(now, entropy.id()),
+        project: None,
+        actor: Actor::system("first start"),
+        origin: Origin::default(),
+        action: "token.created",
+        target: Target::new("token", token.id),
+        before: None,
+        after: None,
+    };
+    store.audited(entry).insert_token(&token, plain.hash()).await?;
     tracing::info!(file = %path.display(), "first start: the admin token is in this file");
     if std::io::stderr().is_terminal() {
         eprintln!("admin token (shown once, also in {}): {}", path.display(), plain.expose());

@@ -1,23 +1,86 @@
 -- Times are integer milliseconds UTC, ids are UUIDv7 in 16 bytes, JSON is text. What is called `sealed` is encrypted with
 -- the key ring, bound to its table, column and row.
 
+-- A deleted project keeps its row for the history that points at it.
 CREATE TABLE projects (
-    id         BLOB    NOT NULL PRIMARY KEY,
-    name       TEXT    NOT NULL,
-    created_at INTEGER NOT NULL
+    id          BLOB NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL,
+    description TEXT,
+    external_id TEXT,
+    version     INTEGER NOT NULL DEFAULT 1,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL DEFAULT 0,
+    deleted_at  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX projects_external_id ON projects (external_id) WHERE external_id IS NOT NULL AND deleted_at IS NULL;
 
 INSERT INTO projects (id, name, created_at) VALUES (X'00000000000070008000000000000001', 'default', 0);
 
--- A token for every project has none.
+-- A token for every project has none. A revoked one keeps its row, so that nothing else takes its id.
 CREATE TABLE tokens (
-    id          BLOB    NOT NULL PRIMARY KEY,
-    project_id  BLOB,
-    name        TEXT    NOT NULL,
-    hash        BLOB    NOT NULL UNIQUE,
-    permissions TEXT    NOT NULL,
-    created_at  INTEGER NOT NULL
+    id           BLOB NOT NULL PRIMARY KEY,
+    project_id   BLOB,
+    name         TEXT NOT NULL,
+    prefix       TEXT NOT NULL,
+    hash         BLOB NOT NULL UNIQUE,
+    permissions  TEXT NOT NULL,
+    created_by   TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER,
+    last_used_at INTEGER,
+    revoked_at   INTEGER,
+    version      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tokens_project ON tokens (project_id, id) WHERE revoked_at IS NULL;
+
+-- People, and the roles of this server's own (those that every server has are not stored), belong to no project; what people
+-- do in a project is a membership. Its project is the nil UUID for all projects.
+CREATE TABLE users (
+    id            BLOB NOT NULL PRIMARY KEY,
+    email         TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    password      TEXT,
+    disabled_at   INTEGER,
+    last_login_at INTEGER,
+    version       INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    deleted_at    INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX users_email ON users (email) WHERE deleted_at IS NULL;
+
+CREATE TABLE roles (
+    name        TEXT NOT NULL PRIMARY KEY,
+    description TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    version     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE memberships (
+    user_id    BLOB NOT NULL,
+    project_id BLOB NOT NULL,
+    role       TEXT NOT NULL,
+    PRIMARY KEY (user_id, project_id, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX memberships_project ON memberships (project_id);
+CREATE INDEX memberships_role ON memberships (role);
+
+CREATE TABLE sessions (
+    id         BLOB NOT NULL PRIMARY KEY,
+    user_id    BLOB NOT NULL,
+    hash       BLOB NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    address    TEXT,
+    user_agent TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sessions_user ON sessions (user_id, id);
 
 -- A version that is being checked is looked at by one node until `check_until`; `failure` says why one is refused. A
 -- deleted version keeps its row, without bytes, for the history that points at it and so that nothing else takes its number.
@@ -185,6 +248,28 @@ CREATE TABLE attempts (
     verdict          TEXT   ,
     PRIMARY KEY (request_id, number)
 ) STRICT;
+
+-- Who did what to what: only ever added to. What is the whole server's has the nil UUID for a project. `was` and `became`
+-- hold what has changed, without secrets.
+CREATE TABLE audit_log (
+    id          BLOB NOT NULL PRIMARY KEY,
+    project_id  BLOB NOT NULL,
+    actor_kind  TEXT NOT NULL,
+    actor_id    TEXT,
+    actor_name  TEXT NOT NULL,
+    action      TEXT NOT NULL,
+    target_kind TEXT NOT NULL,
+    target_id   TEXT NOT NULL,
+    address     TEXT,
+    request_id  TEXT,
+    user_agent  TEXT,
+    was         TEXT,
+    became      TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_log_project ON audit_log (project_id, id);
+CREATE INDEX audit_log_actor ON audit_log (actor_id, id) WHERE actor_id IS NOT NULL;
+CREATE INDEX audit_log_target ON audit_log (target_id, id);
 
 -- A key that an event or another creating request was posted with, for 24 hours. `id` is made of project and key,
 -- `fingerprint` of what was posted; `event_id` is the event, the job or the delivery that came of it.

@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::extract::{Id, Query, page};
 use super::problem::{Answer, Refused, key_reused};
+use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, JobKind, JobState, JobWork, Progress};
@@ -145,7 +146,8 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<JobI
 pub(super) async fn cancel(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
     caller.needs(Permission::DeliveriesRetry)?;
     let reason = format!("cancelled by {}", caller.actor());
-    let cancelled = api.jobs.cancel(caller.project(), id, reason).await?;
+    let entry = caller.entry(&api, "job.cancelled", Target::new("job", id));
+    let cancelled = api.jobs.audited(entry).cancel(caller.project(), id, reason).await?;
     let job = find(&api, &caller, id).await?;
     if !cancelled && job.state != JobState::Cancelled {
         let detail = format!("the job has ended: {}", job.state);

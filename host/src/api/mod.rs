@@ -1,15 +1,29 @@
 //! The HTTP API: one file for each resource; every route on one screen in `router`.
 
+mod audit;
 mod auth;
+mod context;
 mod deliveries;
+mod door;
+mod etag;
 mod events;
 mod extract;
+mod form;
 mod health;
 mod jobs;
+mod lines;
+mod logins;
+mod me;
 mod plugins;
 mod problem;
 mod results;
+mod projects;
+mod rates;
+mod roles;
 mod router;
+mod sessions;
+mod tokens;
+mod users;
 mod webhooks;
 
 use std::sync::Arc;
@@ -24,7 +38,8 @@ use crate::jobs::Jobs;
 use crate::plugins::Plugins;
 use crate::store::Store;
 
-pub use router::router;
+pub use door::Door;
+pub use router::{Route, router, routes};
 
 /// The API's state. Cheap to clone, since each request does.
 #[derive(Debug, Clone)]
@@ -66,8 +81,6 @@ pub struct Parts {
     pub entropy: Entropy,
     /// Limits.
     pub config: Arc<Config>,
-    /// Tokens seen lately.
-    pub tokens: TokenCache,
+    /// Who gets in.
+    pub door: Door,
 }
-
-pub use auth::TokenCache;

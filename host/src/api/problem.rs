@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::context::Context;
 use crate::domain::plugin::PluginFailure;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
 
@@ -20,6 +21,9 @@ struct Body<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin_error: Option<&'a PluginFailure>,
+    /// By which the server's log and the audit log know the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 fn body(problem: &Problem) -> Body<'_> {
@@ -31,6 +35,7 @@ fn body(problem: &Problem) -> Body<'_> {
         detail: &problem.detail,
         errors: &problem.errors,
         plugin_error: problem.plugin.as_deref(),
+        request_id: Context::current_id(),
     }
 }
 

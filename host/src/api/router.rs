@@ -2,58 +2,150 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Api, deliveries, events, health, jobs, plugins, problem, results, webhooks};
+use super::{
+    Api, audit, context, deliveries, events, health, jobs, me, plugins, problem, projects, results, roles,
+    sessions, tokens, users, webhooks,
+};
+
+/// What stands before the path of every route of the API.
+const V1: &str = "/api/v1";
+
+/// One route: what the router answers, and what the table of permissions is checked against.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The whole path, with its parameters in braces.
+    pub path: String,
+    handler: MethodRouter<Api>,
+}
+
+fn route<H: Handler<T, Api>, T: 'static>(method: Method, filter: MethodFilter, path: &str, handler: H) -> Route {
+    Route { method, path: path.to_owned(), handler: on(filter, handler) }
+}
+
+fn get<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
+    route(Method::GET, MethodFilter::GET, path, handler)
+}
+
+fn post<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
+    route(Method::POST, MethodFilter::POST, path, handler)
+}
+
+fn patch<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
+    route(Method::PATCH, MethodFilter::PATCH, path, handler)
+}
+
+fn delete<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
+    route(Method::DELETE, MethodFilter::DELETE, path, handler)
+}
+
+impl Route {
+    /// With bodies up to so many bytes.
+    fn with_body_max(self, bytes: usize) -> Self {
+        Self { handler: self.handler.layer(DefaultBodyLimit::max(bytes)), ..self }
+    }
+}
+
+/// Every route there is.
+pub fn routes(api: &Api) -> Vec<Route> {
+    // Room for the parts of a multipart body around the component.
+    let plugin_max = api.config.plugins.component_bytes + 64 * 1024;
+    let mut routes = vec![
+        post("/events", events::publish),
+        get("/events", events::list),
+        get("/events/{id}", events::read),
+        post("/events/{id}/replay", events::replay),
+        post("/webhooks", webhooks::create),
+        get("/webhooks", webhooks::list),
+        get("/webhooks/{id}", webhooks::read),
+        patch("/webhooks/{id}", webhooks::patch),
+        delete("/webhooks/{id}", webhooks::delete),
+        post("/webhooks/{id}/test", webhooks::test),
+        post("/webhooks/{id}/trigger", webhooks::trigger),
+        post("/webhooks/{id}/rotate-secret", webhooks::rotate_secret),
+        post("/webhooks/{id}/explain", webhooks::explain),
+        get("/webhooks/{id}/facts", webhooks::facts::list),
+        delete("/webhooks/{id}/facts", webhooks::facts::erase),
+        get("/webhooks/{id}/revisions", webhooks::revisions),
+        post("/webhooks/{id}/reprocess", webhooks::reprocess),
+        post("/webhooks/{id}/recover", webhooks::recover),
+        post("/webhooks/{id}/backtest", webhooks::backtest),
+        get("/webhooks/{id}/deliveries", deliveries::list_of_webhook),
+        get("/deliveries", deliveries::list),
+        get("/deliveries/export", deliveries::export),
+        post("/deliveries/resend", deliveries::resend_many),
+        post("/deliveries/cancel", deliveries::cancel_many),
+        get("/deliveries/{id}", deliveries::read),
+        get("/deliveries/{id}/input", deliveries::input),
+        post("/deliveries/{id}/retry", deliveries::retry),
+        post("/deliveries/{id}/cancel", deliveries::cancel),
+        post("/deliveries/{id}/reprocess", deliveries::reprocess),
+        get("/jobs", jobs::list),
+        get("/jobs/{id}", jobs::read),
+        delete("/jobs/{id}", jobs::cancel),
+        post("/jobs/{id}/cancel", jobs::cancel),
+        get("/jobs/{id}/results", results::list),
+        post("/jobs/{id}/promote", webhooks::promote),
+        post("/plugins", plugins::upload).with_body_max(plugin_max),
+        get("/plugins", plugins::list),
+        get("/plugins/{name}/versions/{version}", plugins::read),
+        delete("/plugins/{name}/versions/{version}", plugins::delete),
+        get("/plugins/{name}/versions/{version}/component", plugins::download),
+        post("/plugins/{name}/versions/{version}/preview", plugins::preview),
+        post("/plugins/{name}/versions/{version}/resume", plugins::resume),
+        post("/projects", projects::create),
+        get("/projects", projects::list),
+        get("/projects/{id}", projects::read),
+        patch("/projects/{id}", projects::patch),
+        delete("/projects/{id}", projects::delete),
+        post("/tokens", tokens::create),
+        get("/tokens", tokens::list),
+        get("/tokens/{id}", tokens::read),
+        patch("/tokens/{id}", tokens::patch),
+        delete("/tokens/{id}", tokens::revoke),
+        post("/users", users::create),
+        get("/users", users::list),
+        get("/users/{id}", users::read),
+        patch("/users/{id}", users::patch),
+        delete("/users/{id}", users::delete),
+        post("/setup", users::setup),
+        post("/roles", roles::create),
+        get("/roles", roles::list),
+        get("/roles/{name}", roles::read),
+        patch("/roles/{name}", roles::patch),
+        delete("/roles/{name}", roles::delete),
+        post("/sessions", sessions::login),
+        get("/sessions", sessions::list),
+        delete("/sessions", sessions::end_all),
+        delete("/sessions/{id}", sessions::end),
+        get("/me", me::read),
+        post("/me/password", me::change_password),
+        get("/audit", audit::list),
+        get("/audit/export", audit::export),
+    ];
+    for route in &mut routes {
+        route.path.insert_str(0, V1);
+    }
+    routes.push(get("/healthz", health::healthz));
+    routes.push(get("/readyz", health::readyz));
+    routes
+}
 
 /// The whole API.
 pub fn router(api: Api) -> Router {
     let body_max = api.config.server.body_max_bytes;
-    // Room for the parts of a multipart body around the component.
-    let plugin_max = api.config.plugins.component_bytes + 64 * 1024;
-    let v1 = Router::new()
-        .route("/events", post(events::publish).get(events::list))
-        .route("/events/{id}", get(events::read))
-        .route("/events/{id}/replay", post(events::replay))
-        .route("/webhooks", post(webhooks::create).get(webhooks::list))
-        .route("/webhooks/{id}", get(webhooks::read).patch(webhooks::patch).delete(webhooks::delete))
-        .route("/webhooks/{id}/test", post(webhooks::test))
-        .route("/webhooks/{id}/trigger", post(webhooks::trigger))
-        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret))
-        .route("/webhooks/{id}/explain", post(webhooks::explain))
-        .route("/webhooks/{id}/facts", get(webhooks::facts::list).delete(webhooks::facts::erase))
-        .route("/webhooks/{id}/revisions", get(webhooks::revisions))
-        .route("/webhooks/{id}/reprocess", post(webhooks::reprocess))
-        .route("/webhooks/{id}/recover", post(webhooks::recover))
-        .route("/webhooks/{id}/backtest", post(webhooks::backtest))
-        .route("/webhooks/{id}/deliveries", get(deliveries::list_of_webhook))
-        .route("/deliveries", get(deliveries::list))
-        .route("/deliveries/export", get(deliveries::export))
-        .route("/deliveries/resend", post(deliveries::resend_many))
-        .route("/deliveries/cancel", post(deliveries::cancel_many))
-        .route("/deliveries/{id}", get(deliveries::read))
-        .route("/deliveries/{id}/input", get(deliveries::input))
-        .route("/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/deliveries/{id}/cancel", post(deliveries::cancel))
-        .route("/deliveries/{id}/reprocess", post(deliveries::reprocess))
-        .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::read).delete(jobs::cancel))
-        .route("/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/jobs/{id}/results", get(results::list))
-        .route("/jobs/{id}/promote", post(webhooks::promote))
-        .route("/plugins", post(plugins::upload).layer(DefaultBodyLimit::max(plugin_max)).get(plugins::list))
-        .route("/plugins/{name}/versions/{version}", get(plugins::read).delete(plugins::delete))
-        .route("/plugins/{name}/versions/{version}/component", get(plugins::download))
-        .route("/plugins/{name}/versions/{version}/preview", post(plugins::preview))
-        .route("/plugins/{name}/versions/{version}/resume", post(plugins::resume));
-    Router::new()
-        .nest("/api/v1", v1)
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .fallback(problem::no_such_path)
+    let all = routes(&api).into_iter().fold(Router::new(), |all, route| all.route(&route.path, route.handler));
+    all.fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(body_max))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn_with_state(api.clone(), context::around))
         .with_state(api)
 }

@@ -7,6 +7,7 @@ mod migrate;
 mod plugin;
 mod serve;
 mod settings;
+mod user;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,9 @@ enum Command {
     /// Make plugins
     #[command(subcommand)]
     Plugin(Box<plugin::PluginCommand>),
+    /// People who may log in
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Replace the keys that seal secrets
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -66,6 +70,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
             Command::Plugin(command) => plugin::run(*command).await,
+            Command::User(command) => user::run(command).await,
             Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };

@@ -1,6 +1,8 @@
 //! Settings: defaults, then `hookwright.toml`, then `HOOKWRIGHT_SECTION_NAME` from the environment, then flags.
 //! Every limit of the server stands here with its unit and its default.
 
+mod accounts;
+
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -11,6 +13,8 @@ use crate::domain::filter::FilterLimits;
 use crate::domain::rules::RequestLimits;
 use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
+
+pub use accounts::{AccountsConfig, LimitsConfig};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +52,12 @@ pub struct Config {
     pub plugins: PluginConfig,
     /// Long work.
     pub jobs: JobConfig,
-    /// The log of deliveries.
+    /// The log of deliveries, and the audit log.
     pub log: LogConfig,
+    /// Who gets in.
+    pub accounts: AccountsConfig,
+    /// How much each token, or user, may ask for.
+    pub limits: LimitsConfig,
 }
 
 /// The HTTP API.
@@ -64,6 +72,10 @@ pub struct ServerConfig {
     pub payload_max_bytes: usize,
     /// How long open requests may go on after the signal to stop, in milliseconds.
     pub stop_grace_ms: u64,
+    /// Where people reach the server, like `https://hooks.example`. With https, cookies are sent over https only.
+    pub public_url: Option<Url>,
+    /// Proxies that are believed when they say from where a request came (`X-Forwarded-For`, `X-Forwarded-Proto`).
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for ServerConfig {
@@ -73,6 +85,8 @@ impl Default for ServerConfig {
             body_max_bytes: 2 * 1024 * 1024,
             payload_max_bytes: 1024 * 1024,
             stop_grace_ms: 25_000,
+            public_url: None,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -356,11 +370,11 @@ impl Default for JobConfig {
     }
 }
 
-/// The log of deliveries.
+/// The log of deliveries, and the audit log.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Deliveries that one request looks at; then it says where to go on.
+    /// Deliveries, or lines of the audit log, that one request looks at; then it says where to go on.
     pub scan_rows: u32,
     /// The same for one that looks for a text in payloads and answers.
     pub search_rows: u32,
@@ -644,6 +658,8 @@ impl Config {
         within("log.scan_rows", u64::from(self.log.scan_rows), 1, 1_000_000)?;
         within("log.search_rows", u64::from(self.log.search_rows), 1, 100_000)?;
         self.network.proxy()?;
+        self.accounts.check()?;
+        self.limits.check()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
         within("network.idle_timeout_ms", self.network.idle_timeout_ms, 1, 3_600_000)?;

@@ -110,6 +110,15 @@ id_type!(
 id_type!(
     /// An API token.
     TokenId, "tok");
+id_type!(
+    /// A person.
+    UserId, "usr");
+id_type!(
+    /// A login.
+    SessionId, "ses");
+id_type!(
+    /// A line of the audit log.
+    AuditId, "aud");
 
 /// The project of a server that has no others.
 pub const DEFAULT_PROJECT: ProjectId = ProjectId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));

@@ -1,7 +1,9 @@
 //! The rules of the field, as types and pure functions: no I/O, no clock, no randomness of its own.
 
+pub mod account;
 pub mod address;
 pub mod backtest;
+pub mod audit;
 pub mod clock;
 pub mod credential;
 pub mod delivery;
@@ -18,13 +20,16 @@ pub mod operational;
 pub mod outcome;
 pub mod pace;
 pub mod page;
+pub mod password;
 pub mod pattern;
+pub mod permission;
 pub mod plugin;
 pub mod plugin_health;
 pub mod plugin_limits;
 pub mod port;
 pub mod problem;
 pub mod recording;
+pub mod project;
 pub mod recovery;
 pub mod redact;
 pub mod request;

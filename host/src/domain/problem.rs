@@ -43,6 +43,10 @@ problem_codes! {
     Unauthorized = 401 "unauthorized" "A valid bearer token is needed",
     /// The token may not do this.
     Forbidden = 403 "forbidden" "The token may not do this",
+    /// The caller may work in several projects and has named none.
+    ProjectNeeded = 400 "project_needed" "The project must be named",
+    /// A request by a browser that does not prove that it comes from the UI.
+    CsrfFailed = 403 "csrf_failed" "The request does not prove where it comes from",
     /// No such thing, or not in this project.
     NotFound = 404 "not_found" "There is no such thing",
     /// The path exists, the method does not.

@@ -233,6 +233,15 @@ impl Secrets {
         }
     }
 
+    /// The names of those that are not the same as in others.
+    pub fn differing(&self, others: &Self) -> Vec<String> {
+        let (mut own, others) = (self.named(), others.named());
+        own.retain(|secret| !others.contains(secret));
+        let mut names: Vec<String> = own.into_iter().map(|(name, _)| name).collect();
+        names.dedup();
+        names
+    }
+
     /// Every secret with the name that stands for it in logs, for redaction.
     pub fn named(&self) -> Vec<(String, Vec<u8>)> {
         let mut named = Vec::new();

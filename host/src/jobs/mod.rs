@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::JobConfig;
+use crate::domain::audit::Entry;
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::event::Idempotency;
@@ -33,7 +34,11 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Does long work. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Jobs(Arc<Inner>);
+pub struct Jobs {
+    inner: Arc<Inner>,
+    /// What the audit log says of what is asked for through this one.
+    entry: Option<Entry>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -112,17 +117,29 @@ pub enum NoJob {
 impl Jobs {
     /// Does jobs with these, once it is run.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, new: Notify::new() }))
+        Self { inner: Arc::new(Inner { parts, new: Notify::new() }), entry: None }
+    }
+
+    /// The same; what is asked for through it is told of by this line of the audit log.
+    #[must_use]
+    pub fn audited(&self, entry: Entry) -> Self {
+        Self { inner: self.inner.clone(), entry: Some(entry) }
+    }
+
+    /// The store, for what somebody asks for.
+    fn asked(&self) -> Store {
+        let store = &self.inner.parts.store;
+        self.entry.clone().map_or_else(|| store.clone(), |entry| store.audited(entry))
     }
 
     /// The time by which leases are told: the database's, which all nodes share.
     fn now(&self) -> Millis {
-        self.0.parts.store.time(self.0.parts.clock.now())
+        self.inner.parts.store.time(self.inner.parts.clock.now())
     }
 
     /// What reprocessing would find.
     pub async fn forecast_parked(&self, selection: &ParkedSelection) -> Result<Forecast<DeliveryId>, StoreError> {
-        let (store, now) = (&self.0.parts.store, self.now());
+        let (store, now) = (&self.inner.parts.store, self.now());
         let count = store.count_parked(selection, now).await?;
         let sample = store.sample_parked(selection, SAMPLE, now).await?;
         Ok(Forecast { count, is_complete: true, sample })
@@ -137,7 +154,7 @@ impl Jobs {
         actor: String,
         key: Option<Idempotency>,
     ) -> Result<Job, NoJob> {
-        let Parts { store, entropy, config, .. } = &self.0.parts;
+        let Parts { store, entropy, config, .. } = &self.inner.parts;
         let now = self.now();
         let job = Job {
             id: JobId::new(now, entropy.id()),
@@ -155,8 +172,8 @@ impl Jobs {
             JobLane::Quick => (config.open_per_project, "jobs.open_per_project"),
             JobLane::Slow => (config.backtests_open, "jobs.backtests_open"),
         };
-        let inserted = store.insert_job(&job, most, key).await?;
-        self.0.new.notify_waiters();
+        let inserted = self.asked().insert_job(&job, most, key).await?;
+        self.inner.new.notify_waiters();
         match inserted {
             InsertedJob::New => Ok(job),
             InsertedJob::TooMany => Err(NoJob::TooMany(most, setting)),
@@ -174,7 +191,7 @@ impl Jobs {
         chosen: Chosen,
         key: Option<Idempotency>,
     ) -> Result<Acted, StoreError> {
-        self.0.parts.store.resend(project, id, chosen, key, self.now()).await
+        self.asked().resend(project, id, chosen, key, self.now()).await
     }
 
     /// Gives up what of a delivery is open or waits for a person.
@@ -185,7 +202,7 @@ impl Jobs {
         chosen: Chosen,
         reason: String,
     ) -> Result<Acted, StoreError> {
-        self.0.parts.store.cancel_delivery(project, id, chosen, reason, self.now()).await
+        self.asked().cancel_delivery(project, id, chosen, reason, self.now()).await
     }
 
     /// Reprocesses one parked delivery.
@@ -195,12 +212,12 @@ impl Jobs {
         id: DeliveryId,
         actor: String,
     ) -> Result<Reprocessed, StoreError> {
-        self.0.parts.store.reprocess_one(project, id, self.remake(actor)).await
+        self.asked().reprocess_one(project, id, self.remake(actor)).await
     }
 
     /// Ends a job that is open; false when it has ended, or there is none.
     pub async fn cancel(&self, project: ProjectId, id: JobId, reason: String) -> Result<bool, StoreError> {
-        self.0.parts.store.cancel_job(project, id, reason, self.now()).await
+        self.asked().cancel_job(project, id, reason, self.now()).await
     }
 
     /// Does steps of jobs, one after the other in each lane, until told to stop.
@@ -210,11 +227,11 @@ impl Jobs {
 
     async fn run_lane(&self, lane: JobLane, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let mut woken = std::pin::pin!(self.0.new.notified());
+            let mut woken = std::pin::pin!(self.inner.new.notified());
             woken.as_mut().enable();
             let pause = match self.next_step(lane).await {
                 Ok(true) => continue,
-                Ok(false) => Duration::from_millis(self.0.parts.sweep_ms),
+                Ok(false) => Duration::from_millis(self.inner.parts.sweep_ms),
                 Err(error) => {
                     tracing::error!(%error, "a step of a job could not be done; it is tried again");
                     STORE_PAUSE
@@ -230,7 +247,7 @@ impl Jobs {
 
     /// Does one step of one job of this lane; false when there is none.
     async fn next_step(&self, lane: JobLane) -> Result<bool, StoreError> {
-        let Parts { store, entropy, .. } = &self.0.parts;
+        let Parts { store, entropy, .. } = &self.inner.parts;
         let now = self.now();
         let lease = Lease { token: entropy.token(), until: now.plus(LEASE_MS) };
         let Some(job) = store.claim_job(lane, now, lease).await? else { return Ok(false) };
@@ -247,7 +264,7 @@ impl Jobs {
     }
 
     async fn step(&self, job: &ClaimedJob) -> Result<(), StoreError> {
-        let Parts { store, config, .. } = &self.0.parts;
+        let Parts { store, config, .. } = &self.inner.parts;
         let step = match &job.work {
             JobWork::Reprocess(selection) => {
                 store.reprocess_step(job, selection, config.step, self.remake(job.actor.clone())).await?
@@ -266,7 +283,7 @@ impl Jobs {
     }
 
     fn remake(&self, actor: String) -> Remake {
-        let Parts { entropy, order_wait_ms, .. } = &self.0.parts;
+        let Parts { entropy, order_wait_ms, .. } = &self.inner.parts;
         Remake { actor, order_wait_ms: *order_wait_ms, entropy: entropy.clone(), now: self.now() }
     }
 }

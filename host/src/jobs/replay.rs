@@ -42,7 +42,7 @@ impl Jobs {
         actor: String,
         key: Option<Idempotency>,
     ) -> Result<Made, NotReplayed> {
-        let Parts { store, filters, replays_max, .. } = &self.0.parts;
+        let Parts { store, filters, replays_max, .. } = &self.inner.parts;
         for _ in 0..MATCHINGS_MAX {
             let snapshot = store.subscriptions();
             let webhooks = match only {
@@ -69,7 +69,7 @@ impl Jobs {
             let remake = self.remake(actor.clone());
             let (project, subject, matched_at) = (event.project, event.subject.clone(), snapshot.revision());
             let replay = Replay { project, event: event.id, subject, webhooks, matched_at, key, remake };
-            match store.replay(replay).await? {
+            match self.asked().replay(replay).await? {
                 Replayed::Made(made, left_out) => return Ok((made, left_out)),
                 Replayed::OfOneWebhook => return Err(NotReplayed::OfOneWebhook),
                 Replayed::KeyReused => return Err(NotReplayed::KeyReused),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::PluginConfig;
+use crate::domain::audit::{Entry, Target};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{PluginVersionId, ProjectId};
@@ -50,7 +51,7 @@ pub enum Uploaded {
 
 /// Takes plugins in. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Plugins(Arc<Parts>, Previews);
+pub struct Plugins(Arc<Parts>, Previews, Option<Entry>);
 
 /// What plugins are taken in with.
 #[derive(Debug)]
@@ -70,7 +71,19 @@ pub struct Parts {
 impl Plugins {
     /// Takes plugins in with these.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts), Previews::default())
+        Self(Arc::new(parts), Previews::default(), None)
+    }
+
+    /// The same; what is asked for through it is told of by this line of the audit log.
+    #[must_use]
+    pub fn audited(&self, entry: Entry) -> Self {
+        Self(self.0.clone(), self.1.clone(), Some(entry))
+    }
+
+    /// The store, for what somebody asks to be done to a version.
+    fn asked(&self, name: &str, version: &str) -> Store {
+        let told = |entry| Entry { target: Target::new("plugin", format!("{name} {version}")), ..entry };
+        self.2.clone().map_or_else(|| self.0.store.clone(), |entry| self.0.store.audited(told(entry)))
     }
 
     /// The time by which checks are taken over: the database's, which all nodes share.
@@ -104,7 +117,8 @@ impl Plugins {
         };
         let quota = Quota { versions: self.0.config.versions_per_project, bytes: self.0.config.bytes_per_project };
         let until = self.now().plus(CHECK_LEASE_MS);
-        let id = match self.0.store.insert_plugin(&new, component.into(), quota, until).await? {
+        let store = self.asked(&new.manifest.name, &new.manifest.version);
+        let id = match store.insert_plugin(&new, component.into(), quota, until).await? {
             Stored::New(id) => id,
             Stored::Same(existing) => return Ok(Uploaded::Same(existing)),
             Stored::Different(existing) => return Ok(Uploaded::Different(existing)),
@@ -121,7 +135,7 @@ impl Plugins {
 
     /// Deletes a version that nothing uses any more.
     pub async fn delete(&self, project: ProjectId, name: &str, version: &str) -> Result<Deleted, StoreError> {
-        let deleted = self.0.store.delete_plugin(project, name, version, self.0.clock.now()).await?;
+        let deleted = self.asked(name, version).delete_plugin(project, name, version, self.0.clock.now()).await?;
         if let Deleted::Yes(id) = deleted {
             self.0.sandbox.forget(id);
         }
@@ -136,7 +150,7 @@ impl Plugins {
         version: &str,
     ) -> Result<Option<PluginVersion>, StoreError> {
         let Some(found) = self.0.store.plugin(project, name, version).await? else { return Ok(None) };
-        self.0.store.resume_plugin(found.id, self.now()).await?;
+        self.asked(name, version).resume_plugin(found.id, self.now()).await?;
         self.0.store.plugin(project, name, version).await
     }
 

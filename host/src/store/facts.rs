@@ -94,11 +94,13 @@ impl Store {
     ) -> Result<u64, StoreError> {
         const DELETE: &str = "DELETE FROM facts WHERE webhook_id = $1 AND project_id = $2 AND ($3 IS NULL OR key = $3)";
         const COUNT: &str = "UPDATE fact_counts SET facts = facts - $2 WHERE webhook_id = $1";
+        let store = self.clone();
         self.db
             .transact(move |tx| {
                 Box::pin(async move {
                     let gone = tx.execute(DELETE, &values![webhook.uuid(), project.uuid(), key]).await?;
                     tx.execute(COUNT, &values![webhook.uuid(), i64::try_from(gone).unwrap_or(i64::MAX)]).await?;
+                    store.note(tx).await?;
                     Ok(gone)
                 })
             })

@@ -136,7 +136,7 @@ impl Store {
         const INSERT: &str = "INSERT INTO jobs
             (id, project_id, kind, state, work, done, total, failed, actor, created_at, due_at, tries)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
-        let job = job.clone();
+        let (store, job) = (self.clone(), job.clone());
         let insert = async move |tx: &mut Tx| {
             let project = job.project.uuid();
             if tx.locks_rows() {
@@ -165,6 +165,7 @@ impl Store {
                 job.created_at.0,
             ];
             tx.execute(INSERT, &values).await?;
+            store.note(tx).await?;
             Ok(InsertedJob::New)
         };
         self.db.transact(move |tx| Box::pin(async move { insert(tx).await })).await
@@ -215,9 +216,15 @@ impl Store {
         const CANCEL: &str = "UPDATE jobs
             SET state = 'cancelled', reason = $3, ended_at = $4, due_at = NULL, lease_token = NULL
             WHERE id = $1 AND project_id = $2 AND due_at IS NOT NULL";
-        let cancel =
-            async move |tx: &mut Tx| tx.execute(CANCEL, &values![id.uuid(), project.uuid(), reason, now.0]).await;
-        Ok(self.db.transact(move |tx| Box::pin(async move { cancel(tx).await })).await? > 0)
+        let store = self.clone();
+        let cancel = async move |tx: &mut Tx| {
+            let is_ended = tx.execute(CANCEL, &values![id.uuid(), project.uuid(), reason, now.0]).await? > 0;
+            if is_ended {
+                store.note(tx).await?;
+            }
+            Ok(is_ended)
+        };
+        self.db.transact(move |tx| Box::pin(async move { cancel(tx).await })).await
     }
 
     /// Claims the open job of this lane that was worked on longest ago, and is nobody's at `now`.

@@ -1,6 +1,7 @@
 //! Everything that outlasts the process, as whole use cases. What differs between databases stands in their own files.
 
 mod backtests;
+mod audit;
 mod batch;
 mod claims;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod partitions;
 mod pauses;
 mod plugins;
 mod postgres;
+mod projects;
 mod record;
 mod recorded;
 mod remake;
@@ -29,11 +31,14 @@ mod replay;
 mod reprocess;
 mod resend;
 mod revisions;
+mod roles;
 mod rows;
 mod sealed;
+mod sessions;
 mod sqlite;
 mod subscriptions;
 mod tokens;
+mod users;
 mod value;
 mod webhooks;
 mod writer;
@@ -45,6 +50,7 @@ use std::sync::atomic::AtomicI64;
 use db::reading;
 
 pub use backtests::ResultView;
+pub use audit::{AuditSearch, LoggedEntry};
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliverySummary, DeliveryView, Found, RequestView, Search};
 pub use facts::FactView;
@@ -55,6 +61,7 @@ pub use keys::Resealed;
 pub use nodes::WakeUps;
 pub use owners::Ownership;
 pub use plugins::{Deleted, Quota, Stored, USERS_SHOWN};
+pub use projects::DeletedProject;
 pub use record::{
     Accept, Accepted, Attempt, Beginning, FanOut, Finish, Finished, Freeze, Health, InOrder, Learnt, Lease,
     NewDelivery, NewEvent, Postpone, RequestEnd, Settle, WorkKind,
@@ -65,10 +72,15 @@ pub use replay::{Recovered, Replay, Replayed, Wanted};
 pub use reprocess::Reprocessed;
 pub use resend::{Acted, Chosen, Many};
 pub use revisions::Revision;
+pub use roles::ChangedRole;
+pub use sessions::LoggedIn;
 pub use subscriptions::Snapshot;
+pub use tokens::TokensOf;
+pub use users::ChangedUser;
 pub use webhooks::OpenWork;
 pub use writer::WriterSettings;
 
+use crate::domain::audit::Entry;
 use crate::domain::clock::Millis;
 use crate::domain::entropy::Entropy;
 use crate::domain::problem::{Problem, ProblemCode};
@@ -85,6 +97,9 @@ pub enum StoreError {
     /// Another transaction stood in the way, several times.
     #[error("the database is contended")]
     Contended,
+    /// The project was deleted meanwhile; nothing was stored.
+    #[error("the project was deleted")]
+    NoProject,
     /// A record breaks a constraint; nothing of it was stored.
     #[error("the record breaks a constraint: {0}")]
     Constraint(String),
@@ -132,6 +147,7 @@ impl StoreError {
         match self {
             Self::Contended => Self::Contended,
             Self::Overloaded => Self::Overloaded,
+            Self::NoProject => Self::NoProject,
             Self::Constraint(reason) => Self::Constraint(reason.clone()),
             Self::Corrupt { table, column, id } => Self::Corrupt { table, column, id: id.clone() },
             other => Self::Unavailable(other.to_string()),
@@ -150,6 +166,7 @@ impl From<StoreError> for Problem {
                 retry_after_s: Some(1),
                 ..Self::new(ProblemCode::Overloaded, "the server takes no more for the moment; nothing was stored")
             },
+            StoreError::NoProject => Self::not_found("project"),
             StoreError::Constraint(_) => Self::new(ProblemCode::Conflict, "it is there already"),
             StoreError::Corrupt { .. } | StoreError::KeyRing(_) | StoreError::Open(_) => {
                 tracing::error!(%error, "store");
@@ -161,7 +178,11 @@ impl From<StoreError> for Problem {
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Parts>);
+pub struct Store {
+    parts: Arc<Parts>,
+    /// What the audit log says of what is changed through this one.
+    entry: Option<Arc<Entry>>,
+}
 
 /// What a store consists of.
 #[derive(Debug)]
@@ -181,7 +202,7 @@ impl std::ops::Deref for Store {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -254,7 +275,8 @@ impl Store {
         let subscriptions = subscriptions::Subscriptions::default();
         let (node, clock_offset_ms) = (entropy.token(), AtomicI64::new(0));
         let failures = failures::Failures::default();
-        Self(Arc::new(Parts { db, writer, keys, subscriptions, failures, clock_offset_ms, node }))
+        let parts = Parts { db, writer, keys, subscriptions, failures, clock_offset_ms, node };
+        Self { parts: Arc::new(parts), entry: None }
     }
 
     /// Every webhook as it is now, without asking the database.

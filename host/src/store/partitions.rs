@@ -8,8 +8,13 @@ use super::StoreError;
 use crate::domain::clock::Millis;
 
 /// The tables, and the column that each is partitioned by.
-pub(super) const PARTITIONED: [(&str, &str); 4] =
-    [("events", "id"), ("webhook_deliveries", "id"), ("requests", "id"), ("attempts", "request_id")];
+pub(super) const PARTITIONED: [(&str, &str); 5] = [
+    ("events", "id"),
+    ("webhook_deliveries", "id"),
+    ("requests", "id"),
+    ("attempts", "request_id"),
+    ("audit_log", "id"),
+];
 /// Partitions are made so many months ahead.
 const MONTHS_AHEAD: u32 = 2;
 

@@ -46,6 +46,7 @@ impl Store {
         // More than those that waited for this one: what waits for another is put back by whoever looks at it.
         const WAITING: &str = "UPDATE open_work SET due_at = $1 WHERE due_at = $2 AND webhook_id IN
             (SELECT webhook_id FROM webhook_configurations WHERE plugin_version_id = $3)";
+        let store = self.clone();
         let resume = async move |tx: &mut Tx| {
             if tx.execute(RESUME, &values![id.uuid()]).await? == 0 {
                 return Ok(false);
@@ -55,6 +56,7 @@ impl Store {
                 nodes::notify(tx).await?;
             }
             webhooks::count_change(tx).await?;
+            store.note(tx).await?;
             Ok(true)
         };
         let resumed = self.db.transact(move |tx| Box::pin(async move { resume(tx).await })).await?;

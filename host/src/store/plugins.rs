@@ -105,8 +105,14 @@ impl Store {
         quota: Quota,
         check_until: Millis,
     ) -> Result<Stored, StoreError> {
-        let new = version.clone();
-        let insert = async move |tx: &mut Tx| insert(tx, &new, component, quota, check_until).await;
+        let (store, new) = (self.clone(), version.clone());
+        let insert = async move |tx: &mut Tx| {
+            let inserted = insert(tx, &new, component, quota, check_until).await?;
+            if matches!(inserted, Inserted::New(_)) {
+                store.note(tx).await?;
+            }
+            Ok(inserted)
+        };
         let inserted = self.db.transact(move |tx| Box::pin(async move { insert(tx).await })).await?;
         Ok(match inserted {
             Inserted::New(id) => Stored::New(id),
@@ -170,8 +176,14 @@ impl Store {
         now: Millis,
     ) -> Result<Deleted, StoreError> {
         let Some(found) = self.plugin(project, name, version).await? else { return Ok(Deleted::NotThere) };
-        let id = found.id;
-        let delete = async move |tx: &mut Tx| delete(tx, id, now).await;
+        let (store, id) = (self.clone(), found.id);
+        let delete = async move |tx: &mut Tx| {
+            let deleted = delete(tx, id, now).await?;
+            if matches!(deleted, Deleted::Yes(_)) {
+                store.note(tx).await?;
+            }
+            Ok(deleted)
+        };
         self.db.transact(move |tx| Box::pin(async move { delete(tx).await })).await
     }
 

@@ -117,9 +117,9 @@ fn comes(to_come: &[(EventId, Vec<WebhookId>)], event: EventId, webhook: Webhook
 impl Store {
     /// Makes new deliveries of a stored event: one for each of these webhooks that has none on its way.
     pub async fn replay(&self, replay: Replay) -> Result<Replayed, StoreError> {
-        let others_idle = self.others_idle();
+        let (store, others_idle) = (self.clone(), self.others_idle());
         let act = async move |tx: &mut Tx| {
-            let replayed = replayed(tx, &replay).await?;
+            let replayed = replayed(tx, &store, &replay).await?;
             if others_idle {
                 nodes::notify(tx).await?;
             }
@@ -202,7 +202,7 @@ impl Store {
     }
 }
 
-async fn replayed(tx: &mut Tx, replay: &Replay) -> Result<Replayed, StoreError> {
+async fn replayed(tx: &mut Tx, store: &Store, replay: &Replay) -> Result<Replayed, StoreError> {
     const MADE: &str = "SELECT id, webhook_id FROM webhook_deliveries
         WHERE event_id = $1 AND created_at = $2 AND trigger_kind = $3 ORDER BY id";
     const PAST: &str = "SELECT id, webhook_id, status FROM webhook_deliveries WHERE event_id = $1 ORDER BY id";
@@ -248,6 +248,7 @@ async fn replayed(tx: &mut Tx, replay: &Replay) -> Result<Replayed, StoreError> 
     let made = make(tx, &again, remake, remake.now).await?;
     if let Some(first) = made.first() {
         idempotency::keep(tx, *key, *project, first.uuid(), remake.now).await?;
+        store.note(tx).await?;
     }
     let made = made.into_iter().zip(&now).map(|(id, (webhook, _))| (id, webhook.id)).collect();
     Ok(Replayed::Made(made, left_out))

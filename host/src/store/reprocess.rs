@@ -133,6 +133,7 @@ impl Store {
             FROM webhook_deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = $1 AND d.project_id = $2
             FOR UPDATE OF d";
         type Row = (Uuid, Uuid, Option<String>, Uuid, String, Option<Uuid>);
+        let store = self.clone();
         let reprocess = async move |tx: &mut Tx| {
             let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
             let rows: Vec<Row> = tx.fetch(select, &values![id.uuid(), project.uuid()]).await?;
@@ -156,6 +157,7 @@ impl Store {
             };
             let parked = [(old, event, subject)];
             let made = make(tx, &anew(&webhook, &parked), &remake, remake.now).await?;
+            store.note(tx).await?;
             Ok(made.first().map_or(Reprocessed::NotThere, |new| Reprocessed::By(*new)))
         };
         let done = self.db.transact(move |tx| Box::pin(async move { reprocess(tx).await })).await?;

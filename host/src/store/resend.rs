@@ -64,7 +64,7 @@ impl Store {
         key: Option<Idempotency>,
         now: Millis,
     ) -> Result<Acted, StoreError> {
-        let others_idle = self.others_idle();
+        let (store, others_idle) = (self.clone(), self.others_idle());
         let act = async move |tx: &mut Tx| {
             match idempotency::used(tx, key, now).await? {
                 Some(Used::Same(before)) if before == id.uuid() => return Ok(Acted::Done(0)),
@@ -75,6 +75,7 @@ impl Store {
             let acted = resend(tx, &standing, &chosen, now).await?;
             if matches!(acted, Acted::Done(_)) {
                 idempotency::keep(tx, key, project, id.uuid(), now).await?;
+                store.note(tx).await?;
                 if others_idle {
                     nodes::notify(tx).await?;
                 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::claims::configuration;
 use super::db::{Tx, reading};
 use super::plugins::hold_version;
+use super::projects::hold_project;
 use super::value::values;
 use super::{Store, StoreError, deliveries, failures, pauses, sealed};
 use crate::domain::clock::Millis;
@@ -154,6 +155,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
+            hold_project(tx, webhook.project).await?;
             let values = values![
                 webhook.id.uuid(),
                 webhook.project.uuid(),
@@ -182,6 +184,7 @@ impl Store {
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
+            store.note(tx).await?;
             note_change(tx, webhook.id).await?;
             store.seal(tx, &webhook, &entropy).await
         };
@@ -260,6 +263,7 @@ impl Store {
                     failures::forget(tx, webhook.id).await?;
                 }
             }
+            store.note(tx).await?;
             note_change(tx, webhook.id).await?;
             store.seal(tx, &webhook, &entropy).await?;
             Ok(true)
@@ -276,6 +280,7 @@ impl Store {
     pub async fn delete_webhook(&self, project: ProjectId, id: WebhookId, now: Millis) -> Result<bool, StoreError> {
         const DELETE: &str = "UPDATE webhooks SET deleted_at = $1, sealed = $2, enabled = $3, version = version + 1
              WHERE id = $4 AND project_id = $5 AND deleted_at IS NULL";
+        let store = self.clone();
         let delete = async move |tx: &mut Tx| {
             let values = values![now.0, Vec::<u8>::new(), false, id.uuid(), project.uuid()];
             if tx.execute(DELETE, &values).await? == 0 {
@@ -285,6 +290,7 @@ impl Store {
             failures::forget(tx, id).await?;
             tx.execute("DELETE FROM facts WHERE webhook_id = $1", &values![id.uuid()]).await?;
             tx.execute("DELETE FROM fact_counts WHERE webhook_id = $1", &values![id.uuid()]).await?;
+            store.note(tx).await?;
             note_change(tx, id).await?;
             Ok(true)
         };

@@ -31,6 +31,7 @@ pub struct Api {
     client: Client,
     base: String,
     token: Option<String>,
+    project: Option<String>,
 }
 
 /// A successful answer.
@@ -47,12 +48,18 @@ impl Api {
     pub fn new(server: &str, token: Option<&str>) -> Self {
         // Loopback only, whatever proxy the environment names.
         let client = Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
-        Self { client, base: format!("{server}/api/v1"), token: token.map(str::to_owned) }
+        Self { client, base: format!("{server}/api/v1"), token: token.map(str::to_owned), project: None }
     }
 
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same, which works in this project.
+    #[must_use]
+    pub fn in_project(&self, project: &str) -> Self {
+        Self { project: Some(project.to_owned()), ..self.clone() }
     }
 
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
@@ -184,6 +191,10 @@ impl Api {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = match &self.project {
+            Some(project) => request.header("x-project", project),
+            None => request,
+        };
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

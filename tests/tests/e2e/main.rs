@@ -1,8 +1,10 @@
 //! The whole server from outside: one binary, one module for each topic.
 
+mod accounts;
 mod admission;
 mod answers;
 mod api;
+mod audit;
 mod authoring;
 mod backtests;
 mod bench;
@@ -36,6 +38,7 @@ mod readme;
 mod receiver;
 mod refusals;
 mod replays;
+mod requests;
 mod resends;
 mod retries;
 mod revisions;

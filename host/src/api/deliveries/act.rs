@@ -9,6 +9,7 @@ use super::super::auth::Caller;
 use super::super::extract::{Id, body, keyed_body, read_or_default};
 use super::super::problem::{Answer, key_reused};
 use super::{DeliveryBody, delivery_body};
+use crate::domain::audit::Target;
 use crate::domain::id::{DeliveryId, ProjectId, RequestId};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::selection::SELECTION_MAX_CHARS;
@@ -30,6 +31,11 @@ struct CancelForm {
     #[serde(default)]
     requests: Vec<RequestId>,
     reason: Option<String>,
+}
+
+/// What was chosen, for the audit log.
+fn about(chosen: &Chosen) -> serde_json::Value {
+    serde_json::json!({ "requests": chosen.requests, "include_succeeded": chosen.include_succeeded })
 }
 
 /// What came of it, as a problem if nothing did.
@@ -67,7 +73,8 @@ pub(in super::super) async fn retry(
         return Err(Problem::field("/requests", "names what is sent once more, with `include_succeeded`").into());
     }
     let chosen = Chosen { requests, include_succeeded };
-    done(api.jobs.resend(project, id, chosen, key).await?)?;
+    let entry = caller.entry(&api, "delivery.retried", Target::new("delivery", id)).after(about(&chosen));
+    done(api.jobs.audited(entry).resend(project, id, chosen, key).await?)?;
     Ok((StatusCode::ACCEPTED, view(&api, &caller, project, id).await?))
 }
 
@@ -89,6 +96,8 @@ pub(in super::super) async fn cancel(
     let by = format!("cancelled by {}", caller.actor());
     let reason = reason.map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"));
     let project = caller.project();
-    done(api.jobs.cancel_delivery(project, id, Chosen { requests, include_succeeded: false }, reason).await?)?;
+    let chosen = Chosen { requests, include_succeeded: false };
+    let entry = caller.entry(&api, "delivery.cancelled", Target::new("delivery", id)).after(about(&chosen));
+    done(api.jobs.audited(entry).cancel_delivery(project, id, chosen, reason).await?)?;
     view(&api, &caller, project, id).await
 }

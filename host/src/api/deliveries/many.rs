@@ -9,6 +9,7 @@ use super::super::auth::Caller;
 use super::super::extract::{keyed_body, read};
 use super::super::jobs::{accepted, forecast_body, no_job};
 use super::super::problem::Answer;
+use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::id::{EventId, WebhookId};
@@ -121,6 +122,9 @@ async fn many(
     if dry_run {
         return Ok(forecast_body("deliveries", &forecast).into_response());
     }
-    let job = api.jobs.begin(project, work(selection), forecast.total(), caller.actor(), key).await;
+    let work = work(selection);
+    let action = if matches!(work, JobWork::Cancel(_)) { "deliveries.cancelled" } else { "deliveries.resent" };
+    let entry = caller.entry(api, action, Target::new("project", project)).after(&work);
+    let job = api.jobs.audited(entry).begin(project, work, forecast.total(), caller.actor(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

@@ -15,6 +15,7 @@ use super::Api;
 use super::auth::Caller;
 use super::extract::{Id, Query};
 use super::problem::{Answer, Refused};
+use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
 use crate::domain::event::Field;
@@ -288,7 +289,8 @@ pub(super) async fn reprocess(
     caller.needs(Permission::DeliveriesRetry)?;
     let project = caller.project();
     let wrong = |detail: String| Refused(Problem::new(ProblemCode::WrongState, detail));
-    let new = match api.jobs.reprocess_one(project, id, caller.actor()).await? {
+    let entry = caller.entry(&api, "delivery.reprocessed", Target::new("delivery", id));
+    let new = match api.jobs.audited(entry).reprocess_one(project, id, caller.actor()).await? {
         Reprocessed::By(new) => new,
         Reprocessed::NotThere => return Err(Problem::not_found("delivery").into()),
         Reprocessed::NotParked(status) => return Err(wrong(format!("the delivery is {status}, not parked"))),

@@ -52,7 +52,7 @@ pub(super) fn stream(api: &Api, caller: &Caller, request: Request) -> Response {
 async fn handle(api: &Api, caller: &Caller, line: Answer<Bytes>) -> serde_json::Value {
     let stored = async {
         let form: Publish = read(&line?)?;
-        let posted = publish::posted(api, caller, form, None, "")?;
+        let posted = publish::posted(api, caller, form, None, "").await?;
         Ok::<_, Refused>(publish::publish(api, vec![posted]).await?.remove(0))
     };
     match stored.await {

@@ -17,6 +17,7 @@ use crate::domain::event::{Event, IDEMPOTENCY_KEY_MAX_CHARS, Idempotency, SUBJEC
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::pattern::EventType;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::token::Permission;
 use crate::ingest::{Outcome, Posted};
 
 /// Most events of an array.
@@ -68,7 +69,7 @@ pub(super) async fn json(api: &Api, caller: &Caller, request: Request) -> Answer
         }
         return array(api, caller, &bytes).await;
     }
-    let posted = posted(api, caller, read(&bytes)?, key, "")?;
+    let posted = posted(api, caller, read(&bytes)?, key, "").await?;
     let mut published = publish(api, vec![posted]).await?;
     Ok(accepted(published.remove(0)))
 }
@@ -82,7 +83,7 @@ async fn array(api: &Api, caller: &Caller, bytes: &[u8]) -> Answer<Response> {
     let mut errors = Vec::new();
     let mut all = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
-        match posted(api, caller, event, None, &format!("/{index}")) {
+        match posted(api, caller, event, None, &format!("/{index}")).await {
             Ok(posted) => all.push(posted),
             Err(Refused(problem)) if problem.code == ProblemCode::Invalid => errors.extend(problem.errors),
             Err(refused) => return Err(refused),
@@ -106,8 +107,8 @@ pub(in super::super) fn header_key(headers: &HeaderMap) -> Answer<Option<String>
 }
 
 /// Checks one event; `at` is where it stands in the body.
-pub(super) fn posted(api: &Api, caller: &Caller, form: Publish, key: Option<String>, at: &str) -> Answer<Posted> {
-    let project = caller.project_named(form.project)?;
+pub(super) async fn posted(api: &Api, caller: &Caller, form: Publish, key: Option<String>, at: &str) -> Answer<Posted> {
+    let project = caller.project_named(api, form.project, Permission::EventsPublish, at).await?;
     let mut errors = Vec::new();
     let event_type = EventType::parse_from_provider(&form.r#type)
         .map_err(|error| errors.push(FieldError::new(format!("{at}/type"), error.to_string())))

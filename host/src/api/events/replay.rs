@@ -10,6 +10,7 @@ use super::super::extract::{Id, keyed_body, read_or_default};
 use super::super::problem::{Answer, Refused, key_reused};
 use super::accepted;
 use super::publish::Made;
+use crate::domain::audit::Target;
 use crate::domain::id::{EventId, WebhookId};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
@@ -49,7 +50,9 @@ pub(in super::super) async fn replay(
     let (bytes, key) = keyed_body(request, &api, project).await?;
     let form: ReplayForm = read_or_default(&bytes)?;
     let event = api.store.event(project, id).await?.ok_or_else(|| Problem::not_found("event"))?;
-    let replayed = api.jobs.replay(&event, form.webhook_id, caller.actor(), key).await;
+    let about = serde_json::json!({ "webhook_id": form.webhook_id });
+    let entry = caller.entry(&api, "event.replayed", Target::new("event", id)).after(about);
+    let replayed = api.jobs.audited(entry).replay(&event, form.webhook_id, caller.actor(), key).await;
     let (made, left_out) = replayed.map_err(refused)?;
     if made.is_empty() {
         let detail = left_out.first().map_or_else(

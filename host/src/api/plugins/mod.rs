@@ -15,6 +15,7 @@ use super::Api;
 use super::auth::Caller;
 use super::extract::{Paging, Query, body};
 use super::problem::{Answer, Refused};
+use crate::domain::audit::{Entry, Target};
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
 use crate::domain::page::Page;
@@ -61,12 +62,22 @@ fn plugin_body(version: PluginVersion, with_manifest: bool) -> PluginBody {
     }
 }
 
+/// A line of the audit log; which version it is about is said by whoever knows.
+fn entry(api: &Api, caller: &Caller, action: &'static str) -> Entry {
+    caller.entry(api, action, Target::new("plugin", ""))
+}
+
 /// Takes a component: raw, or as the part `file` of a form. 201 when it is ready, 202 while it is being checked, 200 when the
 /// same bytes are there.
 pub(super) async fn upload(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
     caller.needs(Permission::PluginsWrite)?;
     let component = component(&api, request).await?;
-    let (status, version) = match api.plugins.upload(caller.project(), component).await? {
+    let (status, version) = match api
+        .plugins
+        .audited(entry(&api, &caller, "plugin.uploaded"))
+        .upload(caller.project(), component)
+        .await?
+    {
         Uploaded::Checked(version) => match &version.state {
             PluginState::Refused(failure) => return Err(refused(failure.clone())),
             _ => (StatusCode::CREATED, PluginVersion::clone(&version)),
@@ -117,7 +128,7 @@ pub(super) async fn delete(
         let others = if webhooks.len() < USERS_SHOWN { "" } else { " and perhaps others" };
         Problem::new(ProblemCode::InUse, format!("{who}: {named}{others}; {what_then}"))
     };
-    match api.plugins.delete(caller.project(), &name, &version).await? {
+    match api.plugins.audited(entry(&api, &caller, "plugin.deleted")).delete(caller.project(), &name, &version).await? {
         Deleted::Yes(_) => Ok(StatusCode::NO_CONTENT),
         Deleted::NotThere => Err(Problem::not_found("plugin version").into()),
         Deleted::UsedBy(webhooks) => {
@@ -137,7 +148,8 @@ pub(super) async fn resume(
     Path((name, version)): Path<(String, String)>,
 ) -> Answer<axum::Json<PluginBody>> {
     caller.needs(Permission::PluginsWrite)?;
-    let resumed = api.plugins.resume(caller.project(), &name, &version).await?;
+    let resumed =
+        api.plugins.audited(entry(&api, &caller, "plugin.resumed")).resume(caller.project(), &name, &version).await?;
     Ok(axum::Json(plugin_body(resumed.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
 }
 

@@ -11,6 +11,7 @@ use super::super::Api;
 use super::super::auth::Caller;
 use super::super::deliveries::delivery_body;
 use super::super::problem::Answer;
+use super::target;
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, ProjectId};
@@ -41,6 +42,10 @@ pub(super) async fn send(
         Sent::Known(event) => (event, false),
     };
     let (project, webhook) = (webhook.project, Arc::new(webhook));
+    // Told before it is done: what was sent must not be missing from the log.
+    let action = if trigger == Trigger::Test { "webhook.tested" } else { "webhook.triggered" };
+    let about = serde_json::json!({ "event_id": event.id, "event_type": event.event_type.as_str() });
+    api.store.record(caller.entry(api, action, target(webhook.id)).after(about)).await?;
     let (made, settled) = api.ingest.deliver_to(event, is_new, &webhook, trigger, caller.actor()).await?;
     let wait = Duration::from_millis(api.config.delivery.result_wait_ms);
     let in_time = tokio::time::timeout(wait, settled_anywhere(api, made.id, project, settled)).await.is_ok();

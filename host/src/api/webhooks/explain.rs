@@ -10,9 +10,9 @@ use super::super::auth::Caller;
 use super::super::deliveries::{SummaryBody, summary_body};
 use super::super::events::check_payload_size;
 use super::super::extract::{Id, Json};
+use super::super::form::Errors;
 use super::super::problem::Answer;
 use super::find;
-use super::form::Errors;
 use crate::domain::clock::Millis;
 use crate::domain::event::{Event, Field, SUBJECT_MAX_CHARS};
 use crate::domain::explanation::{Explanation, explain as explained};
@@ -67,7 +67,7 @@ pub(in super::super) async fn explain(
     let webhook = find(&api, &caller, id).await?;
     let (event, deliveries) = match form.event_id {
         Some(event_id) => stored(&api, &caller, &webhook, event_id, &form).await?,
-        None => (described(&api, &caller, form)?, None),
+        None => (described(&api, &caller, form).await?, None),
     };
     let explanation = explained(&webhook, &event, &api.filters);
     Ok(axum::Json(ExplainBody { explanation, deliveries }))
@@ -106,8 +106,8 @@ async fn stored(
     Ok((event, Some(deliveries.items.into_iter().map(summary_body).collect())))
 }
 
-fn described(api: &Api, caller: &Caller, form: ExplainForm) -> Answer<Event> {
-    let project = caller.project_named(form.project)?;
+async fn described(api: &Api, caller: &Caller, form: ExplainForm) -> Answer<Event> {
+    let project = caller.project_named(api, form.project, Permission::WebhooksRead, "").await?;
     let mut errors = Errors::default();
     if form.r#type.is_none() && form.payload.is_none() {
         return Err(Problem::field("/event_id", "is needed, or `type` and `payload` of an event").into());

@@ -8,7 +8,7 @@ use super::super::Api;
 use super::super::auth::Caller;
 use super::super::extract::{Id, Query, page};
 use super::super::problem::Answer;
-use super::find;
+use super::{find, target};
 use crate::domain::clock::Millis;
 use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::page::Page;
@@ -70,6 +70,7 @@ pub(in super::super) async fn erase(
 ) -> Answer<StatusCode> {
     caller.needs(Permission::WebhooksWrite)?;
     let webhook = find(&api, &caller, id).await?;
-    api.store.forget_facts(webhook.project, id, key).await?;
+    let entry = caller.entry(&api, "webhook.facts_erased", target(id)).after(serde_json::json!({ "key": &key }));
+    api.store.audited(entry).forget_facts(webhook.project, id, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

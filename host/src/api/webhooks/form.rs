@@ -10,6 +10,7 @@ use url::Url;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::form::Errors;
 use super::super::problem::Answer;
 use crate::domain::envelope::takes_token;
 use crate::domain::event::Field;
@@ -18,11 +19,12 @@ use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
 use crate::domain::plugin::{Manifest, PluginState};
 use crate::domain::plugin_limits::PluginLimits;
-use crate::domain::problem::{FieldError, Problem, ProblemCode, pointer_token};
+use crate::domain::problem::{Problem, ProblemCode, pointer_token};
 use crate::domain::redact::Redactor;
 use crate::domain::retry::Schedule;
 use crate::domain::schema::Schema;
 use crate::domain::signature::SigningSecret;
+use crate::domain::token::Permission;
 use crate::domain::webhook::{
     Configuration, ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS,
     RATE_REQUESTS_MAX, RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
@@ -94,28 +96,8 @@ const fn yes() -> bool {
     true
 }
 
-/// Collects what is wrong, so that a person sees all of it at once.
-#[derive(Debug, Default)]
-pub(in super::super) struct Errors(Vec<FieldError>);
-
-impl Errors {
-    pub(in super::super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(FieldError::new(pointer, detail));
-    }
-
-    fn at_most(&mut self, pointer: &str, text: &str, chars: usize) {
-        if text.chars().count() > chars {
-            self.add(pointer, format!("has at most {chars} characters"));
-        }
-    }
-
-    pub(in super::super) fn check(self) -> Answer<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }
-    }
-}
-
 pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<Webhook> {
-    let project = caller.project_named(form.project)?;
+    let project = caller.project_named(api, form.project, Permission::WebhooksWrite, "").await?;
     let mut errors = Errors::default();
     let url = check_url(api, &form.url, &mut errors).await;
     let events = check_patterns(&form.events, &mut errors);
@@ -466,7 +448,7 @@ fn check_secrets(
 pub(super) fn check_needed_secrets(manifest: &Manifest, set: &BTreeMap<String, SecretString>, errors: &mut Errors) {
     for (name, secret) in manifest.secrets.iter().filter(|(name, secret)| secret.required && !set.contains_key(*name)) {
         let pointer = format!("/plugin/secrets/{}", pointer_token(name));
-        if !errors.0.iter().any(|error| error.pointer == pointer) {
+        if !errors.tells_of(&pointer) {
             let described =
                 if secret.description.is_empty() { String::new() } else { format!(": {}", secret.description) };
             errors.add(pointer, format!("is needed{described}"));

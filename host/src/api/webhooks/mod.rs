@@ -15,23 +15,25 @@ mod trigger;
 mod view;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::auth::Caller;
+use super::etag::{check_unchanged, etag, is_changed_meanwhile};
 use super::extract::{Id, Json, Paging, Query};
 use super::problem::Answer;
+use crate::domain::audit::{Entry, Target};
 use crate::domain::id::WebhookId;
 use crate::domain::page::Page;
-use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::problem::Problem;
 use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
 pub(super) use backtest::{backtest, promote};
 pub(super) use explain::explain;
-pub(super) use form::{Errors, check_config};
+pub(super) use form::check_config;
 pub(super) use recover::recover;
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
@@ -43,9 +45,11 @@ pub(super) use trigger::trigger;
 pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<form::Create>) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let webhook = form::create(&api, &caller, body).await?;
-    api.store.insert_webhook(&webhook, &api.entropy).await?;
+    let entry = caller.entry_in(&api, Some(webhook.project), "webhook.created", target(webhook.id));
+    let entry = entry.after(view::WebhookBody::new(&webhook, &api).without_state());
+    api.store.audited(entry).insert_webhook(&webhook, &api.entropy).await?;
     let body = view::WebhookBody::new(&webhook, &api).with_signing_secret(&webhook);
-    Ok((StatusCode::CREATED, etag(&webhook), axum::Json(body)).into_response())
+    Ok((StatusCode::CREATED, etag(webhook.version), axum::Json(body)).into_response())
 }
 
 /// Webhooks, newest first.
@@ -59,6 +63,19 @@ pub(super) async fn list(
     Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook, &api))))
 }
 
+/// What the audit log calls it.
+fn target(id: WebhookId) -> Target {
+    Target::new("webhook", id)
+}
+
+/// What changed of a webhook. Secrets are told of by their names.
+fn changed_entry(api: &Api, caller: &Caller, action: &'static str, current: &Webhook, changed: &Webhook) -> Entry {
+    let entry = caller.entry(api, action, target(current.id));
+    let body = |webhook: &Webhook| view::WebhookBody::new(webhook, api).without_state();
+    let secrets = changed.secrets.differing(&current.secrets);
+    entry.change(body(current), view::ChangedBody { webhook: body(changed), secrets_changed: secrets })
+}
+
 async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
     let found = api.store.webhook(caller.project(), id).await?;
     Ok(found.ok_or_else(|| Problem::not_found("webhook"))?)
@@ -68,7 +85,7 @@ async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<Response> {
     caller.needs(Permission::WebhooksRead)?;
     let webhook = find(&api, &caller, id).await?;
-    Ok((etag(&webhook), axum::Json(view::WebhookBody::new(&webhook, &api))).into_response())
+    Ok((etag(webhook.version), axum::Json(view::WebhookBody::new(&webhook, &api))).into_response())
 }
 
 /// Changes what the body names (RFC 7396); `If-Match` refuses a change of what has changed meanwhile.
@@ -81,7 +98,7 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, id).await?;
-    check_unchanged(&headers, &current)?;
+    check_unchanged(&headers, current.version, "webhook")?;
     let (changed, held) = patch::apply(&api, &current, body).await?;
     let open_work = match (current.state.is_enabled(), changed.state.is_enabled()) {
         (true, false) => OpenWork::Hold,
@@ -92,42 +109,25 @@ pub(super) async fn patch(
         }
         _ => OpenWork::Keep,
     };
-    if !api.store.update_webhook(&changed, current.version, open_work, &api.entropy).await? {
-        return Err(is_changed_meanwhile().into());
+    let entry = changed_entry(&api, &caller, "webhook.updated", &current, &changed);
+    if !api.store.audited(entry).update_webhook(&changed, current.version, open_work, &api.entropy).await? {
+        return Err(is_changed_meanwhile("webhook").into());
     }
     if matches!(open_work, OpenWork::Resume { .. }) {
         api.ingest.wake();
     }
-    Ok((etag(&changed), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
+    Ok((etag(changed.version), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
 }
 
 /// Deletes a webhook: its open work is cancelled, its history stays.
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<StatusCode> {
     caller.needs(Permission::WebhooksWrite)?;
-    if api.store.delete_webhook(caller.project(), id, api.clock.now()).await? {
+    let current = find(&api, &caller, id).await?;
+    let entry = caller.entry(&api, "webhook.deleted", target(id));
+    let entry = entry.before(view::WebhookBody::new(&current, &api).without_state());
+    if api.store.audited(entry).delete_webhook(caller.project(), id, api.clock.now()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::not_found("webhook").into())
     }
-}
-
-/// Refuses a change by `If-Match` of what has changed meanwhile.
-fn check_unchanged(headers: &HeaderMap, current: &Webhook) -> Answer<()> {
-    match headers.get(header::IF_MATCH) {
-        Some(wanted) if wanted != "*" && *wanted != tag(current) => Err(is_changed_meanwhile().into()),
-        _ => Ok(()),
-    }
-}
-
-fn is_changed_meanwhile() -> Problem {
-    Problem::new(ProblemCode::PreconditionFailed, "the webhook has changed meanwhile; read it again")
-}
-
-fn tag(webhook: &Webhook) -> String {
-    format!("\"{}\"", webhook.version)
-}
-
-fn etag(webhook: &Webhook) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&tag(webhook)).expect("a number in quotes is a header value");
-    [(header::ETAG, value)]
 }

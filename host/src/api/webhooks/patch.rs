@@ -7,14 +7,15 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::Api;
+use super::super::form::{Errors, given};
 use super::super::problem::Answer;
 use super::form::{
-    Errors, PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order, check_order_wait,
+    PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order, check_order_wait,
     check_patterns, check_plugin, check_rate_limit, check_secret, check_texts, check_timeout, check_token_place,
     check_url, state,
 };
@@ -122,11 +123,6 @@ struct PluginPatch {
     secrets: BTreeMap<String, Option<String>>,
     #[serde(deserialize_with = "given")]
     limits: Option<Option<BTreeMap<String, Option<u64>>>>,
-}
-
-/// Tells an absent field (the outer none) from `null` (the inner none).
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// The webhook as it is after the change, checked, and what becomes of work that waited if that enables it.

@@ -9,7 +9,7 @@ use super::super::auth::Caller;
 use super::super::extract::{Id, keyed_body, read};
 use super::super::jobs::{accepted, forecast_body, no_job};
 use super::super::problem::Answer;
-use super::find;
+use super::{find, target};
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
 use crate::domain::job::{JobWork, Missed};
@@ -51,6 +51,7 @@ pub(in super::super) async fn recover(
         return Ok(forecast_body("events", &forecast).into_response());
     }
     let work = JobWork::Recover(missed);
-    let job = api.jobs.begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let entry = caller.entry(&api, "webhook.recovered", target(webhook.id)).after(&work);
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

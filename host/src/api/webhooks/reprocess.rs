@@ -9,7 +9,7 @@ use super::super::auth::Caller;
 use super::super::extract::{Id, keyed_body, read_or_default};
 use super::super::jobs::{accepted, forecast_body, no_job};
 use super::super::problem::Answer;
-use super::find;
+use super::{find, target};
 use crate::domain::clock::Millis;
 use crate::domain::id::WebhookId;
 use crate::domain::job::{JobWork, ParkedSelection};
@@ -72,6 +72,7 @@ pub(in super::super) async fn reprocess(
         return Err(Problem::new(ProblemCode::WrongState, detail).into());
     }
     let work = JobWork::Reprocess(selection);
-    let job = api.jobs.begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let entry = caller.entry(&api, "webhook.reprocessed", target(webhook.id)).after(&work);
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

@@ -7,11 +7,13 @@ use serde::Deserialize;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::etag::{check_unchanged, etag, is_changed_meanwhile};
 use super::super::extract::{Id, body, read};
+use super::super::form::Errors;
 use super::super::problem::Answer;
-use super::form::{Errors, new_signing_secret};
+use super::form::new_signing_secret;
 use super::view::WebhookBody;
-use super::{check_unchanged, etag, find, is_changed_meanwhile};
+use super::{changed_entry, find};
 use crate::domain::id::WebhookId;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::rotation::{NotRotated, OVERLAP_DEFAULT_MS, OVERLAP_MAX_MS, rotated};
@@ -46,7 +48,7 @@ pub(in super::super) async fn rotate_secret(
     errors.check()?;
     let Some(secret) = secret else { return Err(Problem::field("/signing_secret", "is needed").into()) };
     let current = find(&api, &caller, id).await?;
-    check_unchanged(&headers, &current)?;
+    check_unchanged(&headers, current.version, "webhook")?;
     let mut changed = current.clone();
     let now = api.clock.now();
     // Signatures are made by the time that all nodes share.
@@ -58,9 +60,10 @@ pub(in super::super) async fn rotate_secret(
     changed.secrets_changed();
     changed.version += 1;
     changed.updated_at = now;
-    if !api.store.update_webhook(&changed, current.version, OpenWork::Keep, &api.entropy).await? {
-        return Err(is_changed_meanwhile().into());
+    let entry = changed_entry(&api, &caller, "webhook.secret_rotated", &current, &changed);
+    if !api.store.audited(entry).update_webhook(&changed, current.version, OpenWork::Keep, &api.entropy).await? {
+        return Err(is_changed_meanwhile("webhook").into());
     }
     let body = WebhookBody::new(&changed, &api).with_signing_secret(&changed);
-    Ok((etag(&changed), axum::Json(body)).into_response())
+    Ok((etag(changed.version), axum::Json(body)).into_response())
 }

@@ -56,6 +56,16 @@ pub(in super::super) struct WebhookBody {
     signing_secret: Option<String>,
 }
 
+/// A webhook that was changed, for the audit log.
+#[derive(Debug, Serialize)]
+pub(super) struct ChangedBody {
+    #[serde(flatten)]
+    pub(super) webhook: WebhookBody,
+    /// Secrets that are others now, which the rest does not show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) secrets_changed: Vec<String>,
+}
+
 /// A key that signs, never the key itself.
 #[derive(Debug, Serialize)]
 struct SigningKeyBody {
@@ -173,6 +183,11 @@ impl WebhookBody {
             updated_at: webhook.updated_at,
             signing_secret: None,
         }
+    }
+
+    /// As it is stored, without how it fares.
+    pub(super) fn without_state(self) -> Self {
+        Self { filter_stats: None, breaker: BreakerBody::Closed, ..self }
     }
 
     /// With the newest signing secret, for the one answer that shows it.

@@ -1,6 +1,7 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
 mod backtests;
+mod accounts;
 mod by_hand;
 mod facts;
 mod failures;
@@ -29,7 +30,7 @@ use crate::domain::filter::{Filter, Verdict};
 use crate::domain::id::{DEFAULT_PROJECT, ProjectId, TokenId, WebhookId};
 use crate::domain::page::{Cursor, PageRequest};
 use crate::domain::selection::Selection;
-use crate::domain::token::{Permission, PlainToken, Token};
+use crate::domain::token::{Permission, Permissions, PlainToken, Token};
 use crate::domain::webhook::{Order, RateLimit, State, Webhook};
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedWork, FanOut, LoadedRequest, OpenWork, Postpone, RequestEnd, Search, Settle,
@@ -363,11 +364,16 @@ async fn tokens_are_found_by_their_hash(stage: Stage) {
         id: TokenId::new(NOW, stage.entropy.id()),
         project: None,
         name: "admin".to_owned(),
-        permissions: vec![Permission::Admin],
+        prefix: plain.shown(),
+        permissions: Permissions::of(&[Permission::Admin]),
+        expires_at: Some(NOW.plus(1)),
+        created_by: "a test".to_owned(),
+        created_at: NOW,
+        last_used_at: None,
+        version: 1,
     };
-    stage.store.insert_token(&token, plain.hash(), NOW).await.unwrap();
-    let found = stage.store.token(plain.hash()).await.unwrap().unwrap();
-    assert_eq!((found.id, found.project, found.permissions), (token.id, None, vec![Permission::Admin]));
+    stage.store.insert_token(&token, plain.hash()).await.unwrap();
+    assert_eq!(stage.store.token(plain.hash()).await.unwrap(), Some(token));
     assert!(stage.store.token(PlainToken::from_text("other").hash()).await.unwrap().is_none());
 }
 

@@ -27,10 +27,13 @@ impl Store {
         reason: String,
         now: Millis,
     ) -> Result<Acted, StoreError> {
-        let others_idle = self.others_idle();
+        let (store, others_idle) = (self.clone(), self.others_idle());
         let act = async move |tx: &mut Tx| {
             let Some(standing) = lock(tx, project, id).await? else { return Ok(Acted::NotThere) };
             let acted = cancel(tx, &standing, &chosen, &reason, now).await?;
+            if matches!(acted, Acted::Done(1..)) {
+                store.note(tx).await?;
+            }
             if others_idle {
                 nodes::notify(tx).await?;
             }

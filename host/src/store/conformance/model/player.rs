@@ -101,6 +101,7 @@ impl Player {
     /// Plays all of it, then lets everything that is open be claimed, and cleans up. The nodes come back if they are fit for
     /// another script.
     pub(super) async fn play(mut self, ops: &[Op]) -> (Option<Nodes>, Verdict) {
+        self.stage.store_project(self.project).await;
         let verdict = self.play_all(ops).await;
         let mut is_clean = true;
         for hook in &self.book.hooks {

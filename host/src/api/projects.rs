@@ -1,0 +1,207 @@
+//! `/projects`: everything in one is isolated from every other.
+
+#![expect(clippy::option_option, reason = "a field of a merge patch is absent, null, or a value")]
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::auth::Caller;
+use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::extract::{Id, Json, Query, page};
+use super::form::{Errors, given};
+use super::problem::Answer;
+use crate::domain::audit::Target;
+use crate::domain::clock::Millis;
+use crate::domain::id::{DEFAULT_PROJECT, ProjectId};
+use crate::domain::page::Page;
+use crate::domain::permission::Permission;
+use crate::domain::problem::{Problem, ProblemCode};
+use crate::domain::project::{DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Project, check_external_id};
+use crate::store::DeletedProject;
+
+#[derive(Debug, Serialize)]
+pub(super) struct ProjectBody {
+    id: ProjectId,
+    name: String,
+    description: Option<String>,
+    external_id: Option<String>,
+    created_at: Millis,
+    updated_at: Millis,
+}
+
+fn project_body(project: &Project) -> ProjectBody {
+    ProjectBody {
+        id: project.id,
+        name: project.name.clone(),
+        description: project.description.clone(),
+        external_id: project.external_id.clone(),
+        created_at: project.created_at,
+        updated_at: project.updated_at,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Create {
+    name: String,
+    description: Option<String>,
+    external_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Patch {
+    #[serde(deserialize_with = "given")]
+    name: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    description: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    external_id: Option<Option<String>>,
+}
+
+fn check(project: &Project) -> Answer<()> {
+    let mut errors = Errors::default();
+    errors.named("/name", &project.name, NAME_MAX_CHARS);
+    errors.at_most("/description", project.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS);
+    if let Some(Err(wrong)) = project.external_id.as_deref().map(check_external_id) {
+        errors.add("/external_id", wrong);
+    }
+    errors.check()
+}
+
+fn target(id: ProjectId) -> Target {
+    Target::new("project", id)
+}
+
+/// Makes a project.
+pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+    caller.needs_everywhere(Permission::Admin)?;
+    let now = api.clock.now();
+    let project = Project {
+        id: ProjectId::new(now, api.entropy.id()),
+        name: form.name,
+        description: form.description,
+        external_id: form.external_id,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    check(&project)?;
+    let body = project_body(&project);
+    let entry = caller.entry_in(&api, Some(project.id), "project.created", target(project.id)).after(&body);
+    api.store.audited(entry).insert_project(&project).await?;
+    Ok((StatusCode::CREATED, etag(project.version), axum::Json(body)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProjectQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    external_id: Option<String>,
+}
+
+/// The projects that the caller may do something in, newest first; `external_id` finds one.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<ProjectQuery>,
+) -> Answer<axum::Json<Page<ProjectBody>>> {
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let grants = caller.grants();
+    let projects = if let Some(external_id) = query.external_id {
+        let found = api.store.project_called(&external_id).await?;
+        Page { items: found.into_iter().filter(|found| grants.knows(found.id)).collect(), next_cursor: None }
+    } else if grants.everywhere.is_empty() {
+        let known: Vec<ProjectId> = grants.of_projects.keys().copied().filter(|id| grants.knows(*id)).collect();
+        api.store.projects_among(&known, page).await?
+    } else {
+        api.store.projects(page).await?
+    };
+    Ok(axum::Json(projects.map(|project| project_body(&project))))
+}
+
+/// A project that the caller may do something in. To everybody else it is not there.
+async fn find(api: &Api, caller: &Caller, id: ProjectId) -> Answer<Project> {
+    let found = if caller.grants().knows(id) { api.store.project(id).await? } else { None };
+    Ok(found.ok_or_else(|| Problem::not_found("project"))?)
+}
+
+/// Refuses whoever may not do everything in a project.
+fn needs_admin(caller: &Caller, id: ProjectId) -> Answer<()> {
+    if caller.grants().within(id).allow(Permission::Admin) {
+        return Ok(());
+    }
+    let detail = format!("this needs the permission `{}` in the project", Permission::Admin);
+    Err(Problem::new(ProblemCode::Forbidden, detail).into())
+}
+
+/// One project.
+pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<ProjectId>) -> Answer<Response> {
+    let project = find(&api, &caller, id).await?;
+    Ok((etag(project.version), axum::Json(project_body(&project))).into_response())
+}
+
+/// Changes what the body names (RFC 7396).
+pub(super) async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ProjectId>,
+    headers: HeaderMap,
+    Json(patch): Json<Patch>,
+) -> Answer<Response> {
+    let current = find(&api, &caller, id).await?;
+    needs_admin(&caller, id)?;
+    check_unchanged(&headers, current.version, "project")?;
+    // By its external id whoever works in all projects finds it: it is theirs.
+    if patch.external_id.as_ref().is_some_and(|external_id| *external_id != current.external_id) {
+        caller.needs_everywhere(Permission::Admin)?;
+    }
+    let mut errors = Errors::default();
+    let changed = Project {
+        name: errors.kept("/name", patch.name, current.name.clone()),
+        description: patch.description.unwrap_or_else(|| current.description.clone()),
+        external_id: patch.external_id.unwrap_or_else(|| current.external_id.clone()),
+        version: current.version + 1,
+        updated_at: api.clock.now(),
+        ..current.clone()
+    };
+    errors.check()?;
+    check(&changed)?;
+    let body = project_body(&changed);
+    let entry = caller.entry_in(&api, Some(id), "project.updated", target(id)).change(project_body(&current), &body);
+    if !api.store.audited(entry).update_project(&changed, current.version).await? {
+        return Err(is_changed_meanwhile("project").into());
+    }
+    api.door.forget_all();
+    Ok((etag(changed.version), axum::Json(body)).into_response())
+}
+
+/// Deletes a project in which nothing is open. Its tokens are revoked; its history stays, and nobody reads it any more but in
+/// the audit log.
+pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ProjectId>) -> Answer<StatusCode> {
+    caller.needs_everywhere(Permission::Admin)?;
+    let current = find(&api, &caller, id).await?;
+    if id == DEFAULT_PROJECT {
+        let detail = "the default project is where requests work that name none; it cannot be deleted";
+        return Err(Problem::new(ProblemCode::InUse, detail).into());
+    }
+    let entry = caller.entry_in(&api, Some(id), "project.deleted", target(id)).before(project_body(&current));
+    match api.store.audited(entry).delete_project(id, api.clock.now()).await? {
+        DeletedProject::Yes => {
+            api.door.forget_all();
+            Ok(StatusCode::NO_CONTENT)
+        }
+        DeletedProject::NotThere => Err(Problem::not_found("project").into()),
+        DeletedProject::InUse { webhooks, jobs, work } => {
+            let detail = format!(
+                "something is open in it: {webhooks} webhooks, {jobs} jobs, {work} deliveries; delete the webhooks and \
+                 cancel the jobs first"
+            );
+            Err(Problem::new(ProblemCode::InUse, detail).into())
+        }
+    }
+}
