@@ -12,7 +12,7 @@ use super::extract::{Json, Query};
 use super::form::Password;
 use super::problem::{Answer, Refused};
 use super::users::{self, UserBody, user_body};
-use crate::domain::account::{EMAIL_MAX_CHARS, Session, checked_email};
+use crate::domain::account::{Session, checked_email};
 use crate::domain::audit::{Actor, ActorKind, Entry, Target};
 use crate::domain::clock::Millis;
 use crate::domain::id::{SessionId, UserId};
@@ -99,8 +99,8 @@ pub(super) async fn login(
     }
     let context = Context::from(&extensions);
     let now = api.clock.now();
-    let named: String = form.email.chars().filter(|c| !c.is_control()).take(EMAIL_MAX_CHARS).collect();
-    let email = checked_email(&form.email).unwrap_or_else(|_| named.to_lowercase());
+    // What is no address may be a password in the wrong field: it is not repeated anywhere.
+    let email = checked_email(&form.email).unwrap_or_else(|_| "(no address)".to_owned());
     let tried = api.door.logins.begin(&email, context.address, now).map_err(|seconds| {
         let detail = "too many logins failed of late, as this user or from this address";
         Problem { retry_after_s: Some(seconds), ..Problem::new(ProblemCode::TooManyRequests, detail) }
@@ -118,9 +118,9 @@ pub(super) async fn login(
     let user = match (found, failed) {
         (Some((user, _)), None) => user,
         (found, why) => {
-            let target = found.map_or_else(|| Target::new("user", &named), |(user, _)| users::target(user.id));
+            let target = found.map_or_else(|| Target::new("user", &email), |(user, _)| users::target(user.id));
             let failure = entry(&api, &context, "session.refused", target);
-            let failure = failure.after(serde_json::json!({ "email": named, "reason": why }));
+            let failure = failure.after(serde_json::json!({ "email": email, "reason": why }));
             api.store.record(failure).await?;
             return Err(not_logged_in());
         }

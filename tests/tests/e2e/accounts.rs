@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use hookwright_tests::{
     api::{Answer, Api},
     eventually::eventually,
+    receiver::Reply,
     server::{Installation, Server},
     stage::Stage,
 };
@@ -94,7 +95,7 @@ async fn projects_are_worlds_of_their_own() {
     assert_eq!((project.status, &project.body["external_id"]), (201, &json!("team-7")));
     let id = project.body["id"].as_str().expect("an id").to_owned();
     let (by_id, by_name) = (api.in_project(&id), api.in_project("team-7"));
-    stage.receiver.on("/seven", []);
+    stage.receiver.on("/seven", [Reply::ok()]);
     let webhook = by_name.register(&json!({ "url": stage.receiver.url("/seven"), "events": ["*"] })).await;
     assert!(api.publish("a.b", json!({})).await.deliveries.is_empty(), "an event of the default project");
     let sent = by_id.publish_one("a.b", json!({})).await;

@@ -78,7 +78,7 @@ async fn e5_what_people_send_again_is_told() {
     stage.api.post(&format!("/webhooks/{}/recover", webhook.id), &json!({ "since": since })).await.expect("a job");
     let lines = stage.api.list("/audit?action=deliveries.*").await;
     assert_eq!(
-        (actions(&lines), &lines[0]["after"]["status"]),
+        (actions(&lines), &lines[0]["after"]["resend"]["status"]),
         (vec!["deliveries.resent"], &json!("failed")),
         "{lines:#?}"
     );
