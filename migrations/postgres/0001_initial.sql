@@ -170,6 +170,20 @@ CREATE TABLE webhook_configurations (
 CREATE INDEX webhook_configurations_plugin ON webhook_configurations (plugin_version_id)
     WHERE plugin_version_id IS NOT NULL;
 
+-- What a project says of a type of events: one of its own, or in place of what every project knows of it.
+CREATE TABLE event_types (
+    project_id  UUID NOT NULL,
+    name        TEXT NOT NULL,
+    description TEXT NOT NULL,
+    schema      TEXT,
+    example     TEXT,
+    validation  TEXT NOT NULL,
+    version     BIGINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (project_id, name)
+);
+
 -- History. Ordered by id, which begins with the time, and partitioned by it: the server makes a partition for each month
 -- ahead of it; what fits none goes to the default one.
 

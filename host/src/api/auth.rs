@@ -54,6 +54,14 @@ impl Caller {
         Err(forbidden(wanted, ""))
     }
 
+    /// Refuses a caller that has none of these permissions.
+    pub(super) fn needs_one_of(&self, wanted: &[Permission]) -> Answer<()> {
+        match wanted.iter().find(|wanted| self.may(**wanted)).or(wanted.first()) {
+            Some(wanted) => self.needs(*wanted),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a caller that lacks this permission for all projects.
     pub(super) fn needs_everywhere(&self, wanted: Permission) -> Answer<()> {
         if self.principal.grants.everywhere.allow(wanted) {

@@ -6,6 +6,7 @@ mod context;
 mod deliveries;
 mod door;
 mod etag;
+mod event_types;
 mod events;
 mod extract;
 mod form;

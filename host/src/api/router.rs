@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, events, health, jobs, me, plugins, problem, projects, results, roles,
+    Api, audit, context, deliveries, event_types, events, health, jobs, me, plugins, problem, projects, results, roles,
     sessions, tokens, users, webhooks,
 };
 
@@ -62,6 +62,11 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/events", events::list),
         get("/events/{id}", events::read),
         post("/events/{id}/replay", events::replay),
+        post("/event-types", event_types::create),
+        get("/event-types", event_types::list),
+        get("/event-types/{name}", event_types::read),
+        patch("/event-types/{name}", event_types::patch),
+        delete("/event-types/{name}", event_types::delete),
         post("/webhooks", webhooks::create),
         get("/webhooks", webhooks::list),
         get("/webhooks/{id}", webhooks::read),

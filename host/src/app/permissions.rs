@@ -64,6 +64,11 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/events", With(&[EventsRead, Trigger]), none()),
         row("GET", "/api/v1/events/{event}", With(&[EventsRead, Trigger]), none()),
         row("POST", "/api/v1/events/{event}/replay", With(&[DeliveriesRetry]), json!({})),
+        row("POST", "/api/v1/event-types", With(&[WebhooksWrite]), json!({ "name": "build.done" })),
+        row("GET", "/api/v1/event-types", With(&[WebhooksRead, EventsPublish, EventsRead, Trigger]), none()),
+        row("GET", "/api/v1/event-types/{type}", With(&[WebhooksRead, EventsPublish, EventsRead, Trigger]), none()),
+        row("PATCH", "/api/v1/event-types/{type}", With(&[WebhooksWrite]), json!({})),
+        row("DELETE", "/api/v1/event-types/{type}", With(&[WebhooksWrite]), none()),
         row("POST", "/api/v1/webhooks", With(&[WebhooksWrite]), json!({ "url": "http://127.0.0.1:9/", "events": ["a.b"] })),
         row("GET", "/api/v1/webhooks", With(&[WebhooksRead, Trigger]), none()),
         row("GET", "/api/v1/webhooks/{webhook}", With(&[WebhooksRead, Trigger]), none()),
@@ -78,6 +83,8 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/webhooks/{webhook}/revisions", With(&[WebhooksRead, Trigger]), none()),
         row("POST", "/api/v1/webhooks/{webhook}/reprocess", With(&[DeliveriesRetry]), json!({ "dry_run": true })),
         row("POST", "/api/v1/webhooks/{webhook}/recover", With(&[DeliveriesRetry]), json!({ "since": "2020-01-01T00:00:00Z", "dry_run": true })),
+        // It runs what it is given on payloads: it takes `webhooks:read`, `deliveries:read`, `plugins:read` and `events:read`.
+        row("POST", "/api/v1/webhooks/{webhook}/backtest", Admin, json!({ "dry_run": true })),
         row("GET", "/api/v1/webhooks/{webhook}/deliveries", With(&[DeliveriesRead, Trigger]), none()),
         row("DELETE", "/api/v1/webhooks/{webhook}", With(&[WebhooksWrite]), none()),
         row("GET", "/api/v1/deliveries", With(&[DeliveriesRead, Trigger]), none()),
@@ -85,6 +92,8 @@ fn table() -> Vec<Row> {
         row("POST", "/api/v1/deliveries/resend", With(&[DeliveriesRetry]), all()),
         row("POST", "/api/v1/deliveries/cancel", With(&[DeliveriesRetry]), all()),
         row("GET", "/api/v1/deliveries/{delivery}", With(&[DeliveriesRead, Trigger]), none()),
+        // What a plugin was given: `deliveries:read`, `plugins:read` and `events:read` together.
+        row("GET", "/api/v1/deliveries/{delivery}/input", Admin, none()),
         row("POST", "/api/v1/deliveries/{delivery}/retry", With(&[DeliveriesRetry]), json!({})),
         row("POST", "/api/v1/deliveries/{delivery}/cancel", With(&[DeliveriesRetry]), json!({})),
         row("POST", "/api/v1/deliveries/{delivery}/reprocess", With(&[DeliveriesRetry]), none()),
@@ -92,10 +101,15 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/jobs/{job}", With(&[DeliveriesRead, Trigger]), none()),
         row("DELETE", "/api/v1/jobs/{job}", With(&[DeliveriesRetry]), none()),
         row("POST", "/api/v1/jobs/{job}/cancel", With(&[DeliveriesRetry]), none()),
+        // Made of payloads: `deliveries:read` and `events:read` together.
+        row("GET", "/api/v1/jobs/{job}/results", Admin, none()),
+        // `webhooks:write` and `deliveries:read` together.
+        row("POST", "/api/v1/jobs/{job}/promote", Admin, json!({})),
         row("POST", "/api/v1/plugins", With(&[PluginsWrite]), none()),
         row("GET", "/api/v1/plugins", With(&[PluginsRead]), none()),
         row("GET", "/api/v1/plugins/nothing/versions/{version}", With(&[PluginsRead]), none()),
         row("DELETE", "/api/v1/plugins/nothing/versions/{version}", With(&[PluginsWrite]), none()),
+        row("GET", "/api/v1/plugins/nothing/versions/{version}/component", With(&[PluginsRead]), none()),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/preview", With(&[PluginsRead]), json!({})),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/resume", With(&[PluginsWrite]), none()),
         row("POST", "/api/v1/projects", Owner, json!({ "name": "another" })),
@@ -195,6 +209,7 @@ impl Server {
         let webhook = json!({ "url": "http://127.0.0.1:9/", "events": ["x.y"], "retry": [0] });
         let webhook = self.made("POST", "/api/v1/webhooks", webhook).await;
         let event = self.made("POST", "/api/v1/events", json!({ "type": "x.y", "payload": {} })).await;
+        self.made("POST", "/api/v1/event-types", json!({ "name": "x.y" })).await;
         let since = json!({ "status": "failed", "since": "2020-01-01T00:00:00Z" });
         let job = self.made("POST", "/api/v1/deliveries/resend", since).await;
         let user = json!({ "email": EMAIL, "name": "Ada", "password": PASSWORD });
@@ -217,6 +232,7 @@ impl Server {
             ("{role}", text(&role["name"])),
             ("{token}", text(&spare_token["id"])),
             ("{version}", "1.0.0".to_owned()),
+            ("{type}", "x.y".to_owned()),
         ];
     }
 
@@ -245,7 +261,22 @@ impl Server {
     }
 
     async fn call(&self, method: Method, path: &str, key: Key<'_>, body: &Value) -> Response<Body> {
+        self.call_in(None, method, path, key, body).await
+    }
+
+    /// The same, which names the project that it is about.
+    async fn call_in(
+        &self,
+        project: Option<&str>,
+        method: Method,
+        path: &str,
+        key: Key<'_>,
+        body: &Value,
+    ) -> Response<Body> {
         let mut request = Request::builder().method(method).uri(path);
+        if let Some(project) = project {
+            request = request.header("x-project", project);
+        }
         match key {
             Key::Nothing => {}
             Key::Token(token) => request = request.header(header::AUTHORIZATION, format!("Bearer {token}")),
@@ -369,6 +400,12 @@ async fn nobody_sees_or_touches_another_project() {
                 assert!(!text.contains(thing.as_str()), "{} {} shows {name}: {text}", row.method, row.path);
             }
         }
+    }
+    // Naming it opens no door.
+    let first = Some(server.things[0].1.as_str());
+    for row in table().iter().filter(|row| !matches!(row.access, Public)) {
+        let response = server.call_in(first, row.method.clone(), &server.path(row), key, &row.body).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{} {}", row.method, row.path);
     }
     // And nothing of it was changed.
     for row in table().iter().filter(|row| row.method == Method::GET && !matches!(row.access, Person)) {

@@ -251,11 +251,13 @@ pub struct IngestConfig {
     pub fan_out_step: usize,
     /// Deliveries that are made together with all events of an array; what goes beyond follows in steps.
     pub fan_out_commit: usize,
+    /// Types of events that a project may describe.
+    pub event_types_per_project: u64,
 }
 
 impl Default for IngestConfig {
     fn default() -> Self {
-        Self { fan_out_step: 1000, fan_out_commit: 10_000 }
+        Self { fan_out_step: 1000, fan_out_commit: 10_000, event_types_per_project: 1000 }
     }
 }
 
@@ -632,6 +634,7 @@ impl Config {
         within("plugins.compiles_at_once", self.plugins.compiles_at_once as u64, 1, 64)?;
         within("ingest.fan_out_step", self.ingest.fan_out_step as u64, 1, FAN_OUT_MAX)?;
         within("ingest.fan_out_commit", self.ingest.fan_out_commit as u64, 1, FAN_OUT_MAX)?;
+        within("ingest.event_types_per_project", self.ingest.event_types_per_project, 1, FAN_OUT_MAX)?;
         within("delivery.timeout_ms", self.delivery.timeout_ms, 1, self.delivery.timeout_max_ms)?;
         within("delivery.in_hand_max", self.delivery.in_hand_max as u64, 1, 1_000_000)?;
         within("delivery.in_hand_per_webhook", self.delivery.in_hand_per_webhook as u64, 1, 1_000_000)?;
@@ -754,6 +757,7 @@ mod tests {
         for (section, name, most) in [
             ("ingest", "fan_out_step", 100_000),
             ("ingest", "fan_out_commit", 100_000),
+            ("ingest", "event_types_per_project", 100_000),
             ("filters", "source_max_bytes", 16_384),
             ("jobs", "step", 1000),
             ("jobs", "open_per_project", 1_000_000),

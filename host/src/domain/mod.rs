@@ -11,6 +11,7 @@ pub mod difference;
 pub mod entropy;
 pub mod envelope;
 pub mod event;
+pub mod event_types;
 pub mod explanation;
 pub mod filter;
 pub mod giving_up;

@@ -53,7 +53,7 @@ impl Jobs {
         project: ProjectId,
         backtest: &Backtest,
     ) -> Result<Forecast<DeliveryId>, StoreError> {
-        let (now, most) = (self.now(), self.inner.parts.config.count_rows);
+        let (now, most) = (self.now(), self.0.parts.config.count_rows);
         let (mut found, mut cursor, mut looked) = (Vec::new(), None, 0);
         loop {
             let scan = self.scan(project, backtest, now, cursor).await?;
@@ -81,7 +81,7 @@ impl Jobs {
         let until = backtest.until.map_or(latest, |until| first_at(until).min(latest));
         let since = backtest.since.map_or(Uuid::nil(), first_at);
         let range = (since, cursor.unwrap_or(until));
-        self.inner.parts.store.scan_outcomes(project, backtest.webhook_id, range, latest, LOOKED_AT).await
+        self.0.parts.store.scan_outcomes(project, backtest.webhook_id, range, latest, LOOKED_AT).await
     }
 
     pub(super) async fn backtest_step(
@@ -89,7 +89,7 @@ impl Jobs {
         job: &ClaimedJob,
         backtest: &Backtest,
     ) -> Result<Option<JobStep>, StoreError> {
-        let Parts { store, config, plugins, .. } = &self.inner.parts;
+        let Parts { store, config, plugins, .. } = &self.0.parts;
         let ended = |reason: &str| JobStep::last(JobState::Failed, Some(reason.to_owned()));
         let Some(webhook) = store.webhook(job.project, backtest.webhook_id).await? else {
             return self.told(job, Vec::new(), ended("the webhook was deleted")).await;
@@ -163,7 +163,7 @@ impl Jobs {
         step: JobStep,
     ) -> Result<Option<JobStep>, StoreError> {
         let step = JobStep { done: results.len() as u64, ..step };
-        let is_held = self.inner.parts.store.backtest_step(job, results, step.clone(), self.now()).await?;
+        let is_held = self.0.parts.store.backtest_step(job, results, step.clone(), self.now()).await?;
         Ok(is_held.then_some(step))
     }
 
@@ -181,7 +181,7 @@ impl Jobs {
             return Ok(BacktestResult { delivery, event, compared, detail: None });
         }
         // Its requests are read only where they are needed: they may be large.
-        let before = self.inner.parts.store.recorded_outcome(recorded).await?;
+        let before = self.0.parts.store.recorded_outcome(recorded).await?;
         let is_same = before.as_ref() == Some(&now);
         let compared = Compared::of(was, now.kind(), is_same);
         let known: HashSet<&str> = kept.iter().map(|fact| fact.key.as_str()).collect();
@@ -206,7 +206,7 @@ impl Jobs {
         let mut runs = 1;
         loop {
             let input = Input::recorded(recorded.head.event.clone(), &given);
-            let run = self.inner.parts.plugins.run_idle(trial.version, trial.limits, input);
+            let run = self.0.parts.plugins.run_idle(trial.version, trial.limits, input);
             let ran = tokio::time::timeout(RUN_WAIT, run).await.map_err(|_| NotRun::Busy)??;
             let again = ran.result.as_ref().is_err_and(crate::domain::plugin::PluginFailure::is_worth_another_try);
             if !again || runs >= RUNS_MAX {

@@ -19,7 +19,7 @@ impl Jobs {
         project: ProjectId,
         selection: &Selection,
     ) -> Result<Forecast<DeliveryId>, StoreError> {
-        let Parts { store, config, .. } = &self.inner.parts;
+        let Parts { store, config, .. } = &self.0.parts;
         let search = Search::new(until(selection, self.now()), config.count_rows);
         let found = store.find_deliveries(project, &search, None, config.count_rows).await?;
         Ok(Forecast::of(&found.ids, found.next.is_none()))
@@ -31,7 +31,7 @@ impl Jobs {
         selection: &Selection,
         many: &Many,
     ) -> Result<Option<JobStep>, StoreError> {
-        let Parts { store, config, log_rows, .. } = &self.inner.parts;
+        let Parts { store, config, log_rows, .. } = &self.0.parts;
         let search = Search::new(until(selection, job.created_at), *log_rows);
         let most = u32::try_from(config.step).unwrap_or(u32::MAX);
         let found = store.find_deliveries(job.project, &search, job.cursor, most).await?;

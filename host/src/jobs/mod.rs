@@ -32,13 +32,9 @@ const TRIES_MAX: u64 = 5;
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Does long work. Cheap to clone.
+/// Does long work. Cheap to clone. With it goes what the audit log says of what is asked for.
 #[derive(Debug, Clone)]
-pub struct Jobs {
-    inner: Arc<Inner>,
-    /// What the audit log says of what is asked for through this one.
-    entry: Option<Entry>,
-}
+pub struct Jobs(Arc<Inner>, Option<Entry>);
 
 #[derive(Debug)]
 struct Inner {
@@ -117,29 +113,29 @@ pub enum NoJob {
 impl Jobs {
     /// Does jobs with these, once it is run.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(Inner { parts, new: Notify::new() }), entry: None }
+        Self(Arc::new(Inner { parts, new: Notify::new() }), None)
     }
 
     /// The same; what is asked for through it is told of by this line of the audit log.
     #[must_use]
     pub fn audited(&self, entry: Entry) -> Self {
-        Self { inner: self.inner.clone(), entry: Some(entry) }
+        Self(self.0.clone(), Some(entry))
     }
 
     /// The store, for what somebody asks for.
     fn asked(&self) -> Store {
-        let store = &self.inner.parts.store;
-        self.entry.clone().map_or_else(|| store.clone(), |entry| store.audited(entry))
+        let store = &self.0.parts.store;
+        self.1.clone().map_or_else(|| store.clone(), |entry| store.audited(entry))
     }
 
     /// The time by which leases are told: the database's, which all nodes share.
     fn now(&self) -> Millis {
-        self.inner.parts.store.time(self.inner.parts.clock.now())
+        self.0.parts.store.time(self.0.parts.clock.now())
     }
 
     /// What reprocessing would find.
     pub async fn forecast_parked(&self, selection: &ParkedSelection) -> Result<Forecast<DeliveryId>, StoreError> {
-        let (store, now) = (&self.inner.parts.store, self.now());
+        let (store, now) = (&self.0.parts.store, self.now());
         let count = store.count_parked(selection, now).await?;
         let sample = store.sample_parked(selection, SAMPLE, now).await?;
         Ok(Forecast { count, is_complete: true, sample })
@@ -154,7 +150,7 @@ impl Jobs {
         actor: String,
         key: Option<Idempotency>,
     ) -> Result<Job, NoJob> {
-        let Parts { store, entropy, config, .. } = &self.inner.parts;
+        let Parts { store, entropy, config, .. } = &self.0.parts;
         let now = self.now();
         let job = Job {
             id: JobId::new(now, entropy.id()),
@@ -173,7 +169,7 @@ impl Jobs {
             JobLane::Slow => (config.backtests_open, "jobs.backtests_open"),
         };
         let inserted = self.asked().insert_job(&job, most, key).await?;
-        self.inner.new.notify_waiters();
+        self.0.new.notify_waiters();
         match inserted {
             InsertedJob::New => Ok(job),
             InsertedJob::TooMany => Err(NoJob::TooMany(most, setting)),
@@ -227,11 +223,11 @@ impl Jobs {
 
     async fn run_lane(&self, lane: JobLane, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let mut woken = std::pin::pin!(self.inner.new.notified());
+            let mut woken = std::pin::pin!(self.0.new.notified());
             woken.as_mut().enable();
             let pause = match self.next_step(lane).await {
                 Ok(true) => continue,
-                Ok(false) => Duration::from_millis(self.inner.parts.sweep_ms),
+                Ok(false) => Duration::from_millis(self.0.parts.sweep_ms),
                 Err(error) => {
                     tracing::error!(%error, "a step of a job could not be done; it is tried again");
                     STORE_PAUSE
@@ -247,7 +243,7 @@ impl Jobs {
 
     /// Does one step of one job of this lane; false when there is none.
     async fn next_step(&self, lane: JobLane) -> Result<bool, StoreError> {
-        let Parts { store, entropy, .. } = &self.inner.parts;
+        let Parts { store, entropy, .. } = &self.0.parts;
         let now = self.now();
         let lease = Lease { token: entropy.token(), until: now.plus(LEASE_MS) };
         let Some(job) = store.claim_job(lane, now, lease).await? else { return Ok(false) };
@@ -264,7 +260,7 @@ impl Jobs {
     }
 
     async fn step(&self, job: &ClaimedJob) -> Result<(), StoreError> {
-        let Parts { store, config, .. } = &self.inner.parts;
+        let Parts { store, config, .. } = &self.0.parts;
         let step = match &job.work {
             JobWork::Reprocess(selection) => {
                 store.reprocess_step(job, selection, config.step, self.remake(job.actor.clone())).await?
@@ -283,7 +279,7 @@ impl Jobs {
     }
 
     fn remake(&self, actor: String) -> Remake {
-        let Parts { entropy, order_wait_ms, .. } = &self.inner.parts;
+        let Parts { entropy, order_wait_ms, .. } = &self.0.parts;
         Remake { actor, order_wait_ms: *order_wait_ms, entropy: entropy.clone(), now: self.now() }
     }
 }

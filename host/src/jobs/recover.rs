@@ -28,7 +28,7 @@ struct Looked {
 impl Jobs {
     /// Which events would be sent.
     pub async fn forecast_missed(&self, project: ProjectId, missed: &Missed) -> Result<Forecast<EventId>, StoreError> {
-        let Parts { store, config, .. } = &self.inner.parts;
+        let Parts { store, config, .. } = &self.0.parts;
         let (now, snapshot) = (self.now(), store.subscriptions());
         let Some(webhook) = snapshot.webhook(missed.webhook_id) else { return Ok(Forecast::of(&[], true)) };
         let (mut all, mut cursor, mut left) = (Vec::new(), None, config.count_rows);
@@ -54,7 +54,7 @@ impl Jobs {
         cursor: Option<Uuid>,
         most: u32,
     ) -> Result<Looked, StoreError> {
-        let Parts { store, config, filters, .. } = &self.inner.parts;
+        let Parts { store, config, filters, .. } = &self.0.parts;
         let step = u32::try_from(config.step).unwrap_or(u32::MAX);
         let has_filter = webhook.filter.is_some();
         let room = if has_filter { PAYLOADS } else { step.saturating_mul(LOOKED_AT) }.min(most);
@@ -79,7 +79,7 @@ impl Jobs {
     }
 
     pub(super) async fn recover_step(&self, job: &ClaimedJob, missed: &Missed) -> Result<Option<JobStep>, StoreError> {
-        let Parts { store, .. } = &self.inner.parts;
+        let Parts { store, .. } = &self.0.parts;
         for _ in 0..MATCHINGS_MAX {
             let snapshot = store.subscriptions();
             let looked = match snapshot.webhook(missed.webhook_id) {

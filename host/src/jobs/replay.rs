@@ -42,7 +42,7 @@ impl Jobs {
         actor: String,
         key: Option<Idempotency>,
     ) -> Result<Made, NotReplayed> {
-        let Parts { store, filters, replays_max, .. } = &self.inner.parts;
+        let Parts { store, filters, replays_max, .. } = &self.0.parts;
         for _ in 0..MATCHINGS_MAX {
             let snapshot = store.subscriptions();
             let webhooks = match only {

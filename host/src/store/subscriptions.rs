@@ -6,9 +6,14 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::domain::event_types::Rule;
 use crate::domain::id::{PluginVersionId, ProjectId, WebhookId};
+use crate::domain::pattern::EventType;
 use crate::domain::plugin::Pause;
 use crate::domain::webhook::Webhook;
+
+/// What payloads of types are held against, by project and name.
+pub(super) type Rules = HashMap<ProjectId, HashMap<String, Arc<Rule>>>;
 
 /// All webhooks at one moment.
 #[derive(Debug, Default, Clone)]
@@ -17,6 +22,7 @@ pub struct Snapshot {
     by_id: HashMap<WebhookId, Arc<Webhook>>,
     by_project: HashMap<ProjectId, Vec<Arc<Webhook>>>,
     paused: Arc<HashMap<PluginVersionId, Pause>>,
+    rules: Arc<Rules>,
 }
 
 impl Snapshot {
@@ -33,6 +39,15 @@ impl Snapshot {
     /// A project's webhooks.
     pub fn of_project(&self, project: ProjectId) -> &[Arc<Webhook>] {
         self.by_project.get(&project).map_or(&[], Vec::as_slice)
+    }
+
+    /// What payloads of this type are held against in a project, if they are.
+    pub fn rule(&self, project: ProjectId, event_type: &EventType) -> Option<&Arc<Rule>> {
+        self.rules.get(&project)?.get(event_type.as_str())
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Why a version of a plugin is not run for the time being.
@@ -84,7 +99,7 @@ impl Subscriptions {
         &self,
         changed: Vec<Webhook>,
         deleted: Vec<WebhookId>,
-        paused: HashMap<PluginVersionId, Pause>,
+        (paused, rules): (HashMap<PluginVersionId, Pause>, Rules),
         revision: i64,
     ) {
         let mut next = Snapshot::clone(&self.current.read());
@@ -96,7 +111,7 @@ impl Subscriptions {
             next.remove(webhook.id);
             next.insert(Arc::new(webhook));
         }
-        next.paused = Arc::new(paused);
+        (next.paused, next.rules) = (Arc::new(paused), Arc::new(rules));
         next.revision = revision;
         *self.current.write() = Arc::new(next);
     }

@@ -329,7 +329,8 @@ impl Store {
         const REVISION: &str = "SELECT revision FROM subscriptions_revision";
         const DELETED: &str = "SELECT id FROM webhooks WHERE changed_at_revision > $1 AND deleted_at IS NOT NULL";
         let _one_at_a_time = self.subscriptions.syncing().await;
-        let known = self.subscriptions.snapshot().revision();
+        let before = self.subscriptions.snapshot();
+        let known = before.revision();
         // Read first: a change that comes in between is read again the next time.
         let revision: i64 = reading!(&self.db, pool => sqlx::query_scalar(REVISION).fetch_one(pool).await?);
         if revision == known {
@@ -343,7 +344,8 @@ impl Store {
             reading!(&self.db, pool => sqlx::query_as(DELETED).bind(known).fetch_all(pool).await?);
         let changed = changed.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
         let deleted = deleted.into_iter().map(|(id,)| WebhookId::from_uuid(id)).collect();
-        self.subscriptions.apply(changed, deleted, self.paused_plugins().await?, revision);
+        let others = (self.paused_plugins().await?, self.payload_rules(before.rules()).await?);
+        self.subscriptions.apply(changed, deleted, others, revision);
         Ok(())
     }
 }

@@ -62,6 +62,24 @@ impl Api {
         Self { project: Some(project.to_owned()), ..self.clone() }
     }
 
+    /// The token that it has.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("it has a token")
+    }
+
+    /// A client with a new token of these permissions, in the project that is worked in.
+    pub async fn allowed(&self, permissions: &[&str]) -> Self {
+        let token = json!({ "name": "a test", "permissions": permissions });
+        let made = self.post("/tokens", &token).await.expect("a token");
+        Self { project: None, ..self.with_token(made.body["token"].as_str()) }
+    }
+
+    /// A client that may do everything in a new project.
+    pub async fn elsewhere(&self) -> Self {
+        let made = self.post("/projects", &json!({ "name": "other" })).await.expect("a project");
+        self.in_project(made.body["id"].as_str().expect("an id")).allowed(&["admin"]).await
+    }
+
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.answer(self.request(Method::GET, path)).await
     }

@@ -2,7 +2,6 @@
 
 use hookwright_tests::{api::Api, receiver::Reply, server::Installation, stage::Stage};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 /// Two deliveries that arrived and one that did not, of two webhooks.
 async fn with_some(installation: Installation) -> (Stage, [String; 3]) {
@@ -160,32 +159,18 @@ async fn an_export_takes_little_memory_however_long_it_is() {
     assert!(more < all / 2, "{more} bytes more for {all} bytes of payloads");
 }
 
-/// A token with these permissions, put where the server looks for it.
-pub(crate) async fn token(database: &str, permissions: &[&str]) -> String {
-    let token = format!("hw_{:032x}", rand::random::<u128>());
-    let mut connection = sqlx::PgConnection::connect(database).await.expect("PostgreSQL answers");
-    let insert = "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at)
-        VALUES (gen_random_uuid(), NULL, 'a test', sha256($1::text::bytea), $2, 0)";
-    let permissions = json!(permissions).to_string();
-    sqlx::query(insert).bind(&token).bind(permissions).execute(&mut connection).await.expect("a token");
-    token
-}
-
 #[tokio::test]
 async fn payloads_and_bodies_are_for_those_who_may_read_events() {
-    let database = Installation::fresh_postgres().await;
-    let (stage, all) = with_some(Installation::stored_in(&database)).await;
-    let reader = token(&database, &["deliveries:read"]).await;
-    let api = stage.api.with_token(Some(&reader));
+    let (stage, all) = with_some(Installation::new()).await;
+    let api = stage.api.allowed(&["deliveries:read"]).await;
     assert_eq!(api.list("/deliveries?status=failed").await.len(), 1);
     let problem = api.get("/deliveries?q=x&since=2020-01-01T00:00:00Z").await.expect_err("no text").problem();
     assert_eq!((problem.status, problem.code.as_str()), (403, "forbidden"));
-    let text = export(&stage, &reader, "").await.1.iter().map(ToString::to_string).collect::<String>();
+    let text = export(&stage, api.token(), "").await.1.iter().map(ToString::to_string).collect::<String>();
     assert!(text.contains(&all[0]) && !text.contains("teapot") && !text.contains("Ada"), "{text}");
-    let both = token(&database, &["deliveries:read", "events:read"]).await;
-    assert!(export(&stage, &both, "").await.1.iter().any(|line| line.to_string().contains("teapot")));
-    let retrier = token(&database, &["deliveries:retry"]).await;
-    let retrier = stage.api.with_token(Some(&retrier));
+    let both = stage.api.allowed(&["deliveries:read", "events:read"]).await;
+    assert!(export(&stage, both.token(), "").await.1.iter().any(|line| line.to_string().contains("teapot")));
+    let retrier = stage.api.allowed(&["deliveries:retry"]).await;
     for path in ["/deliveries", "/deliveries/export"] {
         assert_eq!(retrier.get(path).await.expect_err("not allowed").problem().status, 403, "{path}");
     }

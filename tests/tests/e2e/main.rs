@@ -10,6 +10,7 @@ mod backtests;
 mod bench;
 mod configurations;
 mod durability;
+mod event_types;
 mod failover;
 mod fan_out;
 mod filters;

@@ -2,11 +2,9 @@
 
 use hookwright_tests::{
     receiver::{Recorded, Reply},
-    server::Installation,
     stage::Stage,
 };
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 const EXHAUSTED: &str = "hookwright.delivery.exhausted";
 const RECOVERED: &str = "hookwright.delivery.recovered";
@@ -150,18 +148,9 @@ async fn a_test_that_fails_is_not_told_of() {
 
 #[tokio::test]
 async fn what_is_told_stays_in_its_project() {
-    let database = Installation::fresh_postgres().await;
-    let stage = Stage::on(Installation::stored_in(&database)).await;
+    let stage = Stage::open().await;
     told_of(&stage, EXHAUSTED).await;
-    let token = format!("hw_{:032x}", rand::random::<u128>());
-    let mut connection = sqlx::PgConnection::connect(&database).await.expect("PostgreSQL answers");
-    let project =
-        "INSERT INTO projects (id, name, created_at) VALUES (gen_random_uuid(), 'other', 0) RETURNING id::text";
-    let (project,): (String,) = sqlx::query_as(project).fetch_one(&mut connection).await.expect("a project");
-    let insert = "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at)
-        VALUES (gen_random_uuid(), $1::uuid, 'other', sha256($2::text::bytea), '[\"admin\"]', 0)";
-    sqlx::query(insert).bind(&project).bind(&token).execute(&mut connection).await.expect("a token");
-    let other = stage.api.with_token(Some(&token));
+    let other = stage.api.elsewhere().await;
     let all: Value = json!({ "url": stage.receiver.url("/other"), "events": [EXHAUSTED, "*"] });
     other.register(&all).await;
     stage.receiver.on("/hook", [Reply::status(500)]);

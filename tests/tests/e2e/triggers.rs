@@ -10,7 +10,6 @@ use hookwright_tests::{
     stage::Stage,
 };
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 async fn register(stage: &Stage, path: &str, options: Value) -> String {
     let mut webhook = json!({ "url": stage.receiver.url(path), "events": ["ticket.*"] });
@@ -383,36 +382,9 @@ async fn a_plugin_that_fails_on_a_trigger_is_not_run_again_for_it() {
     assert!(shown["plugin"]["paused"].is_object(), "{shown:#}");
 }
 
-/// A database of its own, where tokens with less than all permissions can be put.
-struct Tokens {
-    database: String,
-    stage: Stage,
-}
-
-impl Tokens {
-    async fn new() -> Self {
-        let database = Installation::fresh_postgres().await;
-        let stage = Stage::on(Installation::stored_in(&database)).await;
-        Self { database, stage }
-    }
-
-    /// A client with a token of these permissions, in the default project or another one.
-    async fn client(&self, permissions: &[&str], project: Option<u128>) -> Api {
-        const INSERT: &str = "INSERT INTO tokens (id, project_id, name, hash, permissions, created_at)
-            VALUES (gen_random_uuid(), $1::text::uuid, 'other', sha256(convert_to($2, 'UTF8')), $3, 0)";
-        let token = format!("hw_{:032x}", rand::random::<u128>());
-        let project = project.map(|id| format!("{id:032x}"));
-        let mut connection = sqlx::PgConnection::connect(&self.database).await.expect("PostgreSQL answers");
-        let insert = sqlx::query(INSERT).bind(project).bind(&token).bind(json!(permissions).to_string());
-        insert.execute(&mut connection).await.expect("a token");
-        self.stage.api.with_token(Some(&token))
-    }
-}
-
 #[tokio::test]
 async fn e4_triggering_is_a_permission_of_its_own() {
-    let tokens = Tokens::new().await;
-    let stage = &tokens.stage;
+    let stage = &Stage::open().await;
     let webhook = register(stage, "/hook", json!({})).await;
     let event = stage.api.publish_one("ticket.created", json!({ "secret": "s3cr3t" })).await;
     stage.api.settled(&event.id).await;
@@ -422,12 +394,12 @@ async fn e4_triggering_is_a_permission_of_its_own() {
 
     let others =
         ["webhooks:read", "webhooks:write", "events:read", "events:publish", "deliveries:read", "deliveries:retry"];
-    let other = tokens.client(&others, None).await;
+    let other = stage.api.allowed(&others).await;
     for (path, body) in [(&trigger_path, &by_event), (&trigger_path, &json!({})), (&test_path, &json!({}))] {
         assert_eq!(problem(&other, path, body.clone()).await.0, 403, "{path}");
     }
 
-    let may = tokens.client(&["can_trigger_integrations"], None).await;
+    let may = stage.api.allowed(&["can_trigger_integrations"]).await;
     // It shows what can be triggered, and what came of it.
     for path in ["/webhooks", "/events", "/deliveries"] {
         assert!(!may.list(path).await.is_empty(), "{path}");
@@ -445,7 +417,7 @@ async fn e4_triggering_is_a_permission_of_its_own() {
     assert_eq!(may.get(&format!("/webhooks/{webhook}/facts")).await.expect_err("payloads").problem().status, 403);
 
     // Payloads and bodies need `events:read` besides.
-    let reads = tokens.client(&["can_trigger_integrations", "events:read"], None).await;
+    let reads = stage.api.allowed(&["can_trigger_integrations", "events:read"]).await;
     let answer = trigger(&reads, &webhook, by_event).await;
     assert!(
         answer.body["requests"][0]["body"].as_str().is_some_and(|body| body.contains("s3cr3t")),
@@ -456,12 +428,11 @@ async fn e4_triggering_is_a_permission_of_its_own() {
 
 #[tokio::test]
 async fn events_and_webhooks_of_another_project_are_not_there_for_a_trigger() {
-    let tokens = Tokens::new().await;
-    let stage = &tokens.stage;
+    let stage = &Stage::open().await;
     let (own_webhook, own_event) =
         (register(stage, "/own", json!({})).await, stage.api.publish("ticket.created", json!({})).await.id);
     stage.receiver.wait("/own", 1).await;
-    let other = tokens.client(&["admin"], Some(0x7000_8000_0000_0000_0002)).await;
+    let other = stage.api.elsewhere().await;
     let webhook = json!({ "url": stage.receiver.url("/other"), "events": ["story.*"] });
     let webhook = other.register(&webhook).await.id;
     let theirs = other.publish("ticket.created", json!({})).await.id;

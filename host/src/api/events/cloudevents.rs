@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::event_types::check_payload;
 use super::super::extract::{body, read};
 use super::super::problem::{Answer, Refused};
 use super::accepted;
@@ -42,6 +43,8 @@ struct CloudEvent {
     data: Option<Box<RawValue>>,
     data_base64: Option<String>,
     extensions: serde_json::Map<String, serde_json::Value>,
+    /// The data, where it is the body of the request.
+    body: Option<Bytes>,
 }
 
 /// An event in JSON: its data stays as it was written.
@@ -53,7 +56,7 @@ pub(super) fn is_binary(headers: &HeaderMap) -> bool {
 }
 
 pub(super) async fn structured(api: &Api, caller: &Caller, bytes: &[u8]) -> Answer<Response> {
-    let posted = posted(api, caller, from_members(read(bytes)?, "")?, "")?;
+    let posted = posted(api, caller, from_members(read(bytes)?, "")?, "").await?;
     Ok(accepted(publish(api, vec![posted]).await?.remove(0)))
 }
 
@@ -66,7 +69,7 @@ pub(super) async fn batch(api: &Api, caller: &Caller, bytes: &[u8]) -> Answer<Re
     let mut all = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
         let at = format!("/{index}");
-        all.push(posted(api, caller, from_members(event, &at)?, &at)?);
+        all.push(posted(api, caller, from_members(event, &at)?, &at).await?);
     }
     if all.is_empty() {
         return Ok(accepted(serde_json::json!([])));
@@ -80,10 +83,11 @@ pub(super) async fn binary(api: &Api, caller: &Caller, request: Request) -> Answ
     let content_type = content_type.unwrap_or("application/json").to_owned();
     let payload = body(request, api).await?;
     event.datacontenttype = Some(content_type);
-    let mut posted = posted(api, caller, event, "")?;
     check_payload_size(api, payload.len())?;
-    check_json(&posted.event.content_type, &payload)?;
-    posted.event.payload = (!payload.is_empty()).then_some(payload);
+    let content_type = event.datacontenttype.clone().unwrap_or_default();
+    check_json(&content_type, &payload)?;
+    event.body = (!payload.is_empty()).then_some(payload);
+    let posted = posted(api, caller, event, "").await?;
     Ok(accepted(publish(api, vec![posted]).await?.remove(0)))
 }
 
@@ -149,7 +153,7 @@ fn from_headers(headers: &HeaderMap) -> Answer<CloudEvent> {
     Ok(event)
 }
 
-fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answer<Posted> {
+async fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answer<Posted> {
     let mut errors = Vec::new();
     let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(format!("{at}/{field}"), detail));
     if event.specversion != "1.0" {
@@ -181,7 +185,7 @@ fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answer<Pos
             .map_err(|detail| wrong("data_base64", detail.to_owned()))
             .unwrap_or_default(),
         (Some(data), None) => Some(data_bytes(data, &content_type)),
-        (None, None) => None,
+        (None, None) => event.body,
     };
     if event.extensions.len() > EXTENSIONS_MAX {
         wrong("", format!("has at most {EXTENSIONS_MAX} extension attributes"));
@@ -202,6 +206,10 @@ fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answer<Pos
         return Err(Problem::invalid(errors).into());
     };
     let (now, project) = (api.clock.now(), caller.project());
+    if let Some(payload) = payload.as_ref().filter(|_| is_json(&content_type)) {
+        let wrong = check_payload(api, project, &event_type, payload, &format!("{at}/data")).await;
+        wrong.map_err(Problem::invalid)?;
+    }
     // `source` and `id` together are unique (CloudEvents §3.1.1), so a repeat is the same event.
     let key = format!("ce:{}\0{}", event.source, event.id);
     let idempotency = Idempotency::new(project, &key, event_type.as_str().as_bytes());

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::event_types::check_payload;
 use super::super::extract::{body, read};
 use super::super::problem::{Answer, Refused};
 use super::accepted;
@@ -125,6 +126,9 @@ pub(super) async fn posted(api: &Api, caller: &Caller, form: Publish, key: Optio
     let Some(event_type) = event_type.filter(|_| errors.is_empty()) else {
         return Err(Problem::invalid(errors).into());
     };
+    let payload = form.payload.get().as_bytes();
+    let wrong = check_payload(api, project, &event_type, payload, &format!("{at}/payload")).await;
+    wrong.map_err(Problem::invalid)?;
     let now = api.clock.now();
     // The provider's own id is a key like any other, apart from those.
     let key = key.or(form.idempotency_key).map(|key| format!("key:{key}")).or(form.id.map(|id| format!("id:{id}")));

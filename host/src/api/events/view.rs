@@ -6,13 +6,14 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::event_types::errors_of;
 use super::super::extract::{Id, Query, page};
 use super::super::problem::Answer;
 use crate::domain::clock::Millis;
 use crate::domain::event::{Event, Field};
 use crate::domain::id::{EventId, ProjectId};
 use crate::domain::page::Page;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{FieldError, Problem};
 use crate::domain::token::Permission;
 
 #[derive(Debug, Serialize)]
@@ -27,6 +28,9 @@ pub(in super::super) struct EventView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<Field>,
     payload: Option<Box<RawValue>>,
+    /// What the schema of its type does not allow, where payloads are held against it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    schema_errors: Vec<FieldError>,
 }
 
 /// An event as it is shown; its payload only to those who may read it.
@@ -48,6 +52,7 @@ fn view(event: Event, with_payload: bool) -> EventView {
         content_type: event.content_type,
         attributes: event.attributes,
         payload,
+        schema_errors: Vec::new(),
     }
 }
 
@@ -79,5 +84,11 @@ pub(in super::super) async fn read(
 ) -> Answer<axum::Json<EventView>> {
     caller.needs(Permission::EventsRead)?;
     let event = api.store.event(caller.project(), id).await?.ok_or_else(|| Problem::not_found("event"))?;
-    Ok(axum::Json(view(event, caller.may_read_events())))
+    let schema_errors = match api.store.subscriptions().rule(event.project, &event.event_type).cloned() {
+        Some(rule) if caller.may_read_events() => {
+            errors_of(&api, &rule, event.payload.clone().unwrap_or_default().to_vec()).await
+        }
+        _ => Vec::new(),
+    };
+    Ok(axum::Json(EventView { schema_errors, ..view(event, caller.may_read_events()) }))
 }

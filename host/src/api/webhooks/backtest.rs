@@ -7,11 +7,13 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::etag::{etag, is_changed_meanwhile};
 use super::super::extract::{Id, body, keyed_body, read_or_default};
+use super::super::form::Errors;
 use super::super::jobs::{accepted, find as find_job, forecast_body, no_job};
 use super::super::problem::Answer;
-use super::form::{Errors, check_config};
-use super::{find, is_changed_meanwhile, patch, view};
+use super::form::check_config;
+use super::{changed_entry, find, patch, target, view};
 use crate::domain::backtest::{Backtest, Candidate, ConfigText, LAST_DEFAULT};
 use crate::domain::clock::Millis;
 use crate::domain::id::{JobId, WebhookId};
@@ -101,7 +103,8 @@ pub(in super::super) async fn backtest(
         return Ok(forecast_body("events", &forecast).into_response());
     }
     let work = JobWork::Backtest(backtest);
-    let job = api.jobs.begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let entry = caller.entry(&api, "webhook.backtested", target(webhook.id)).after(&work);
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }
 
@@ -192,12 +195,13 @@ pub(in super::super) async fn promote(
     let config = RawValue::from_string(config.0).expect("a stored configuration is JSON");
     let change = patch::Patch::of_plugin(name, version, config, form.secrets);
     let (changed, _) = patch::apply(&api, &current, change).await?;
-    if !api.store.update_webhook(&changed, current.version, OpenWork::Keep, &api.entropy).await? {
-        return Err(is_changed_meanwhile().into());
+    let entry = changed_entry(&api, &caller, "webhook.promoted", &current, &changed);
+    if !api.store.audited(entry).update_webhook(&changed, current.version, OpenWork::Keep, &api.entropy).await? {
+        return Err(is_changed_meanwhile("webhook").into());
     }
     let selection =
         ParkedSelection { webhook_id: changed.id, since: None, until: None, error_code: None, plugin_version: None };
     let parked = api.jobs.forecast_parked(&selection).await?.count;
     let webhook = view::WebhookBody::new(&changed, &api);
-    Ok((super::etag(&changed), axum::Json(PromotedBody { webhook, parked })).into_response())
+    Ok((etag(changed.version), axum::Json(PromotedBody { webhook, parked })).into_response())
 }

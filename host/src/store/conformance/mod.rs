@@ -3,6 +3,7 @@
 mod backtests;
 mod accounts;
 mod by_hand;
+mod event_types;
 mod facts;
 mod failures;
 mod fan_out;
