@@ -322,16 +322,16 @@ impl FromRequestParts<Api> for Caller {
         let csrf = bearer.is_none().then(|| csrf_token(&secret));
         // A session is no bearer token and a token no cookie: what was seen as the one is not taken for the other.
         let fits = |principal: &Principal| matches!(principal.by, By::Token(_)) == csrf.is_none();
-        let principal = match api.door.known(hash, now).filter(|principal| fits(principal)) {
-            Some(known) => known,
-            None => {
-                let found = if csrf.is_none() { by_token(api, &secret).await } else { by_session(api, &secret).await };
-                let found = Arc::new(found?);
-                if !is_over(&found, now) {
-                    api.door.remember(hash, found.clone(), now);
-                }
-                found
+        let known = api.door.known(hash, now).filter(|principal| fits(principal));
+        let principal = if let Some(known) = known {
+            known
+        } else {
+            let found = if csrf.is_none() { by_token(api, &secret).await } else { by_session(api, &secret).await };
+            let found = Arc::new(found?);
+            if !is_over(&found, now) {
+                api.door.remember(hash, found.clone(), now);
             }
+            found
         };
         if is_over(&principal, now) {
             let what = if csrf.is_none() { "the token has expired" } else { "the session has ended; log in again" };

@@ -73,19 +73,18 @@ impl Errors {
         }
         let mut permissions = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            match Permission::parse(name) {
-                Some(permission) => permissions.push(permission),
-                None => {
-                    let known: Vec<&str> = Permission::ALL.iter().map(|permission| permission.as_str()).collect();
-                    self.add(format!("/permissions/{index}"), format!("is one of {}", known.join(", ")));
-                }
+            if let Some(permission) = Permission::parse(name) {
+                permissions.push(permission);
+            } else {
+                let known: Vec<&str> = Permission::ALL.iter().map(|permission| permission.as_str()).collect();
+                self.add(format!("/permissions/{index}"), format!("is one of {}", known.join(", ")));
             }
         }
         permissions.into_iter().collect()
     }
 
     /// A time that is still to come.
-    pub(super) fn to_come(&mut self, pointer: &str, at: Option<Millis>, now: Millis) {
+    pub(super) fn in_future(&mut self, pointer: &str, at: Option<Millis>, now: Millis) {
         if at.is_some_and(|at| at <= now) {
             self.add(pointer, "is in the future");
         }

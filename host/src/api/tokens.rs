@@ -104,7 +104,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
     let mut errors = Errors::default();
     errors.named("/name", &form.name, TOKEN_NAME_MAX_CHARS);
     let permissions = errors.permissions(&form.permissions);
-    errors.to_come("/expires_at", form.expires_at, now);
+    errors.in_future("/expires_at", form.expires_at, now);
     if form.all_projects && form.project.is_some() {
         errors.add("/project", "stands beside `all_projects`; a token has one of them");
     }
@@ -172,7 +172,7 @@ pub(super) async fn patch(
     may_hold(&caller, current.project, current.permissions)?;
     check_unchanged(&headers, current.version, "token")?;
     let mut errors = Errors::default();
-    errors.to_come("/expires_at", patch.expires_at.flatten(), api.clock.now());
+    errors.in_future("/expires_at", patch.expires_at.flatten(), api.clock.now());
     let changed = Token {
         name: errors.kept("/name", patch.name, current.name.clone()),
         expires_at: patch.expires_at.unwrap_or(current.expires_at),

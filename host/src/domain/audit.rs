@@ -128,20 +128,20 @@ impl Entry {
     /// With what became of it.
     #[must_use]
     pub fn after(self, after: impl Serialize) -> Self {
-        Self { after: bounded(plain(after)), ..self }
+        Self { after: Some(bounded(plain(after))), ..self }
     }
 
     /// With what was there.
     #[must_use]
     pub fn before(self, before: impl Serialize) -> Self {
-        Self { before: bounded(plain(before)), ..self }
+        Self { before: Some(bounded(plain(before))), ..self }
     }
 
     /// With what has changed from one to the other.
     #[must_use]
     pub fn change(self, before: impl Serialize, after: impl Serialize) -> Self {
         let (before, after) = difference(plain(before), plain(after));
-        Self { before: bounded(before), after: bounded(after), ..self }
+        Self { before: Some(bounded(before)), after: Some(bounded(after)), ..self }
     }
 
     /// When it was done.
@@ -155,12 +155,12 @@ fn plain(value: impl Serialize) -> Value {
 }
 
 /// What is too large to keep is told by its fields.
-fn bounded(value: Value) -> Option<Value> {
+fn bounded(value: Value) -> Value {
     if value.to_string().len() <= CHANGE_MAX_BYTES {
-        return Some(value);
+        return value;
     }
     let fields: Vec<String> = value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
-    Some(serde_json::json!({ "too_large": fields }))
+    serde_json::json!({ "too_large": fields })
 }
 
 /// What differs, as two merge patches (RFC 7396): the first makes the old one of the new one, the second the other way round.
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_told_by_its_fields() {
         let of = |bytes: usize| json!({ "text": "x".repeat(bytes - "{\"text\":\"\"}".len()) });
-        assert_eq!(bounded(of(CHANGE_MAX_BYTES)), Some(of(CHANGE_MAX_BYTES)));
-        assert_eq!(bounded(of(CHANGE_MAX_BYTES + 1)), Some(json!({ "too_large": ["text"] })));
+        assert_eq!(bounded(of(CHANGE_MAX_BYTES)), of(CHANGE_MAX_BYTES));
+        assert_eq!(bounded(of(CHANGE_MAX_BYTES + 1)), json!({ "too_large": ["text"] }));
     }
 }

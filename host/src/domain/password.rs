@@ -13,10 +13,13 @@ pub const MIN_CHARS_DEFAULT: usize = 12;
 /// Most bytes of a password.
 pub const MAX_BYTES: usize = 1024;
 
-/// Memory in KiB, passes and lanes: the first choice of OWASP's cheat sheet that fits 19 MiB.
-const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+/// Memory in KiB, passes and lanes.
+type Cost = (u32, u32, u32);
+
+/// The first choice of OWASP's cheat sheet that fits 19 MiB.
+const COST: Cost = (19 * 1024, 2, 1);
 /// More than any hash that this server made; whoever writes to the database must not make it use more.
-const COST_MAX: (u32, u32, u32) = (1024 * 1024, 16, 16);
+const COST_MAX: Cost = (1024 * 1024, 16, 16);
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
@@ -82,7 +85,7 @@ impl PasswordHash {
         hash(password, &salt, cost).is_some_and(|hash| hash[..].ct_eq(&stored).into())
     }
 
-    fn parts(&self) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
+    fn parts(&self) -> Option<(Cost, Vec<u8>, Vec<u8>)> {
         let [cost, salt, hash]: [&str; 3] =
             self.0.strip_prefix("$argon2id$v=19$")?.split('$').collect::<Vec<_>>().try_into().ok()?;
         let [memory, passes, lanes]: [&str; 3] = cost.split(',').collect::<Vec<_>>().try_into().ok()?;
@@ -94,7 +97,7 @@ impl PasswordHash {
     }
 }
 
-fn hash(password: &SecretString, salt: &[u8], (memory, passes, lanes): (u32, u32, u32)) -> Option<[u8; HASH_BYTES]> {
+fn hash(password: &SecretString, salt: &[u8], (memory, passes, lanes): Cost) -> Option<[u8; HASH_BYTES]> {
     let params = Params::new(memory, passes, lanes, Some(HASH_BYTES)).ok()?;
     let mut hash = [0; HASH_BYTES];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

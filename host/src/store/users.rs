@@ -98,12 +98,11 @@ async fn will_be_admin(tx: &mut Tx, user: &User) -> Result<bool, StoreError> {
     const SELECT: &str = "SELECT permissions FROM roles WHERE name = $1";
     for membership in user.memberships.iter().filter(|membership| membership.project.is_none()) {
         let role = membership.role.as_str();
-        let permissions = match builtin_role(role) {
-            Some(builtin) => builtin.permissions,
-            None => {
-                let rows: Vec<(String,)> = tx.fetch(SELECT, &values![role]).await?;
-                rows.first().and_then(|(stored,)| serde_json::from_str(stored).ok()).unwrap_or_default()
-            }
+        let permissions = if let Some(builtin) = builtin_role(role) {
+            builtin.permissions
+        } else {
+            let rows: Vec<(String,)> = tx.fetch(SELECT, &values![role]).await?;
+            rows.first().and_then(|(stored,)| serde_json::from_str(stored).ok()).unwrap_or_default()
         };
         if permissions.allow(Permission::Admin) {
             return Ok(true);
