@@ -2,8 +2,8 @@
 
 pub mod account;
 pub mod address;
-pub mod backtest;
 pub mod audit;
+pub mod backtest;
 pub mod clock;
 pub mod credential;
 pub mod delivery;
@@ -29,8 +29,8 @@ pub mod plugin_health;
 pub mod plugin_limits;
 pub mod port;
 pub mod problem;
-pub mod recording;
 pub mod project;
+pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod request;

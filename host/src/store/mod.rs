@@ -1,7 +1,7 @@
 //! Everything that outlasts the process, as whole use cases. What differs between databases stands in their own files.
 
-mod backtests;
 mod audit;
+mod backtests;
 mod batch;
 mod claims;
 #[cfg(test)]
@@ -50,8 +50,8 @@ use std::sync::atomic::AtomicI64;
 
 use db::reading;
 
-pub use backtests::ResultView;
 pub use audit::{AuditSearch, LoggedEntry};
+pub use backtests::ResultView;
 pub use claims::{Claim, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, LoadedRequest, Outlook, WorkHead};
 pub use deliveries::{AttemptView, DeliverySummary, DeliveryView, Found, RequestView, Search};
 pub use event_types::StoredType;

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::authoring::plugin;
-use crate::log::token;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -316,8 +315,7 @@ async fn a_backtest_says_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn inputs_versions_and_results_are_seen_by_those_only_who_may_see_what_they_are_made_of() {
-    let database = Installation::fresh_postgres().await;
-    let tried = Tried::on(Installation::stored_in(&database), 1, 0).await;
+    let tried = Tried::on(Installation::new(), 1, 0).await;
     let api = &tried.stage.api;
     let job = tried.of_version("0.1.0").await["id"].as_str().expect("an id").to_owned();
     let delivery = api.list("/deliveries").await[0]["id"].as_str().expect("an id").to_owned();
@@ -328,7 +326,7 @@ async fn inputs_versions_and_results_are_seen_by_those_only_who_may_see_what_the
     for left_out in 0..=all.len() {
         let permissions: Vec<&str> =
             all.iter().enumerate().filter(|(n, _)| *n != left_out).map(|(_, all)| *all).collect();
-        let caller = api.with_token(Some(&token(&database, &permissions).await));
+        let caller = api.allowed(&permissions).await;
         let needs = |wanted: &[usize]| if wanted.contains(&left_out) { 403 } else { 200 };
         let input = caller.get(&format!("/deliveries/{delivery}/input")).await;
         assert_eq!(status(input), needs(&[1, 2, 3]), "{permissions:?}");
@@ -339,7 +337,7 @@ async fn inputs_versions_and_results_are_seen_by_those_only_who_may_see_what_the
         let promoted = caller.post(&format!("/jobs/{job}/promote"), &json!({})).await;
         assert_eq!(status(promoted), 403, "{permissions:?}");
     }
-    let reader = api.with_token(Some(&token(&database, &["deliveries:read"]).await));
+    let reader = api.allowed(&["deliveries:read"]).await;
     let component = reader.get("/plugins/moody/versions/0.1.0/component").await;
     assert_eq!(component.expect_err("no right to it").problem().status, 403);
 }

@@ -1,7 +1,7 @@
 //! One suite for every database: each test is run on SQLite and on a real PostgreSQL.
 
-mod backtests;
 mod accounts;
+mod backtests;
 mod by_hand;
 mod event_types;
 mod facts;
