@@ -572,66 +572,7 @@ impl Config {
 
     /// Checks what the types alone do not say.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("plugins.cpu_ms", self.plugins.cpu_ms, 1, CPU_MS_MAX)?;
-        within("plugins.memory_bytes", self.plugins.memory_bytes as u64, 64 * 1024, MEMORY_BYTES_MAX as u64)?;
-        within("plugins.component_bytes", self.plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
-        within("plugins.result_bytes", self.plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
-        within("plugins.requests.requests", self.plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
-        within("plugins.table_elements", self.plugins.table_elements as u64, 1, TABLE_ELEMENTS_MAX as u64)?;
-        within("plugins.wall_times_cpu", u64::from(self.plugins.wall_times_cpu), 1, 100)?;
-        for (name, value) in [
-            ("plugins.memories", self.plugins.memories),
-            ("plugins.tables", self.plugins.tables),
-            ("plugins.instances", self.plugins.instances),
-        ] {
-            within(name, value as u64, 1, PARTS_MAX)?;
-        }
-        within("plugins.handles", self.plugins.handles as u64, 0, HANDLES_MAX)?;
-        within("plugins.log_lines", self.plugins.log_lines as u64, 0, LOG_LINES_MAX)?;
-        within("plugins.log_line_bytes", self.plugins.log_line_bytes as u64, 0, LOG_LINE_BYTES_MAX)?;
-        within("plugins.log_bytes", self.plugins.log_bytes as u64, 0, LOG_BYTES_MAX)?;
-        within("plugins.threads", self.plugins.threads as u64, 0, 1024)?;
-        within("plugins.queue", self.plugins.queue as u64, 1, 1_000_000)?;
-        let requests = &self.plugins.requests;
-        for (name, value, most) in [
-            ("plugins.requests.fields", requests.fields, 1000),
-            ("plugins.requests.field_bytes", requests.field_bytes, 64 * 1024),
-            ("plugins.requests.path_segments", requests.path_segments, 1000),
-            ("plugins.requests.path_segment_bytes", requests.path_segment_bytes, 8 * 1024),
-            ("plugins.requests.label_chars", requests.label_chars, 1000),
-            ("plugins.requests.credentials", requests.credentials, 100),
-            ("plugins.requests.credential_parts", requests.credential_parts, 100),
-            ("plugins.requests.correlation_chars", requests.correlation_chars, 1000),
-        ] {
-            within(name, value as u64, 1, most)?;
-        }
-        within("plugins.recalls", self.plugins.recalls as u64, 0, 10_000)?;
-        let verdict = &self.plugins.verdict;
-        for (name, value, most) in [
-            ("plugins.verdict.facts", verdict.facts, 1000),
-            ("plugins.verdict.fact_key_chars", verdict.fact_key_chars, 1000),
-            ("plugins.verdict.fact_value_bytes", verdict.fact_value_bytes, 64 * 1024),
-            ("plugins.verdict.items", verdict.items, 10_000),
-            ("plugins.verdict.link_bytes", verdict.link_bytes, 8 * 1024),
-        ] {
-            within(name, value as u64, 1, most)?;
-        }
-        within("plugins.facts_per_webhook", self.plugins.facts_per_webhook as u64, 1, 1_000_000)?;
-        within("plugins.answer_bytes", self.plugins.answer_bytes as u64, 0, 4 * 1024 * 1024)?;
-        within("plugins.interpreter_wait_ms", self.plugins.interpreter_wait_ms, 0, 60_000)?;
-        check_schema(&self.plugins.schema)?;
-        within("plugins.stack_bytes", self.plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
-        within("plugins.manifest_bytes", self.plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
-        within("plugins.cases", self.plugins.cases as u64, 0, CASES_MAX as u64)?;
-        within("plugins.previews_at_once", self.plugins.previews_at_once as u64, 0, PREVIEWS_AT_ONCE_MAX)?;
-        within("plugins.upload_wait_ms", self.plugins.upload_wait_ms, 0, 60_000)?;
-        within("plugins.compile_cpu_s", self.plugins.compile_cpu_s, 1, COMPILE_CPU_S_MAX)?;
-        within("plugins.compile_wall_ms", self.plugins.compile_wall_ms, 1, COMPILE_WALL_MS_MAX)?;
-        let memory = self.plugins.compile_memory_bytes;
-        within("plugins.compile_memory_bytes", memory, COMPILE_MEMORY_BYTES_MIN, COMPILE_MEMORY_BYTES_MAX)?;
-        within("plugins.compile_output_bytes", self.plugins.compile_output_bytes, 1, COMPILE_OUTPUT_BYTES_MAX)?;
-        within("plugins.traps_in_a_row", u64::from(self.plugins.traps_in_a_row), 0, 1_000_000)?;
-        within("plugins.compiles_at_once", self.plugins.compiles_at_once as u64, 1, 64)?;
+        check_plugins(&self.plugins)?;
         within("ingest.fan_out_step", self.ingest.fan_out_step as u64, 1, FAN_OUT_MAX)?;
         within("ingest.fan_out_commit", self.ingest.fan_out_commit as u64, 1, FAN_OUT_MAX)?;
         within("ingest.event_types_per_project", self.ingest.event_types_per_project, 1, FAN_OUT_MAX)?;
@@ -684,6 +625,70 @@ fn within(name: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError>
         return Ok(());
     }
     Err(ConfigError::Invalid(format!("`{name}` is {min} to {max}, not {value}")))
+}
+
+fn check_plugins(plugins: &PluginConfig) -> Result<(), ConfigError> {
+    within("plugins.cpu_ms", plugins.cpu_ms, 1, CPU_MS_MAX)?;
+    within("plugins.memory_bytes", plugins.memory_bytes as u64, 64 * 1024, MEMORY_BYTES_MAX as u64)?;
+    within("plugins.component_bytes", plugins.component_bytes as u64, 1, COMPONENT_BYTES_MAX as u64)?;
+    within("plugins.result_bytes", plugins.result_bytes as u64, 1, RESULT_BYTES_MAX as u64)?;
+    within("plugins.requests.requests", plugins.requests.requests as u64, 1, REQUESTS_MAX as u64)?;
+    within("plugins.table_elements", plugins.table_elements as u64, 1, TABLE_ELEMENTS_MAX as u64)?;
+    within("plugins.wall_times_cpu", u64::from(plugins.wall_times_cpu), 1, 100)?;
+    for (name, value) in [
+        ("plugins.memories", plugins.memories),
+        ("plugins.tables", plugins.tables),
+        ("plugins.instances", plugins.instances),
+    ] {
+        within(name, value as u64, 1, PARTS_MAX)?;
+    }
+    within("plugins.handles", plugins.handles as u64, 0, HANDLES_MAX)?;
+    within("plugins.log_lines", plugins.log_lines as u64, 0, LOG_LINES_MAX)?;
+    within("plugins.log_line_bytes", plugins.log_line_bytes as u64, 0, LOG_LINE_BYTES_MAX)?;
+    within("plugins.log_bytes", plugins.log_bytes as u64, 0, LOG_BYTES_MAX)?;
+    within("plugins.threads", plugins.threads as u64, 0, 1024)?;
+    within("plugins.queue", plugins.queue as u64, 1, 1_000_000)?;
+    let requests = &plugins.requests;
+    for (name, value, most) in [
+        ("plugins.requests.fields", requests.fields, 1000),
+        ("plugins.requests.field_bytes", requests.field_bytes, 64 * 1024),
+        ("plugins.requests.path_segments", requests.path_segments, 1000),
+        ("plugins.requests.path_segment_bytes", requests.path_segment_bytes, 8 * 1024),
+        ("plugins.requests.label_chars", requests.label_chars, 1000),
+        ("plugins.requests.credentials", requests.credentials, 100),
+        ("plugins.requests.credential_parts", requests.credential_parts, 100),
+        ("plugins.requests.correlation_chars", requests.correlation_chars, 1000),
+    ] {
+        within(name, value as u64, 1, most)?;
+    }
+    within("plugins.recalls", plugins.recalls as u64, 0, 10_000)?;
+    let verdict = &plugins.verdict;
+    for (name, value, most) in [
+        ("plugins.verdict.facts", verdict.facts, 1000),
+        ("plugins.verdict.fact_key_chars", verdict.fact_key_chars, 1000),
+        ("plugins.verdict.fact_value_bytes", verdict.fact_value_bytes, 64 * 1024),
+        ("plugins.verdict.items", verdict.items, 10_000),
+        ("plugins.verdict.link_bytes", verdict.link_bytes, 8 * 1024),
+    ] {
+        within(name, value as u64, 1, most)?;
+    }
+    within("plugins.facts_per_webhook", plugins.facts_per_webhook as u64, 1, 1_000_000)?;
+    within("plugins.answer_bytes", plugins.answer_bytes as u64, 0, 4 * 1024 * 1024)?;
+    within("plugins.interpreter_wait_ms", plugins.interpreter_wait_ms, 0, 60_000)?;
+    check_schema(&plugins.schema)?;
+    within("plugins.stack_bytes", plugins.stack_bytes as u64, 64 * 1024, STACK_BYTES_MAX as u64)?;
+    within("plugins.manifest_bytes", plugins.manifest_bytes as u64, 1, MANIFEST_BYTES_MAX as u64)?;
+    within("plugins.cases", plugins.cases as u64, 0, CASES_MAX as u64)?;
+    within("plugins.previews_at_once", plugins.previews_at_once as u64, 0, PREVIEWS_AT_ONCE_MAX)?;
+    within("plugins.upload_wait_ms", plugins.upload_wait_ms, 0, 60_000)?;
+    within("plugins.compile_cpu_s", plugins.compile_cpu_s, 1, COMPILE_CPU_S_MAX)?;
+    within("plugins.compile_wall_ms", plugins.compile_wall_ms, 1, COMPILE_WALL_MS_MAX)?;
+    let memory = plugins.compile_memory_bytes;
+    within("plugins.compile_memory_bytes", memory, COMPILE_MEMORY_BYTES_MIN, COMPILE_MEMORY_BYTES_MAX)?;
+    within("plugins.compile_output_bytes", plugins.compile_output_bytes, 1, COMPILE_OUTPUT_BYTES_MAX)?;
+    within("plugins.traps_in_a_row", u64::from(plugins.traps_in_a_row), 0, 1_000_000)?;
+    within("plugins.compiles_at_once", plugins.compiles_at_once as u64, 1, 64)?;
+    Ok(())
 }
 
 fn check_schema(schema: &SchemaLimits) -> Result<(), ConfigError> {
