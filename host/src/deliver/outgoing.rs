@@ -42,8 +42,9 @@ impl Outgoing {
         Self { bytes, taken, until }
     }
 
+    /// One that was taken is under way, and never too late.
     fn is_too_late(&self) -> bool {
-        Instant::now() >= self.until
+        !self.taken.is_set() && Instant::now() >= self.until
     }
 }
 
@@ -52,8 +53,7 @@ impl Body for Outgoing {
     type Error = TooLate;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, TooLate>>> {
-        // One that was taken is under way.
-        if !self.taken.is_set() && self.is_too_late() {
+        if self.is_too_late() {
             return Poll::Ready(Some(Err(TooLate)));
         }
         self.taken.set();
@@ -73,8 +73,7 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         let bytes = self.bytes.len() as u64;
-        let is_refused = !self.taken.is_set() && self.is_too_late();
-        SizeHint::with_exact(if is_refused { bytes.max(1) } else { bytes })
+        SizeHint::with_exact(if self.is_too_late() { bytes.max(1) } else { bytes })
     }
 }
 
