@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod change;
 mod context;
 mod deliveries;
 mod door;
@@ -15,6 +16,9 @@ mod jobs;
 mod lines;
 mod logins;
 mod me;
+mod members;
+mod metrics;
+mod openapi;
 mod plugins;
 mod problem;
 mod projects;
@@ -40,6 +44,7 @@ use crate::plugins::Plugins;
 use crate::store::Store;
 
 pub use door::Door;
+pub use openapi::openapi;
 pub use router::{Route, router, routes};
 
 /// The API's state. Cheap to clone, since each request does.

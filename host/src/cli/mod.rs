@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::api::openapi;
 use crate::sandbox::{ChildLimits, compile_child};
 
 /// What a command fails with: told on stderr, exit code 1.
@@ -43,6 +44,8 @@ enum Command {
     /// Replace the keys that seal secrets
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Print the description of the HTTP API (`OpenAPI` 3.1), as the server gives it at `/api/v1/openapi.json`
+    Openapi,
     /// The server's own child: compiles the component on stdin
     #[command(hide = true)]
     CompilePlugin(ChildLimits),
@@ -72,6 +75,10 @@ impl Cli {
             Command::Plugin(command) => plugin::run(*command).await,
             Command::User(command) => user::run(command).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Openapi => {
+                print!("{}", openapi());
+                Ok(ExitCode::SUCCESS)
+            }
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };
         result.unwrap_or_else(|error| {

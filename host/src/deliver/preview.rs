@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::message::unsigned;
 use crate::domain::credential::Credential;
@@ -11,7 +12,7 @@ use crate::domain::webhook::Secrets;
 
 /// A request as it would be sent, with the names of secrets in their places. The signature is missing: it is made anew for
 /// each attempt.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Previewed {
     /// A short name for people.
     pub label: String,

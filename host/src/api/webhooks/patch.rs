@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::form::{Errors, given};
@@ -27,56 +28,57 @@ use crate::domain::webhook::{
     Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, PluginUse, RateLimit, Secrets, Webhook,
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookPatch)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
 pub(in super::super) struct Patch {
     #[serde(deserialize_with = "given")]
-    name: Option<Option<String>>,
+    pub(super) name: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    external_id: Option<Option<String>>,
+    pub(super) external_id: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    description: Option<Option<String>>,
+    pub(super) description: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    labels: Option<Option<BTreeMap<String, Option<String>>>>,
+    pub(super) labels: Option<Option<BTreeMap<String, Option<String>>>>,
     #[serde(deserialize_with = "given")]
-    url: Option<Option<String>>,
+    pub(super) url: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    events: Option<Option<Vec<String>>>,
+    pub(super) events: Option<Option<Vec<String>>>,
     #[serde(deserialize_with = "given")]
-    filter: Option<Option<String>>,
+    pub(super) filter: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    enabled: Option<Option<bool>>,
+    pub(super) enabled: Option<Option<bool>>,
     /// What becomes of work that waits while the webhook is disabled: for a change that enables it.
-    open_work: Option<OnEnable>,
+    pub(super) open_work: Option<OnEnable>,
     #[serde(deserialize_with = "given")]
-    content_type: Option<Option<ContentType>>,
+    pub(super) content_type: Option<Option<ContentType>>,
     #[serde(deserialize_with = "given")]
-    envelope: Option<Option<Envelope>>,
+    pub(super) envelope: Option<Option<Envelope>>,
     #[serde(deserialize_with = "given")]
-    bearer_token: Option<Option<String>>,
+    pub(super) bearer_token: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    body_token: Option<Option<String>>,
+    pub(super) body_token: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
-    github_signature: Option<Option<bool>>,
+    pub(super) github_signature: Option<Option<bool>>,
     #[serde(deserialize_with = "given")]
-    headers: Option<Option<BTreeMap<String, Option<String>>>>,
+    pub(super) headers: Option<Option<BTreeMap<String, Option<String>>>>,
     #[serde(deserialize_with = "given")]
-    plugin: Option<Option<PluginPatch>>,
+    pub(super) plugin: Option<Option<PluginPatch>>,
     #[serde(deserialize_with = "given")]
-    retry: Option<Option<Schedule>>,
+    pub(super) retry: Option<Option<Schedule>>,
     #[serde(deserialize_with = "given")]
-    timeout_ms: Option<Option<u64>>,
+    pub(super) timeout_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
-    on_uncertain: Option<Option<OnUncertain>>,
+    pub(super) on_uncertain: Option<Option<OnUncertain>>,
     #[serde(deserialize_with = "given")]
-    on_plugin_failure: Option<Option<OnPluginFailure>>,
+    pub(super) on_plugin_failure: Option<Option<OnPluginFailure>>,
     #[serde(deserialize_with = "given")]
-    order: Option<Option<Order>>,
+    pub(super) order: Option<Option<Order>>,
     #[serde(deserialize_with = "given")]
-    order_wait_ms: Option<Option<u64>>,
+    pub(super) order_wait_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
-    rate_limit: Option<Option<RateLimitPatch>>,
+    pub(super) rate_limit: Option<Option<RateLimitPatch>>,
 }
 
 impl Patch {
@@ -94,7 +96,8 @@ impl Patch {
 }
 
 /// What becomes of work that waited while its webhook was disabled, when that is enabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[schema(as = OnEnable)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnEnable {
     /// It goes on.
@@ -104,25 +107,28 @@ pub(super) enum OnEnable {
     Cancel,
 }
 
-#[derive(Debug, Deserialize, Default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = RateLimitPatch)]
 #[serde(deny_unknown_fields, default)]
-struct RateLimitPatch {
+pub(super) struct RateLimitPatch {
     #[serde(deserialize_with = "given")]
-    requests: Option<Option<NonZeroU32>>,
+    pub(super) requests: Option<Option<NonZeroU32>>,
     #[serde(deserialize_with = "given")]
-    per_ms: Option<Option<NonZeroU64>>,
+    pub(super) per_ms: Option<Option<NonZeroU64>>,
 }
 
-#[derive(Debug, Deserialize, Default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = WebhookPluginPatch)]
 #[serde(deny_unknown_fields, default)]
-struct PluginPatch {
-    name: Option<String>,
-    version: Option<String>,
+pub(super) struct PluginPatch {
+    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
     #[serde(deserialize_with = "given")]
-    config: Option<Option<Box<RawValue>>>,
-    secrets: BTreeMap<String, Option<String>>,
+    #[schema(value_type = Option<Value>)]
+    pub(super) config: Option<Option<Box<RawValue>>>,
+    pub(super) secrets: BTreeMap<String, Option<String>>,
     #[serde(deserialize_with = "given")]
-    limits: Option<Option<BTreeMap<String, Option<u64>>>>,
+    pub(super) limits: Option<Option<BTreeMap<String, Option<u64>>>>,
 }
 
 /// The webhook as it is after the change, checked, and what becomes of work that waited if that enables it.
