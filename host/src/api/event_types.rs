@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::auth::Caller;
 use super::change::{Change, Outcome};
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::etag::{check_unchanged, etag};
 use super::extract::Json;
 use super::form::{Errors, given};
 use super::openapi::IfMatch;
@@ -100,15 +100,15 @@ pub(super) struct Create {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = DescribedTypePatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     schema: Option<Option<Value>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     example: Option<Option<Value>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     validation: Option<Option<Validation>>,
 }
 

@@ -58,13 +58,13 @@ pub(super) struct Create {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = ProjectPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     external_id: Option<Option<String>>,
 }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::auth::Caller;
 use super::change::{Change, Outcome};
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::etag::{check_unchanged, etag};
 use super::extract::Json;
 use super::form::{Errors, given};
 use super::openapi::{EVERYWHERE, IfMatch};
@@ -54,11 +54,11 @@ pub(super) struct Create {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = RolePatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     permissions: Option<Option<Vec<String>>>,
 }
 

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::auth::Caller;
 use super::change::Change;
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::etag::{check_unchanged, etag};
 use super::extract::{Id, Json, Query, named, page};
 use super::form::{Errors, given};
 use super::openapi::IfMatch;
@@ -74,11 +74,11 @@ pub(super) struct Create {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = TokenPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     expires_at: Option<Option<Millis>>,
 }
 

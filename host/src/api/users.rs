@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::auth::Caller;
 use super::change::{Change, Outcome};
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::etag::{check_unchanged, etag};
 use super::extract::{Id, Json, Query, named, page};
 use super::form::{Errors, Password, given};
 use super::openapi::{EVERYWHERE, IfMatch};
@@ -74,17 +74,17 @@ const fn yes() -> bool {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = UserPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     email: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     password: Option<Option<Password>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Option<Vec<Membership>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     enabled: Option<Option<bool>>,
 }
 

@@ -21,7 +21,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::id::{AuditId, ProjectId, UserId};
 use crate::domain::page::{Cursor, LIMIT_MAX, PageRequest};
 use crate::domain::password::{self, PasswordHash};
-use crate::store::{ChangedUser, Store};
+use crate::store::{ChangedUser, Store, UserFilter};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::message::unsigned;
 use crate::domain::credential::Credential;
+use crate::domain::event::Field;
 use crate::domain::request::FrozenRequest;
 use crate::domain::webhook::Secrets;
 
@@ -21,6 +22,7 @@ pub struct Previewed {
     /// Where it goes.
     pub url: String,
     /// Its headers: a list of names and values.
+    #[schema(value_type = Vec<Field>)]
     pub headers: Box<RawValue>,
     /// Its body, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,20 +6,20 @@ use super::{Store, StoreError};
 /// How much there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Work that is not done: at most [`COUNTED_MAX`] of it is counted.
+    /// Work that is not done: at most 100,000 of it is counted.
     pub open_work: u64,
     /// Long work that is not done.
     pub open_jobs: u64,
 }
 
 /// How much open work is counted: however much there is, looking at it costs little.
-pub const COUNTED_MAX: u64 = 100_000;
+const COUNTED_MAX: u64 = 100_000;
 
 impl Store {
     /// How much there is to do.
     pub async fn standing(&self) -> Result<Standing, StoreError> {
-        let work = format!("SELECT count(*) FROM (SELECT 1 AS one FROM open_work LIMIT {COUNTED_MAX}) AS counted");
         const JOBS: &str = "SELECT count(*) FROM jobs WHERE due_at IS NOT NULL";
+        let work = format!("SELECT count(*) FROM (SELECT 1 AS one FROM open_work LIMIT {COUNTED_MAX}) AS counted");
         let (work, jobs): (i64, i64) = reading!(&self.db, pool => (
             sqlx::query_scalar(sqlx::AssertSqlSafe(work)).fetch_one(pool).await?,
             sqlx::query_scalar(JOBS).fetch_one(pool).await?,

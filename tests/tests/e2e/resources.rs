@@ -193,9 +193,10 @@ async fn whoever_may_do_everything_in_a_project_looks_after_its_members() {
     let admin = api.in_project(&project).allowed(&["admin"]).await;
     let members = format!("/projects/{project}/members");
     assert_eq!(admin.list(&members).await, [] as [Value; 0]);
-    let put =
-        admin.put(&format!("{members}/Ada@example.com"), &json!({ "roles": ["operator", "developer", "operator"] }));
-    let put = put.await.expect("a member").body;
+    let put = admin
+        .put(&format!("{members}/Ada@example.com"), &json!({ "roles": ["operator", "developer", "operator"] }))
+        .await;
+    let put = put.expect("a member").body;
     assert_eq!((&put["user_id"], &put["roles"]), (&user, &json!(["developer", "operator"])));
     let one = format!("{members}/{}", user.as_str().expect("an id"));
     let roles = async || api.get(&format!("/users/{}", user.as_str().expect("an id"))).await.expect("the user").body;

@@ -11,6 +11,7 @@ use super::super::extract::page;
 use super::super::problem::Answer;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
+use crate::domain::id::{EventId, WebhookId};
 use crate::domain::page::PageRequest;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::selection::{SELECTION_MAX_CHARS, Selection};

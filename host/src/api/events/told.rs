@@ -15,7 +15,7 @@ use crate::domain::clock::Millis;
 #[expect(dead_code, reason = "it is read event by event")]
 pub(super) enum Posted {
     One(Publish),
-    Many(#[schema(min_items = 1, max_items = 1000)] Vec<Publish>),
+    Many(Vec<Publish>),
 }
 
 /// What became of one event, or of each.
@@ -38,7 +38,7 @@ pub(super) enum LineBody {
     Refused { error: Body<'static> },
 }
 
-/// A CloudEvent 1.0 in JSON. Other members are extension attributes: at most 64.
+/// An event as CloudEvents 1.0 writes it in JSON. Other members are extension attributes: at most 64.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is read member by member")]
 pub(super) struct CloudEvent {

@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1): made of what stands at the handlers. What all of them have in common is said
+//! The description of the API (`OpenAPI` 3.1): made of what stands at the handlers. What all of them have in common is said
 //! once, in `common`.
 
 mod common;
@@ -33,7 +33,7 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
 /// What stands at the handlers. A test compares it with the router's own list.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    components(schemas(problem::Body, ProblemCode, Permission)),
+    components(schemas(problem::Body<'static>, ProblemCode, Permission)),
     paths(
         events::publish,
         events::list,
@@ -141,7 +141,7 @@ pub fn openapi() -> String {
     format!("{:#}\n", *DOCUMENT)
 }
 
-/// This description (OpenAPI 3.1).
+/// This description, for programs.
 #[utoipa::path(get, path = "/openapi.json", security(()), responses((status = OK, body = serde_json::Value)))]
 pub(super) async fn read() -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()

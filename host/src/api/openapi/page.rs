@@ -208,7 +208,8 @@ fn access(told: &Value) -> Vec<String> {
                 ("session", []) => "any session".to_owned(),
                 (_, names) => names.iter().map(|name| format!("<code>{name}</code>")).collect::<Vec<_>>().join(" and "),
             };
-            if !all.contains(&text) && !(text == "any session" && all.contains(&"any token or session".to_owned())) {
+            let is_told = |told: &str| all.iter().any(|text| text == told);
+            if !is_told(&text) && (text != "any session" || !is_told("any token or session")) {
                 all.push(text);
             }
         }

@@ -8,14 +8,16 @@ pub(super) fn tidy(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Object(fields) => {
             fields.values_mut().for_each(tidy);
-            let others = fields.len();
             if let Some(Value::Array(all)) = fields.get_mut("allOf") {
                 all.iter_mut().for_each(maybe_absent);
             }
             // Whatever it is: also null.
             let is_anything = matches!(fields.get("oneOf"), Some(Value::Array(either)) if either.contains(&json!({})));
-            if is_anything && others >= 1 {
+            if is_anything {
                 fields.remove("oneOf");
+            }
+            if fields.get("default") == Some(&Value::Null) {
+                fields.remove("default");
             }
         }
         _ => {}

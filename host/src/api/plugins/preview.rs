@@ -46,6 +46,7 @@ struct PreviewForm {
     #[serde(default)]
     facts: BTreeMap<String, String>,
     /// The webhook's URL.
+    #[schema(value_type = Option<String>)]
     url: Option<Url>,
 }
 

@@ -32,20 +32,23 @@ const TYPES_MAX: usize = 100;
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = BacktestCreate)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 struct BacktestForm {
+    #[serde(default)]
     plugin: CandidateForm,
     last: Option<u64>,
     since: Option<Millis>,
     until: Option<Millis>,
+    #[serde(default)]
     types: Vec<String>,
+    #[serde(default)]
     dry_run: bool,
 }
 
 /// What is absent is the webhook's own.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = BacktestCandidate)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 struct CandidateForm {
     name: Option<String>,
     version: Option<String>,
@@ -166,11 +169,13 @@ async fn candidate(
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = Promote)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 struct PromoteForm {
     /// Secrets that the webhook does not have yet.
+    #[serde(default)]
     secrets: std::collections::BTreeMap<String, Option<String>>,
     /// Whatever has changed meanwhile, and whatever the backtest came to.
+    #[serde(default)]
     force: bool,
 }
 

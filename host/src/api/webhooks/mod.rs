@@ -92,7 +92,7 @@ pub(super) async fn list(
     let snapshot = api.store.subscriptions();
     let chosen = snapshot.of_project(caller.project()).iter().filter(|webhook| choice.includes(webhook));
     let page = Page::sorted(chosen, &choice.page, |webhook| choice.key(webhook));
-    Ok(axum::Json(page.map(|webhook| view::WebhookBody::new(&webhook, &api))))
+    Ok(axum::Json(page.map(|webhook| view::WebhookBody::new(webhook, &api))))
 }
 
 /// What the audit log calls it.

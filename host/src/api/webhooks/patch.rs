@@ -30,54 +30,54 @@ use crate::domain::webhook::{
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = WebhookPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[derive(Default)]
 pub(in super::super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) external_id: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) labels: Option<Option<BTreeMap<String, Option<String>>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) url: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) events: Option<Option<Vec<String>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) filter: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) enabled: Option<Option<bool>>,
     /// What becomes of work that waits while the webhook is disabled: for a change that enables it.
     pub(super) open_work: Option<OnEnable>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) content_type: Option<Option<ContentType>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) envelope: Option<Option<Envelope>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) bearer_token: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) body_token: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) github_signature: Option<Option<bool>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) headers: Option<Option<BTreeMap<String, Option<String>>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) plugin: Option<Option<PluginPatch>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) retry: Option<Option<Schedule>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) timeout_ms: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) on_uncertain: Option<Option<OnUncertain>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) on_plugin_failure: Option<Option<OnPluginFailure>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) order: Option<Option<Order>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) order_wait_ms: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) rate_limit: Option<Option<RateLimitPatch>>,
 }
 
@@ -109,25 +109,28 @@ pub(super) enum OnEnable {
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = RateLimitPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RateLimitPatch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     pub(super) requests: Option<Option<NonZeroU32>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400_000)]
     pub(super) per_ms: Option<Option<NonZeroU64>>,
 }
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = WebhookPluginPatch)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PluginPatch {
     pub(super) name: Option<String>,
     pub(super) version: Option<String>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Value>)]
     pub(super) config: Option<Option<Box<RawValue>>>,
+    #[serde(default)]
     pub(super) secrets: BTreeMap<String, Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     pub(super) limits: Option<Option<BTreeMap<String, Option<u64>>>>,
 }
 

@@ -85,7 +85,8 @@ fn instead<V>(current: impl Iterator<Item = String>, named: BTreeMap<String, V>)
 fn to_be(form: Create, current: &Webhook) -> Patch {
     let headers: Vec<String> = current.header_names().map(ToOwned::to_owned).collect();
     // A header is the same however its name is written.
-    let gone = headers.into_iter().filter(|name| !form.headers.keys().any(|named| named.eq_ignore_ascii_case(name)));
+    let is_named = |name: &String| form.headers.keys().any(|named| named.eq_ignore_ascii_case(name));
+    let gone: Vec<String> = headers.into_iter().filter(|name| !is_named(name)).collect();
     Patch {
         name: Some(Some(form.name)),
         external_id: None,
@@ -101,7 +102,7 @@ fn to_be(form: Create, current: &Webhook) -> Patch {
         bearer_token: Some(form.bearer_token),
         body_token: Some(form.body_token),
         github_signature: Some(Some(form.github_signature)),
-        headers: Some(Some(instead(gone, form.headers))),
+        headers: Some(Some(instead(gone.into_iter(), form.headers))),
         plugin: Some(form.plugin.map(|plugin| PluginPatch {
             name: Some(plugin.name),
             version: Some(plugin.version),
