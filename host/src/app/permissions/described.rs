@@ -49,7 +49,7 @@ fn who_may_call_what_is_told_as_it_is() {
         let what = format!("{} {}: {token:?}", row.method, row.path);
         match row.access {
             Access::Public => {
-                assert!(told.get("security").is_none_or(|all| all.as_array().unwrap().is_empty()), "{what}")
+                assert!(told.get("security").is_none_or(|all| all.as_array().unwrap().is_empty()), "{what}");
             }
             Access::Anybody => assert_eq!(token, Needed::from([one(&[])]), "{what}"),
             Access::With(permissions) => {

@@ -16,7 +16,7 @@ use crate::domain::project::Project;
 use crate::domain::token::{PlainToken, Token, TokenHash};
 use crate::domain::webhook::Webhook;
 use crate::store::{
-    AuditSearch, ChangedRole, ChangedUser, DeletedProject, LoggedEntry, StoreError, TokensOf, WorkKind,
+    AuditSearch, ChangedRole, ChangedUser, DeletedProject, LoggedEntry, StoreError, TokensOf, UserFilter, WorkKind,
 };
 
 on_both!(

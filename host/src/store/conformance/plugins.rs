@@ -12,8 +12,8 @@ use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, Pause, Plugin
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::webhook::{Configuration, ContentType, Envelope, OnPluginFailure, PluginUse, Webhook};
 use crate::store::{
-    ClaimedTransform, ClaimedWork, Deleted, Freeze, Lease, LoadedRequest, OpenWork, Postpone, Quota, RequestEnd,
-    Settle, StoreError, Stored, WorkKind,
+    ClaimedTransform, ClaimedWork, Deleted, Freeze, Lease, LoadedRequest, OpenWork, PluginFilter, Postpone, Quota,
+    RequestEnd, Settle, StoreError, Stored, WorkKind,
 };
 
 on_both!(
