@@ -112,7 +112,9 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
 pub(super) async fn show(Path(id): Path<String>, viewer: Viewer) -> Answer<Response> {
     let job: Job = viewer.client.get(&format!("/jobs/{}", segment(&id))).await?;
     Ok(shown(&JobPage {
-        page: Page::new(&viewer, Section::Deliveries, job.title()).below("/deliveries", "Deliveries").below("/jobs", "Long work"),
+        page: Page::new(&viewer, Section::Deliveries, job.title())
+            .below("/deliveries", "Deliveries")
+            .below("/jobs", "Long work"),
         may_cancel: viewer.may(Permission::DeliveriesRetry),
         now: viewer.now,
         job,

@@ -4,7 +4,9 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
-use super::{account, around, assets, deliveries, errors, events, jobs, live, overview, project, setup, sign_in, webhooks};
+use super::{
+    account, around, assets, deliveries, errors, events, jobs, live, overview, project, setup, sign_in, webhooks,
+};
 use crate::domain::clock::Clock;
 
 /// What pages work with. Cheap to clone, since each request does.

@@ -11,7 +11,7 @@ use super::super::delivery::Summary;
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::page::{Items, Page, Section, shown};
-use super::super::parts::{Id, Status, Tone, When, span};
+use super::super::parts::{Id, Status, Tone, When, lasting};
 use super::super::refusal::Answer;
 use super::super::viewer::Viewer;
 use super::retries;
@@ -134,7 +134,9 @@ impl Webhook {
 impl FilterStats {
     fn error(&self) -> Option<String> {
         let error = self.last_error.as_ref()?;
-        Some(error["detail"].as_str().or(error["message"].as_str()).map_or_else(|| error.to_string(), ToOwned::to_owned))
+        Some(
+            error["detail"].as_str().or(error["message"].as_str()).map_or_else(|| error.to_string(), ToOwned::to_owned),
+        )
     }
 }
 
