@@ -134,6 +134,11 @@ impl Live {
                 () = stop.cancelled() => break,
             }
         }
+        self.end();
+    }
+
+    /// Ends every stream, and lets none begin.
+    pub fn end(&self) {
         let mut listeners = self.listeners.lock();
         listeners.is_over = true;
         listeners.projects.clear();
@@ -228,8 +233,8 @@ mod tests {
     async fn streams_end_with_the_server() {
         let live = Arc::new(Live::default());
         let listener = live.listen(project(1), Uuid::nil()).unwrap();
-        live.listeners.lock().projects.clear();
-        assert!(next(listener).await.is_none());
+        live.end();
+        assert!(next(listener).await.is_none() && live.listen(project(1), Uuid::nil()).is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ mod misbehaviour;
 mod network;
 mod nodes;
 mod outages;
+mod overview;
 mod pace;
 mod parked;
 mod partitions;

@@ -13,6 +13,7 @@ mod log;
 mod model;
 mod operational;
 mod order;
+mod overview;
 mod owners;
 mod partitions;
 mod plugins;

@@ -407,6 +407,9 @@ pub(in super::super) async fn save(Path(id): Path<String>, Posted { viewer, form
         Ok(body) => body,
         Err(problem) => return Ok(refused(&viewer, form, known, Some(current), problem)),
     };
+    if body.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(done(&path, "Nothing was changed."));
+    }
     match viewer.client.patch(&path, &body).await {
         Ok(_) => Ok(done(&path, "The webhook is changed.")),
         Err(refusal) => Ok(refused(&viewer, form, known, Some(current), refusal.about_the_form()?)),
