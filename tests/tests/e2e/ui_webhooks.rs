@@ -148,7 +148,7 @@ async fn a_plugin_s_settings_are_a_form_and_a_test_is_sent_before_anything_is_sa
     let chosen = format!("{}@{}", plugin.name, plugin.version);
     let form = ada.page("/webhooks/new").await;
     assert!(form.has(&format!("value=\"{chosen}\"")), "{}", form.text());
-    stage.receiver.on("/slack", [Reply::ok()]);
+    stage.receiver.on("/slack", [Reply::ok().body("ok")]);
     let url = stage.receiver.url("/slack");
     let basic = [("/url", url.as_str()), ("/events", "retro.completed"), ("/plugin/version", chosen.as_str())];
     let with = |extra: &[(&'static str, &'static str)]| [&basic[..], extra].concat();
