@@ -132,10 +132,14 @@ pub(super) fn span(ms: u64) -> String {
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
-/// The same for templates, which give references.
+/// How long something took, short: `84 ms`, `1.2 s`, `3 min 5 s`. Templates give references.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
 pub(super) fn lasting(ms: &u64) -> String {
-    span(*ms)
+    match *ms {
+        0..1000 => format!("{ms} ms"),
+        1000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => span(*ms),
+    }
 }
 
 /// A size in the unit that people use.
