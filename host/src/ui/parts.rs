@@ -185,6 +185,8 @@ mod tests {
         assert_eq!(words(1_000_000_000 - 61_000), "1 min ago");
         assert_eq!(words(1_000_000_000 + 7_200_000), "in 2 h");
         assert_eq!(When::new(Millis(1_769_860_800_005), Millis(0)).exact(), "2026-01-31 12:00:00.005 UTC");
+        let told = [84, 1204, 185_000].map(|ms| lasting(&ms));
+        assert_eq!(told, ["84 ms", "1.2 s", "3 min 5 s"]);
         assert_eq!((span(93_784_000), span(5000), span(0)), ("1 d 2 h".into(), "5 s".into(), "0 s".into()));
         assert_eq!(
             (size(1023), size(1536), size(3 * 1024 * 1024)),
