@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::client::segment;
 use super::flash::{done, failed};
 use super::page::{Items, Page, Pager, Section, shown};
-use super::parts::{Status, When};
+use super::parts::Status;
 use super::posted::Posted;
 use super::query::Query;
 use super::refusal::Answer;
@@ -72,13 +72,6 @@ struct JobPage {
     page: Page,
     job: Job,
     may_cancel: bool,
-    now: Millis,
-}
-
-impl JobPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 #[derive(Template)]
@@ -87,13 +80,6 @@ struct JobsPage {
     page: Page,
     jobs: Vec<Job>,
     pager: Pager,
-    now: Millis,
-}
-
-impl JobsPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 /// All of them, newest first.
@@ -104,7 +90,6 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
         page: Page::new(&viewer, Section::Deliveries, "Long work").below("/deliveries", "Deliveries"),
         pager: Pager::new("/jobs", &query, jobs.next_cursor.as_deref()),
         jobs: jobs.items,
-        now: viewer.now,
     }))
 }
 
@@ -116,7 +101,6 @@ pub(super) async fn show(Path(id): Path<String>, viewer: Viewer) -> Answer<Respo
             .below("/deliveries", "Deliveries")
             .below("/jobs", "Long work"),
         may_cancel: viewer.may(Permission::DeliveriesRetry),
-        now: viewer.now,
         job,
     }))
 }

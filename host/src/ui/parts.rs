@@ -142,6 +142,12 @@ pub(super) fn lasting(ms: &u64) -> String {
     }
 }
 
+/// CPU time of so many microseconds. Templates give references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
+pub(super) fn cpu_time(us: &u64) -> String {
+    format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
+}
+
 /// A size in the unit that people use.
 pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;

@@ -16,7 +16,7 @@ const REFERENCES_MAX: usize = 8;
 #[derive(Debug, Template)]
 #[template(path = "entry.html")]
 pub(super) enum Entry {
-    Field { field: Field },
+    Field { field: Box<Field> },
     Set { legend: String, help: String, entries: Vec<Self> },
 }
 
@@ -145,7 +145,7 @@ fn entry(root: &Value, property: &Value, key: &str, name: &str, needed: bool, fo
         _ => String::new(),
     };
     let field = field.help(format!("{help}{hint}").trim().to_owned());
-    Entry::Field { field: if needed { field.needed() } else { field }.of(form) }
+    Entry::Field { field: Box::new(if needed { field.needed() } else { field }.of(form)) }
 }
 
 /// Fills a form in with a value of this schema; what is absent gets the schema's default.

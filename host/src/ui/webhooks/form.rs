@@ -387,7 +387,7 @@ pub(in super::super) async fn create(Posted { viewer, form }: Posted) -> Answer<
     }
     let body = match draft::body(&form, known.manifest.as_ref(), None) {
         Ok(body) => body,
-        Err(problem) => return Ok(refused(&viewer, form, known, None, problem)),
+        Err(problem) => return Ok(refused(&viewer, form, known, None, *problem)),
     };
     match viewer.client.post("/webhooks", &body).await {
         Ok(reply) => Ok(super::registered::page(&viewer, &reply)),
@@ -405,7 +405,7 @@ pub(in super::super) async fn save(Path(id): Path<String>, Posted { viewer, form
     }
     let body = match draft::body(&form, known.manifest.as_ref(), Some(&current)) {
         Ok(body) => body,
-        Err(problem) => return Ok(refused(&viewer, form, known, Some(current), problem)),
+        Err(problem) => return Ok(refused(&viewer, form, known, Some(current), *problem)),
     };
     if body.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(done(&path, "Nothing was changed."));
@@ -447,7 +447,7 @@ async fn ask(viewer: &Viewer, what: String, mut form: Form, known: Known, curren
         "test" => {
             let body = match draft::body(&form, known.manifest.as_ref(), None) {
                 Ok(body) => body,
-                Err(problem) => return Ok(refused(viewer, form, known, current, problem)),
+                Err(problem) => return Ok(refused(viewer, form, known, current, *problem)),
             };
             match test(viewer, &form, body).await {
                 Ok(outcome) => asked.test = Some(Ok(outcome)),
@@ -492,7 +492,7 @@ async fn test(viewer: &Viewer, form: &Form, webhook: Value) -> Answer<Outcome> {
 /// The event that a test sends: what is filled in, or the example of its type.
 pub(super) async fn sample(client: &Client, form: &Form) -> Answer<Value> {
     let kind = form.filled("test-type");
-    let given = form.filled("test-payload").map(|text| serde_json::from_str::<Value>(text));
+    let given = form.filled("test-payload").map(serde_json::from_str::<Value>);
     let payload = match (given, kind) {
         (Some(Ok(payload)), _) => Some(payload),
         (Some(Err(error)), _) => return Err(Problem::field("test-payload", format!("is not JSON: {error}")).into()),
