@@ -96,7 +96,7 @@ fn with_variables(text: &str) -> String {
         if !before.is_empty() {
             shell.push_str(&quoted(before));
         }
-        shell.extend(["\"$", &variable, "\""]);
+        shell.extend(["\"$", variable.as_str(), "\""]);
         rest = behind;
     }
     if !rest.is_empty() || shell.is_empty() {
