@@ -12,7 +12,7 @@ pub struct Entry<P>(PhantomData<P>);
 impl<P: Plugin> plugin::exports::hookwright::plugin::transformer::Guest for Entry<P> {
     fn transform(event: types::Event, subscription: types::Subscription) -> Result<types::Outcome, types::Failure> {
         report_panics();
-        transform::<P>(&Event(event), &Webhook(subscription)).map(Into::into).map_err(Into::into)
+        transform::<P>(&Event(event), &Webhook(subscription)).and_then(Outcome::checked).map_err(Into::into)
     }
 }
 

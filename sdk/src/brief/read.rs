@@ -17,6 +17,16 @@ const MAX_CODE: usize = 6000;
 impl Brief {
     /// What this event says.
     ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(brief.about, "ticket:42");
+    /// assert!(Brief::of(&testing::event("ticket.created").payload(serde_json::json!({})).build()).is_err());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
+    ///
     /// # Errors
     /// `payload.invalid` when the payload is not what its event type promises; the message names the field.
     pub fn of(event: &Event) -> Result<Self, Failure> {

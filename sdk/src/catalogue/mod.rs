@@ -18,6 +18,15 @@ use read::Read;
 use crate::{Event, Failure};
 
 /// An event's payload by its event type.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let event = testing::event("lead.submitted").payload(serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]})).build();
+/// assert!(matches!(event.catalogue()?, Known::LeadSubmitted(_)));
+/// assert_eq!(testing::event("lead.submitted").build().catalogue()?, Known::Empty);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Known {

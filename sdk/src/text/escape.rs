@@ -6,6 +6,12 @@ use super::cluster::joins;
 /// Slack's mrkdwn: `&`, `<` and `>`. Unescaped, `<!channel>` in somebody's text pages a channel.
 ///
 /// Source: Slack's "Formatting text for app surfaces".
+///
+/// ```
+/// use hookwright_sdk::text::escape::mrkdwn;
+///
+/// assert_eq!((mrkdwn('<'), mrkdwn('a')), (Some("&lt;"), None));
+/// ```
 pub fn mrkdwn(letter: char) -> Option<&'static str> {
     match letter {
         '&' => Some("&amp;"),
@@ -16,6 +22,12 @@ pub fn mrkdwn(letter: char) -> Option<&'static str> {
 }
 
 /// HTML text and quoted attributes.
+///
+/// ```
+/// use hookwright_sdk::text::escape::html;
+///
+/// assert_eq!((html('"'), html('<')), (Some("&quot;"), Some("&lt;")));
+/// ```
 pub fn html(letter: char) -> Option<&'static str> {
     match letter {
         '"' => Some("&quot;"),
@@ -27,6 +39,12 @@ pub fn html(letter: char) -> Option<&'static str> {
 /// Markdown of every destination that has it (`CommonMark`, GitHub, Discord, Trello): what could make a link,
 /// an image, code, HTML, or hide something. Emphasis by `_` and headings are left: escaping them would break
 /// addresses, and they do no harm.
+///
+/// ```
+/// use hookwright_sdk::text::escape::{escape_within, markdown};
+///
+/// assert_eq!(escape_within("*a* [b](c)", 100, markdown), r"\*a\* \[b\](c)");
+/// ```
 pub fn markdown(letter: char) -> Option<&'static str> {
     match letter {
         '\\' => Some("\\\\"),

@@ -3,10 +3,11 @@
 use wasm_encoder::{Module, NameMap, NameSection, RawSection};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
-use super::super::Failure;
+use super::derived;
+use crate::cli::Failure;
 use crate::sandbox::is_machinery;
 
-/// The module with its names as people read them, and without those that no trap ever tells.
+/// The module with its names as people read them, and without what no run and no trap ever needs.
 pub(super) fn shortened(module: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut out = Module::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -15,6 +16,8 @@ pub(super) fn shortened(module: &[u8]) -> Result<Vec<u8>, Failure> {
             && let KnownCustom::Name(names) = section.as_known()
         {
             out.section(&told(names)?);
+        } else if matches!(&payload, Payload::CustomSection(section) if section.name() == derived::SECTION) {
+            // It is in the manifest.
         } else if let Some((id, range)) = payload.as_section() {
             let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
             out.section(&RawSection { id, data: &module[start..end] });
