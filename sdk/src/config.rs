@@ -18,7 +18,7 @@ pub(crate) fn parse<C: DeserializeOwned>(webhook: &Webhook) -> Result<C, Failure
         "" => "{}",
         text => text,
     };
-    serde_json::from_str(text).map_err(|error| json::failure("config.invalid", "The configuration", text, &error))
+    json::parse(text).map_err(|error| json::failure("config.invalid", "The configuration", text, &error))
 }
 
 /// What has a JSON Schema: made by [`configuration`](crate::configuration), and there for texts, numbers, booleans, lists,

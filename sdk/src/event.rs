@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 use crate::bindings::types;
-use crate::catalogue::Known;
+use crate::catalogue::{Known, Node};
 use crate::{Failure, json};
 
 /// Something that happened at the provider.
@@ -199,7 +199,7 @@ impl Event {
     /// type; the message names the field.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
         let text = self.payload_text().ok_or_else(|| self.no_text())?;
-        serde_json::from_str(text).map_err(|error| json::failure("payload.invalid", "The payload", text, &error))
+        json::parse(text).map_err(|error| json::failure("payload.invalid", "The payload", text, &error))
     }
 
     /// The payload by its event type. See [`Known`].
@@ -218,6 +218,12 @@ impl Event {
     /// Like [`Event::json`], for the event types of the catalogue only.
     pub fn catalogue(&self) -> Result<Known, Failure> {
         Known::of(self)
+    }
+
+    /// The payload as a tree.
+    pub(crate) fn tree(&self) -> Result<Node<'_>, Failure> {
+        let text = self.payload_text().ok_or_else(|| self.no_text())?;
+        Node::parse(text).map_err(|error| json::failure("payload.invalid", "The payload", text, &error))
     }
 
     fn no_text(&self) -> Failure {

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use crate::bindings::types;
 use crate::catalogue::Node;
 use crate::text::{one_line, truncate};
-use crate::{Request, Webhook};
+use crate::{Request, Webhook, json};
 
 /// One request with its answer.
 ///
@@ -206,7 +206,7 @@ impl Response {
     /// assert_eq!(exchange.response().json::<Issue>().map(|issue| issue.id), Some(7));
     /// ```
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
-        serde_json::from_str(self.text()?).ok()
+        json::parse(self.text()?).ok()
     }
 
     /// What the receiver says went wrong, for a message: the first of these fields that the JSON body has as
@@ -219,7 +219,7 @@ impl Response {
     /// assert_eq!(exchange.response().reason(&["message", "error.message"]), "no such list");
     /// ```
     pub fn reason(&self, fields: &[&str]) -> String {
-        let named = self.json::<Node<'_>>().and_then(|body| {
+        let named = self.text().and_then(|text| Node::parse(text).ok()).and_then(|body| {
             let inside = |path: &&str| path.split('.').try_fold(&body, |node, name| node.field(name))?.label();
             fields.iter().find_map(inside)
         });

@@ -37,6 +37,8 @@
 // What the macros write is the same in here and in a plugin.
 extern crate self as hookwright_sdk;
 
+#[cfg(target_arch = "wasm32")]
+mod abi;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod allocator;
 #[doc(hidden)]

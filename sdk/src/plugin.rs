@@ -79,7 +79,7 @@ macro_rules! export {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Entry = $crate::guest::Entry<$plugin>;
-    $crate::bindings::plugin::export_transformer!(Entry with_types_in $crate::bindings::plugin);
+    $crate::bindings::plugin::export_transformer!(Entry with_types_in $crate::guest::exported::plugin);
 
             // For `hookwright plugin build`: no part of what runs.
             #[allow(unused_imports)]
@@ -95,7 +95,7 @@ macro_rules! export {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Entry = $crate::guest::Entry<$plugin>;
-    $crate::bindings::interpreting::export_interpreter!(Entry with_types_in $crate::bindings::interpreting);
+    $crate::bindings::interpreting::export_interpreter!(Entry with_types_in $crate::guest::exported::interpreting);
         };
     };
 }

@@ -22,7 +22,7 @@ pub use template::{FACTS, PLACEHOLDERS};
 
 use std::collections::BTreeMap;
 
-use crate::text::{one_line, truncate};
+use crate::text::{join, one_line, truncate};
 
 /// What an event says. Texts are the provider's own: neither escaped nor cut, and may hold line breaks where
 /// nothing else is said.
@@ -210,7 +210,7 @@ impl Brief {
     #[must_use]
     pub fn name(&self) -> String {
         let name = match &self.key {
-            Some(key) => format!("{key} {}", self.title),
+            Some(key) => join(&[key, " ", &self.title]),
             None => self.title.clone(),
         };
         match one_line(&name) {
@@ -409,7 +409,7 @@ impl Brief {
 }
 
 fn about(what: &str, id: &str) -> String {
-    truncate(&one_line(&format!("{what}:{id}")), 255).into_owned()
+    truncate(&one_line(&join(&[what, ":", id])), 255).into_owned()
 }
 
 #[cfg(test)]

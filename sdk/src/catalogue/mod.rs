@@ -13,8 +13,11 @@ pub use payload::{
 };
 
 pub(crate) use node::Node;
+pub(crate) use payload::is_bad;
 use read::Read;
+pub(crate) use read::Wrong;
 
+use crate::text::join;
 use crate::{Event, Failure};
 
 /// An event's payload by its event type.
@@ -84,11 +87,13 @@ impl Known {
 }
 
 fn part<T: Read>(event: &Event) -> Result<T, Failure> {
-    let payload: Node<'_> = event.json()?;
-    T::read(&payload).map_err(|wrong| {
-        let message = format!("The payload is not as expected: `{}` {}.", wrong.path, wrong.what);
-        Failure::new("payload.invalid", message)
-    })
+    let payload = event.tree()?;
+    T::read(&payload).map_err(|wrong| failure(&wrong))
+}
+
+pub(crate) fn failure(wrong: &Wrong) -> Failure {
+    let message = join(&["The payload is not as expected: `", &wrong.path, "` ", wrong.what, "."]);
+    Failure::new("payload.invalid", message)
 }
 
 #[cfg(test)]

@@ -346,7 +346,12 @@ impl WorkflowEvent {
     /// # Ok::<(), hookwright_sdk::Failure>(())
     /// ```
     pub fn has_failed(&self) -> bool {
-        const BAD: [&str; 6] = ["failed", "failure", "error", "errored", "timed_out", "aborted"];
-        self.status.as_deref().is_some_and(|status| BAD.iter().any(|bad| status.eq_ignore_ascii_case(bad)))
+        self.status.as_deref().is_some_and(is_bad)
     }
+}
+
+/// Whether a status says that something has failed.
+pub(crate) fn is_bad(status: &str) -> bool {
+    const BAD: [&str; 6] = ["failed", "failure", "error", "errored", "timed_out", "aborted"];
+    BAD.iter().any(|bad| status.eq_ignore_ascii_case(bad))
 }

@@ -30,7 +30,9 @@ impl JsonBody {
     /// # Panics
     /// For a value that has no JSON form, such as a map with keys that are not text.
     pub fn new(value: &impl Serialize) -> Self {
-        Self { text: serde_json::to_string(value).expect("a value with a JSON form"), secrets: Vec::new() }
+        // Not `expect`, which would have every plugin know how to show the error.
+        let Ok(text) = serde_json::to_string(value) else { panic!("the value has no JSON form") };
+        Self { text, secrets: Vec::new() }
     }
 
     /// Says where the host puts a secret, as a string: a JSON Pointer (RFC 6901). All but its last part must exist in the

@@ -8,7 +8,7 @@ pub use body::{FormBody, IntoBody, JsonBody};
 pub use method::Method;
 
 use crate::bindings::types::{self, Body, Field, Placement};
-use crate::{Credential, Failure, memory, text};
+use crate::{Credential, Failure, json, memory, text};
 
 /// One HTTP request for the host to send, below the webhook's URL.
 ///
@@ -224,8 +224,7 @@ impl Request {
     /// For a value that has no JSON form, such as a map with keys that are not text.
     #[must_use]
     pub fn json(self, value: &impl Serialize) -> Self {
-        let text = serde_json::to_string(value).expect("a value with a JSON form");
-        self.carries(Body::Json(text), Vec::new())
+        self.body(JsonBody::new(value))
     }
 
     /// A JSON body that is text already.
@@ -238,7 +237,7 @@ impl Request {
     #[must_use]
     pub fn json_text(mut self, json: impl Into<String>) -> Self {
         let json = json.into();
-        if serde_json::from_str::<serde::de::IgnoredAny>(&json).is_err() {
+        if !json::is_valid(&json) {
             self.breaks("the body ", &text::truncate(&json, 100), "is not JSON");
         }
         self.carries(Body::Json(json), Vec::new())
@@ -403,7 +402,7 @@ impl Request {
         match self.broken {
             None => Ok(self.raw),
             Some(what) => {
-                let message = ["The request `", &self.raw.label, "`: ", &what, "."].concat();
+                let message = text::join(&["The request `", &self.raw.label, "`: ", &what, "."]);
                 Err(Failure::new("request.invalid", message))
             }
         }
@@ -422,7 +421,7 @@ impl Request {
     fn breaks(&mut self, what: &str, which: &str, why: &str) {
         if self.broken.is_none() {
             let shown: String = which.chars().flat_map(char::escape_debug).collect();
-            self.broken = Some([what, "\"", &shown, "\" ", why].concat());
+            self.broken = Some(text::join(&[what, "\"", &shown, "\" ", why]));
         }
     }
 }
