@@ -1,5 +1,5 @@
 use super::Brief;
-use crate::text::one_line;
+use crate::text::{one_line, part};
 
 /// What may stand in braces in a template: the first four, and every fact's id.
 ///
@@ -53,15 +53,15 @@ impl Brief {
         let mut out = String::with_capacity(template.len() + self.title.len());
         let mut rest = template;
         while let Some(open) = rest.find('{') {
-            out.push_str(&rest[..open]);
-            rest = &rest[open..];
-            let name = rest[1..].find('}').map(|length| &rest[1..=length]);
+            out.push_str(part(rest, 0, open));
+            rest = part(rest, open, rest.len());
+            let name = rest.find('}').map(|end| part(rest, 1, end));
             if let Some(value) = name.and_then(|name| PLACEHOLDERS.contains(&name).then(|| self.value(name))) {
                 out.push_str(value.unwrap_or_default());
-                rest = &rest[name.map_or(0, str::len) + 2..];
+                rest = part(rest, name.map_or(0, str::len) + 2, rest.len());
             } else {
                 out.push('{');
-                rest = &rest[1..];
+                rest = part(rest, 1, rest.len());
             }
         }
         out.push_str(rest);

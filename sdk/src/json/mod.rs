@@ -13,7 +13,7 @@ pub(crate) use reader::{Kind, Reader};
 use serde::Deserialize;
 
 use crate::Failure;
-use crate::text::{join, truncate};
+use crate::text::{join, part, truncate};
 
 /// Reads JSON. For plugins it is much smaller than that of `serde_json`.
 ///
@@ -154,7 +154,7 @@ impl<'a> Iterator for Tokens<'a> {
             _ => bytes.iter().position(|byte| b"{}[],:\" \t\r\n".contains(byte)).unwrap_or(bytes.len()),
         };
         self.at = start + length;
-        Some((start, &rest[..length]))
+        Some((start, part(rest, 0, length)))
     }
 }
 

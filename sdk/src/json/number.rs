@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::join;
+use crate::text::{join, part};
 
 /// Powers of ten beyond which a number is none that programs share.
 const GREATEST: i64 = 308;
@@ -22,7 +22,7 @@ pub(crate) fn plain(number: &str) -> Option<Cow<'_, str>> {
     // Its sign may be a plus; what is too long for a number is larger than any.
     let exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') { -1_000_000 } else { 1_000_000 });
     let leading = digits.len() - digits.trim_start_matches('0').len();
-    let significant = digits[leading..].trim_end_matches('0');
+    let significant = part(&digits, leading, digits.len()).trim_end_matches('0');
     // How many digits stand before the point.
     let point = exponent.saturating_add(i64::try_from(whole.len()).ok()?) - i64::try_from(leading).ok()?;
     if significant.is_empty() || point <= LEAST {
@@ -38,8 +38,8 @@ pub(crate) fn plain(number: &str) -> Option<Cow<'_, str>> {
     } else if point >= length {
         join(&[sign, significant, &zeros(point - length)])
     } else {
-        let (before, after) = significant.split_at(usize::try_from(point).ok()?);
-        join(&[sign, before, ".", after])
+        let point = usize::try_from(point).ok()?;
+        join(&[sign, part(significant, 0, point), ".", part(significant, point, significant.len())])
     }))
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::error::Error;
+use crate::text::part;
 
 /// As deep as `serde_json` goes: deeper ones would take more stack than a plugin has.
 const DEPTH: u8 = 127;
@@ -36,6 +37,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn error(&self, message: &str) -> Error {
         Error::new(message, self.at)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     fn byte(&self) -> Option<u8> {
@@ -74,7 +79,7 @@ impl<'a> Reader<'a> {
 
     /// `null`, `true` or `false`, after [`Reader::kind`] said so.
     pub(crate) fn word(&mut self, word: &str) -> Result<(), Error> {
-        if self.text[self.at..].starts_with(word) {
+        if self.rest().starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(())
         } else {
@@ -104,7 +109,7 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(&self.text[start..self.at])
+        Ok(part(self.text, start, self.at))
     }
 
     fn digits(&mut self) -> Result<usize, Error> {
@@ -127,12 +132,12 @@ impl<'a> Reader<'a> {
         loop {
             match self.byte() {
                 Some(b'"') => {
-                    let rest = &self.text[copied..self.at];
+                    let rest = part(self.text, copied, self.at);
                     self.at += 1;
                     return Ok(if out.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(out + rest) });
                 }
                 Some(b'\\') => {
-                    out.push_str(&self.text[copied..self.at]);
+                    out.push_str(part(self.text, copied, self.at));
                     self.at += 1;
                     out.push(self.escape()?);
                     copied = self.at;
@@ -164,7 +169,7 @@ impl<'a> Reader<'a> {
     fn unicode(&mut self) -> Result<char, Error> {
         let first = self.hex()?;
         let code = if (0xd800..0xdc00).contains(&first) {
-            if !self.text[self.at..].starts_with("\\u") {
+            if !self.rest().starts_with(b"\\u") {
                 return Err(self.error("lone leading surrogate in hex escape"));
             }
             self.at += 2;

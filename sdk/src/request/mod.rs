@@ -420,10 +420,24 @@ impl Request {
 
     fn breaks(&mut self, what: &str, which: &str, why: &str) {
         if self.broken.is_none() {
-            let shown: String = which.chars().flat_map(char::escape_debug).collect();
+            let shown = printable_line(which);
             self.broken = Some(text::join(&[what, "\"", &shown, "\" ", why]));
         }
     }
+}
+
+/// As a message shows it: on one line, whatever is in it.
+fn printable_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            letter if letter.is_control() => out.push('\u{fffd}'),
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 /// The header that a credential is put into.

@@ -78,6 +78,7 @@ fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
         .module(&module)
         .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| not_a_plugin(format!("{error:#}")))?;
+    component = names::trimmed(&component)?;
     put_in(manifest, &mut component)?;
     // What is written must be what the server will read.
     manifest_of(&component)?;
