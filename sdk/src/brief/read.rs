@@ -71,12 +71,13 @@ fn tidy(text: &mut String) {
 
 fn retro(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
     let retro = it.part("retro")?;
-    let (id, name, url) = (retro.text("id")?, retro.text("name")?, web(retro.node.optional("url")));
+    let (id, name) = retro.known("name")?;
+    let url = web(retro.node.optional("url"));
     let from = Link { text: join(&["retro ", &name]), url: url.clone() };
     let actions = it.parts("actions")?;
     let (mut items, mut count) = (Vec::new(), 0_usize);
     for it in actions {
-        let (id, title) = (it.text("id")?, it.text("title")?);
+        let (id, title) = it.known("title")?;
         count += 1;
         if count <= MAX_ITEMS {
             items.push(action(it.node, &id, title, &name, &from));
@@ -134,7 +135,8 @@ fn ticket(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
         _ => (Kind::Moved, ""),
     };
     let part = it.part("ticket")?;
-    let (id, title, ticket) = (part.text("id")?, part.text("title")?, part.node);
+    let (id, title) = part.known("title")?;
+    let ticket = part.node;
     let status = it.optional("to").or_else(|| ticket.optional("status"));
     let (priority, owner, labels) = (ticket.optional("priority"), ticket.optional("assignee"), ticket.labels("labels"));
     let mut changes: Vec<Line> = it.field("changes").map(changes).unwrap_or_default();
@@ -204,7 +206,8 @@ fn story(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
     let (kind, what) =
         if event_type == "story.created" { (Kind::New, "New story: ") } else { (Kind::Changed, "Story updated: ") };
     let part = it.part("story")?;
-    let (id, title, story) = (part.text("id")?, part.text("title")?, part.node);
+    let (id, title) = part.known("title")?;
+    let story = part.node;
     let (points, status) = (story.optional("points"), story.optional("state"));
     let mut lines = Vec::new();
     for it in part.parts("tasks")? {
@@ -234,7 +237,8 @@ fn story(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
 
 fn lead(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
     let part = it.part("lead")?;
-    let (id, name, lead) = (part.text("id")?, part.text("name")?, part.node);
+    let (id, name) = part.known("name")?;
+    let lead = part.node;
     let labels = it.labels("programs");
     let facts = facts(&[
         ("company", "Company", lead.optional("company").as_deref()),
@@ -256,7 +260,7 @@ fn lead(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
 
 fn workflow(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
     let part = it.part("workflow")?;
-    let (id, name) = (part.text("id")?, part.text("name")?);
+    let (id, name) = part.known("name")?;
     let (status, finished) = (it.optional("status"), it.optional("finished_at"));
     let failed = status.as_deref().is_some_and(catalogue::is_bad);
     let what = match event_type {
@@ -288,7 +292,8 @@ fn workflow(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
 
 fn test_run(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
     let part = it.part("run")?;
-    let (id, suite, run) = (part.text("id")?, part.text("suite")?, part.node);
+    let (id, suite) = part.known("suite")?;
+    let run = part.node;
     let count = |name: &str| run.number(name);
     let failures = part.parts("failures")?;
     let mut lines = Vec::new();

@@ -38,8 +38,13 @@ pub(crate) struct Part<'n> {
 }
 
 impl<'n> Part<'n> {
-    pub(crate) fn text(&self, name: &str) -> Result<String, Wrong> {
+    fn text(&self, name: &str) -> Result<String, Wrong> {
         self.node.text(name).map_err(|wrong| self.told(wrong))
+    }
+
+    /// Its id, and what it is called, in the field of this name.
+    pub(crate) fn known(&self, name: &str) -> Result<(String, String), Wrong> {
+        Ok((self.text("id")?, self.text(name)?))
     }
 
     pub(crate) fn parts(&self, name: &'n str) -> Result<Vec<Part<'n>>, Wrong> {
