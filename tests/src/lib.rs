@@ -13,3 +13,4 @@ pub mod receiver;
 pub mod server;
 pub mod soak;
 pub mod stage;
+pub mod visitor;

@@ -50,3 +50,8 @@ mod signing;
 mod tls;
 mod told;
 mod triggers;
+mod ui_deliveries;
+mod ui_hostile;
+mod ui_sign_in;
+mod ui_triggers;
+mod ui_webhooks;
