@@ -8,8 +8,8 @@
 use std::alloc::{Layout, alloc, handle_alloc_error};
 
 use crate::bindings::types::{
-    Body, Content, Credential, CredentialPart, Decision, Event, Exchange, Failure, Field, Item, Outcome, Payload, Placement,
-    Request, Response, Subscription, Verdict,
+    Body, Content, Credential, CredentialPart, Decision, Event, Exchange, Failure, Field, Item, Outcome, Payload,
+    Placement, Request, Response, Subscription, Verdict,
 };
 
 /// What lies in memory as the contract says.
@@ -148,7 +148,9 @@ impl<T: Abi> Abi for Vec<T> {
         let mut at = T::ALIGN as *mut u8;
         if length > 0 {
             // As many as there are in memory already; one of them is not much larger here than there.
-            let Ok(layout) = Layout::from_size_align(length * T::SIZE, T::ALIGN) else { panic!("the result is too large") };
+            let Ok(layout) = Layout::from_size_align(length * T::SIZE, T::ALIGN) else {
+                panic!("the result is too large")
+            };
             // SAFETY: it has a size.
             at = unsafe { alloc(layout) };
             if at.is_null() {

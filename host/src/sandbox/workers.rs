@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn runs_that_can_wait_get_one_turn_in_sixteen_and_all_that_nobody_else_wants() {
         let ran: Arc<Mutex<Vec<char>>> = Arc::default();
-        let mut lines = Lines { deliveries: FairQueue::new(100), idle: FairQueue::new(100), since_idle: 0, is_over: false };
+        let mut lines =
+            Lines { deliveries: FairQueue::new(100), idle: FairQueue::new(100), since_idle: 0, is_over: false };
         let key = WebhookId::from_uuid(uuid::Uuid::nil());
         let job = |name: char| -> Job {
             let ran = ran.clone();

@@ -10,7 +10,9 @@ mod item;
 use std::collections::BTreeMap;
 
 use hookwright_sdk::brief::{Brief, FACTS, Updates};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration,
+};
 
 /// The host takes this many requests from one event.
 const MAX_ITEMS: usize = 100;

@@ -71,7 +71,9 @@ impl Plugin for CloudEvents {
 fn structured(event: &Event, mut attributes: BTreeMap<&str, String>) -> Request {
     // The payload stands in the document as it was posted: its numbers and their order stay what they were.
     let data = match (event.payload_text(), event.payload_bytes()) {
-        (Some(text), _) if attributes::is_json(event.content_type()) => Some(text).filter(|text| json::is_valid(text)).map(str::to_owned),
+        (Some(text), _) if attributes::is_json(event.content_type()) => {
+            Some(text).filter(|text| json::is_valid(text)).map(str::to_owned)
+        }
         (Some(text), _) => serde_json::to_string(text).ok(),
         _ => None,
     };

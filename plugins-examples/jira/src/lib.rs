@@ -11,7 +11,9 @@ mod wiki;
 use std::collections::BTreeMap;
 
 use hookwright_sdk::brief::{Brief, Kind};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Method, Outcome, Plugin, Request, Secret, Verdict, Webhook, memory};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Method, Outcome, Plugin, Request, Secret, Verdict, Webhook, memory,
+};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -8,7 +8,9 @@ mod story;
 use std::collections::BTreeMap;
 
 use hookwright_sdk::brief::{Brief, FACTS, Updates};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration,
+};
 use serde::Serialize;
 
 /// The host takes this many requests from one event.

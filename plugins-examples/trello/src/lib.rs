@@ -9,7 +9,9 @@ mod card;
 use std::collections::BTreeMap;
 
 use hookwright_sdk::brief::{Brief, FACTS, Kind};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration, memory};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration, memory,
+};
 use serde::Serialize;
 
 /// The host takes this many requests from one event.

@@ -107,11 +107,8 @@ fn retro(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
 
 fn action(it: &Node<'_>, id: &str, title: String, retro: &str, from: &Link) -> Brief {
     let (owner, due) = (it.optional("owner"), it.optional("due_on"));
-    let facts = facts(&[
-        ("owner", "Owner", owner.as_deref()),
-        ("due", "Due", due.as_deref()),
-        ("retro", "Retro", Some(retro)),
-    ]);
+    let facts =
+        facts(&[("owner", "Owner", owner.as_deref()), ("due", "Due", due.as_deref()), ("retro", "Retro", Some(retro))]);
     Brief {
         about: about("action", id),
         kind: Kind::New,
@@ -193,7 +190,9 @@ fn changes(node: &Node<'_>) -> Vec<Line> {
 fn change(name: String, value: Option<&Node<'_>>) -> Line {
     let from = value.and_then(|value| value.optional("from"));
     // A bare value instead of {from, to} is what the field has now.
-    let to = value.and_then(|value| if matches!(value, Node::Map(fields) if !fields.is_empty()) { value.optional("to") } else { value.label() });
+    let to = value.and_then(|value| {
+        if matches!(value, Node::Map(fields) if !fields.is_empty()) { value.optional("to") } else { value.label() }
+    });
     let side = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
     let note = match (from, to) {
         (None, None) => None,

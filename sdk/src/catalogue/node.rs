@@ -48,7 +48,6 @@ impl Node<'_> {
         };
         Some(label).filter(|label| !label.is_empty())
     }
-
 }
 
 impl<'a> Node<'a> {

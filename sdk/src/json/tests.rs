@@ -47,8 +47,25 @@ fn a_layout_keeps_order_and_numbers() {
 #[test]
 fn it_reads_what_serde_json_reads() {
     let good = [
-        "null", " true ", "false", "0", "-0", "-1", "1.5", "1e3", "1E-2", "18446744073709551615", "-9223372036854775808", "\"\"",
-        r#""a\"\\\/\b\f\n\r\tz""#, r#""\u00e9\ud83d\ude00x""#, "\"ü\"", "[]", "[1,[2]]", "{}", r#"{"a":{"b":[null]},"c":""}"#,
+        "null",
+        " true ",
+        "false",
+        "0",
+        "-0",
+        "-1",
+        "1.5",
+        "1e3",
+        "1E-2",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "\"\"",
+        r#""a\"\\\/\b\f\n\r\tz""#,
+        r#""\u00e9\ud83d\ude00x""#,
+        "\"ü\"",
+        "[]",
+        "[1,[2]]",
+        "{}",
+        r#"{"a":{"b":[null]},"c":""}"#,
     ];
     for text in good {
         let expected: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -56,9 +73,43 @@ fn it_reads_what_serde_json_reads() {
         assert!(is_valid(text), "{text}");
     }
     let bad = [
-        "", " ", "nul", "True", "01", "-", "1.", ".5", "1e", "+1", "1 2", "\"", "\"a", "\"\n\"", r#""\x""#, r#""\u12""#, r#""\ud800""#,
-        r#""\ud800\u0041""#, r#""\udc00""#, "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,",
-        "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:1}", "1e400", "]", "{}}",
+        "",
+        " ",
+        "nul",
+        "True",
+        "01",
+        "-",
+        "1.",
+        ".5",
+        "1e",
+        "+1",
+        "1 2",
+        "\"",
+        "\"a",
+        "\"\n\"",
+        r#""\x""#,
+        r#""\u12""#,
+        r#""\ud800""#,
+        r#""\ud800\u0041""#,
+        r#""\udc00""#,
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{\"a\" 1}",
+        "{1:1}",
+        "1e400",
+        "]",
+        "{}}",
     ];
     for text in bad {
         assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
@@ -130,7 +181,11 @@ fn types_are_read_and_told_as_serde_json_does() {
                 let theirs = theirs.to_string();
                 let theirs = theirs.rsplit_once(" at line ").map_or(theirs.as_str(), |(message, _)| message);
                 // Only these are told in other words.
-                if !rest.contains("other") && !rest.contains("choice\": 5") && !rest.contains("2]") && !rest.contains(r#""x": 1}"#) {
+                if !rest.contains("other")
+                    && !rest.contains("choice\": 5")
+                    && !rest.contains("2]")
+                    && !rest.contains(r#""x": 1}"#)
+                {
                     assert_eq!(ours.to_string(), theirs, "{text}");
                 }
             }

@@ -129,7 +129,9 @@ async fn a_new_plugin_in_python_builds_passes_its_tests_and_delivers() {
 fn what_an_author_must_install_is_told() {
     let place = tempfile::tempdir().expect("a folder");
     let nothing = tempfile::tempdir().expect("an empty folder");
-    for (language, wanted) in [("javascript", "Node.js 18 or later with npm"), ("python", "Python 3.10 or later with venv")] {
+    for (language, wanted) in
+        [("javascript", "Node.js 18 or later with npm"), ("python", "Python 3.10 or later with venv")]
+    {
         done(place.path(), &["new", language, "--lang", language]);
         let mut command = Command::new(binary());
         command.args(["plugin", "build", language]).current_dir(place.path()).env("PATH", nothing.path());
@@ -162,7 +164,8 @@ async fn a_change_is_tested_as_it_is_made() {
     };
     until("1 of 1 golden cases pass").await;
     until("waiting for a change").await;
-    let (source, good) = (project.join("src/plugin.js"), std::fs::read_to_string(project.join("src/plugin.js")).expect("text"));
+    let (source, good) =
+        (project.join("src/plugin.js"), std::fs::read_to_string(project.join("src/plugin.js")).expect("text"));
     std::fs::write(&source, good.replace("${greeting}:", "${greeting}!")).expect("written");
     until("FAILED  A new ticket").await;
     until("waiting for a change").await;

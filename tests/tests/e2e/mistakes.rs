@@ -47,7 +47,8 @@ impl Author {
         let ran = plugin(&self.project, arguments);
         assert!(!ran.succeeded, "{what}: {}{}", ran.out, ran.err);
         let said = [ran.out, ran.err].concat();
-        writeln!(self.told, "## {what}\n$ hookwright plugin {}\n{}", arguments.join(" "), self.steady(&said)).expect("text");
+        writeln!(self.told, "## {what}\n$ hookwright plugin {}\n{}", arguments.join(" "), self.steady(&said))
+            .expect("text");
     }
 
     /// What a run on an event of this type says.
@@ -61,9 +62,20 @@ impl Author {
         let here = self.project.canonicalize().expect("a folder").to_string_lossy().into_owned();
         let is_compilers = |line: &str| {
             let line = line.trim_start();
-            ["Compiling", "Finished", "Locking", "Adding", "Blocking", "Updating", "wasm-target:", "warning:", "|", "For more"]
-                .iter()
-                .any(|start| line.starts_with(start))
+            [
+                "Compiling",
+                "Finished",
+                "Locking",
+                "Adding",
+                "Blocking",
+                "Updating",
+                "wasm-target:",
+                "warning:",
+                "|",
+                "For more",
+            ]
+            .iter()
+            .any(|start| line.starts_with(start))
                 || line.split(" |").next().is_some_and(|number| number.trim().parse::<u32>().is_ok())
                 || line.is_empty()
         };
@@ -120,7 +132,11 @@ fn mistakes_in_rust_are_told() {
     author.fails("A typing mistake", &["check"]);
 
     author.copy("lib.rs", "src/lib.rs");
-    author.change("src/lib.rs", "#[derive(Debug, Deserialize)]\npub", "#[hookwright_sdk::configuration]\n#[derive(Debug)]\npub");
+    author.change(
+        "src/lib.rs",
+        "#[derive(Debug, Deserialize)]\npub",
+        "#[hookwright_sdk::configuration]\n#[derive(Debug)]\npub",
+    );
     author.change("src/lib.rs", "#[serde(default)]\n    pub list", "#[config(default, max_lenght = 10)]\n    pub list");
     author.fails("A typing mistake in a derived configuration", &["check"]);
     author.change("src/lib.rs", "max_lenght", "max_length");
@@ -135,7 +151,11 @@ fn mistakes_in_javascript_are_told() {
     author.runs("A typing mistake", "a.typo", &json!({}));
     author.mistakes_of_both();
 
-    author.change("src/plugin.js", "export function transform(event, config) {", "export function transform(event, config) {{");
+    author.change(
+        "src/plugin.js",
+        "export function transform(event, config) {",
+        "export function transform(event, config) {{",
+    );
     author.fails("What is no JavaScript", &["check"]);
     author.copy("plugin.js", "src/plugin.js");
     author.change("src/plugin.js", "export function transform", "export function transfrom");

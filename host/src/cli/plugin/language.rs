@@ -64,11 +64,7 @@ pub(super) fn build(folder: &Path, cargo: Option<&Path>) -> Result<Built, Failur
 }
 
 /// These compilers take seconds and know nothing of what is unchanged, which is what most commands find.
-fn unless_current(
-    folder: &Path,
-    installed: &str,
-    build: fn(&Path) -> Result<(), Failure>,
-) -> Result<Built, Failure> {
+fn unless_current(folder: &Path, installed: &str, build: fn(&Path) -> Result<(), Failure>) -> Result<Built, Failure> {
     let component = folder.join(COMPONENT);
     let stamp = folder.join("target/component.stamp");
     let state = |folder: &Path| sources::digest(folder, &[&folder.join(installed), &component]);

@@ -50,8 +50,10 @@ pub(super) fn hint(code: &str, message: &str) -> &'static str {
 fn rule_hint(message: &str) -> &'static str {
     let rule = message.rsplit_once('(').map_or("", |(_, rule)| rule.trim_end_matches(')'));
     match rule {
-        "secret_unknown" => "a secret that a request names must stand in plugin.toml, as [secrets.NAME], so that a webhook's \
-                             owner is asked for it",
+        "secret_unknown" => {
+            "a secret that a request names must stand in plugin.toml, as [secrets.NAME], so that a webhook's \
+                             owner is asked for it"
+        }
         "path_segment" => "what comes from a payload may be anything: check it before it becomes part of a path",
         "header_authorization" => "name a secret instead: a credential with its place and the secret's name",
         "header_reserved" | "credential_header" => "leave the header out: the server sets it",

@@ -25,7 +25,8 @@ pub(super) fn build(folder: &Path) -> Result<(), Failure> {
         Some(_) => {}
     }
     let run = |arguments: &[&str]| {
-        tool(Command::new("npm").args(arguments), folder).map_err(|error| lacking(&format!("`npm` cannot be run ({error})")))
+        tool(Command::new("npm").args(arguments), folder)
+            .map_err(|error| lacking(&format!("`npm` cannot be run ({error})")))
     };
     if !is_installed(folder) {
         say("installing what package.json names (npm install)");

@@ -47,7 +47,14 @@ fn install(folder: &Path) -> Result<(), Failure> {
     }
     let pip = std::path::absolute(folder.join("venv/bin/pip"))?;
     let mut install = Command::new(pip);
-    install.args(["install", "--quiet", "--disable-pip-version-check", "--upgrade", "--requirement", "requirements.txt"]);
+    install.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--upgrade",
+        "--requirement",
+        "requirements.txt",
+    ]);
     if tool(&mut install, folder)? {
         Ok(())
     } else {
