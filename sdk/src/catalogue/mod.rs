@@ -13,11 +13,23 @@ pub use payload::{
 };
 
 pub(crate) use node::Node;
+pub(crate) use payload::is_bad;
 use read::Read;
+pub(crate) use read::Wrong;
 
+use crate::text::join;
 use crate::{Event, Failure};
 
 /// An event's payload by its event type.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let event = testing::event("lead.submitted").payload(serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]})).build();
+/// assert!(matches!(event.catalogue()?, Known::LeadSubmitted(_)));
+/// assert_eq!(testing::event("lead.submitted").build().catalogue()?, Known::Empty);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Known {
@@ -75,11 +87,13 @@ impl Known {
 }
 
 fn part<T: Read>(event: &Event) -> Result<T, Failure> {
-    let payload: Node<'_> = event.json()?;
-    T::read(&payload).map_err(|wrong| {
-        let message = format!("The payload is not as expected: `{}` {}.", wrong.path, wrong.what);
-        Failure::new("payload.invalid", message)
-    })
+    let payload = event.tree()?;
+    T::read(&payload).map_err(|wrong| failure(&wrong))
+}
+
+pub(crate) fn failure(wrong: &Wrong) -> Failure {
+    let message = join(&["The payload is not as expected: `", &wrong.path, "` ", wrong.what, "."]);
+    Failure::new("payload.invalid", message)
 }
 
 #[cfg(test)]

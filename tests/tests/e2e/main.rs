@@ -26,6 +26,7 @@ mod load;
 mod log;
 mod memory;
 mod misbehaviour;
+mod mistakes;
 mod network;
 mod nodes;
 mod outages;
