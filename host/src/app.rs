@@ -26,6 +26,7 @@ use crate::domain::token::{Permission, Permissions, PlainToken, Token};
 use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
+use crate::schedule::{self, Timetable};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
 use crate::store::{Location, Store, StoreError, WriterSettings};
 
@@ -109,6 +110,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let timetable = Timetable::new(schedule::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.schedules.clone(),
+    });
+    let emitting = tokio::spawn(timetable.run(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -120,6 +128,9 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
+    if let Err(error) = emitting.await {
+        tracing::error!(%error, "the emitting of schedules' events ended");
+    }
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
     }

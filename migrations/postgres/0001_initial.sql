@@ -341,6 +341,7 @@ CREATE TABLE fan_out_steps (
     project_id  UUID    NOT NULL,
     webhooks    BYTEA   NOT NULL,
     due_at      BIGINT  NOT NULL,
+    trigger_kind TEXT   NOT NULL DEFAULT 'event',
     lease_token BIGINT,
     PRIMARY KEY (event_id, step)
 );
@@ -383,6 +384,33 @@ CREATE TABLE backtest_results (
 );
 
 CREATE INDEX backtest_results_outcome ON backtest_results (job_id, outcome, delivery_id);
+
+-- Events that are emitted at certain times. `next_at` is none when it is disabled, or when no run is left; whoever moves it
+-- emits the event in the same transaction.
+CREATE TABLE schedules (
+    id            UUID NOT NULL PRIMARY KEY,
+    project_id    UUID NOT NULL,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    expression    TEXT NOT NULL,
+    time_zone     TEXT NOT NULL,
+    event_type    TEXT NOT NULL,
+    subject       TEXT,
+    payload       BYTEA NOT NULL,
+    missed        TEXT NOT NULL,
+    enabled       BOOLEAN NOT NULL,
+    next_at       BIGINT,
+    last_due_at   BIGINT,
+    last_ran_at   BIGINT,
+    last_event_id UUID,
+    skipped_at    BIGINT,
+    version       BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL
+);
+
+CREATE INDEX schedules_project ON schedules (project_id, id);
+CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

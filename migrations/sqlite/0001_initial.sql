@@ -340,6 +340,7 @@ CREATE TABLE fan_out_steps (
     project_id  BLOB    NOT NULL,
     webhooks    BLOB    NOT NULL,
     due_at      INTEGER NOT NULL,
+    trigger_kind TEXT   NOT NULL DEFAULT 'event',
     lease_token INTEGER,
     PRIMARY KEY (event_id, step)
 ) STRICT;
@@ -382,6 +383,33 @@ CREATE TABLE backtest_results (
 ) STRICT;
 
 CREATE INDEX backtest_results_outcome ON backtest_results (job_id, outcome, delivery_id);
+
+-- Events that are emitted at certain times. `next_at` is none when it is disabled, or when no run is left; whoever moves it
+-- emits the event in the same transaction.
+CREATE TABLE schedules (
+    id            BLOB NOT NULL PRIMARY KEY,
+    project_id    BLOB NOT NULL,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    expression    TEXT NOT NULL,
+    time_zone     TEXT NOT NULL,
+    event_type    TEXT NOT NULL,
+    subject       TEXT,
+    payload       BLOB NOT NULL,
+    missed        TEXT NOT NULL,
+    enabled       INTEGER NOT NULL,
+    next_at       INTEGER,
+    last_due_at   INTEGER,
+    last_ran_at   INTEGER,
+    last_event_id BLOB,
+    skipped_at    INTEGER,
+    version       INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX schedules_project ON schedules (project_id, id);
+CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     Api, audit, context, deliveries, event_types, events, health, jobs, me, plugins, problem, projects, results, roles,
-    sessions, tokens, users, webhooks,
+    schedules, sessions, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
@@ -110,6 +110,13 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/projects/{id}", projects::read),
         patch("/projects/{id}", projects::patch),
         delete("/projects/{id}", projects::delete),
+        post("/schedules", schedules::create),
+        get("/schedules", schedules::list),
+        post("/schedules/preview", schedules::preview),
+        get("/schedules/{id}", schedules::read),
+        patch("/schedules/{id}", schedules::patch),
+        delete("/schedules/{id}", schedules::delete),
+        post("/schedules/{id}/run", schedules::run),
         post("/tokens", tokens::create),
         get("/tokens", tokens::list),
         get("/tokens/{id}", tokens::read),

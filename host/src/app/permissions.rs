@@ -38,7 +38,7 @@ enum Access {
 use Access::{Admin, Anybody, Owner, Person, Public, With};
 use Permission::{
     AuditRead, CanTriggerIntegrations as Trigger, DeliveriesRead, DeliveriesRetry, EventsPublish, EventsRead,
-    PluginsRead, PluginsWrite, TokensWrite, WebhooksRead, WebhooksWrite,
+    PluginsRead, PluginsWrite, SchedulesWrite, TokensWrite, WebhooksRead, WebhooksWrite,
 };
 
 struct Row {
@@ -117,6 +117,13 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/projects/{project}", Anybody, none()),
         row("PATCH", "/api/v1/projects/{project}", Admin, json!({})),
         row("DELETE", "/api/v1/projects/{project}", Owner, none()),
+        row("POST", "/api/v1/schedules", With(&[SchedulesWrite]), json!({ "cron": "0 9 * * *", "event_type": "a.b" })),
+        row("GET", "/api/v1/schedules", With(&[SchedulesWrite, EventsRead, Trigger]), none()),
+        row("POST", "/api/v1/schedules/preview", With(&[SchedulesWrite, EventsRead, Trigger]), json!({ "cron": "0 9 * * *" })),
+        row("GET", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite, EventsRead, Trigger]), none()),
+        row("PATCH", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite]), json!({})),
+        row("POST", "/api/v1/schedules/{schedule}/run", With(&[SchedulesWrite]), json!({})),
+        row("DELETE", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite]), none()),
         // It allows no more than whoever makes it has.
         row("POST", "/api/v1/tokens", With(&[TokensWrite]), json!({ "name": "x", "permissions": ["tokens:write"] })),
         row("GET", "/api/v1/tokens", With(&[TokensWrite]), none()),
@@ -218,6 +225,8 @@ impl Server {
         let session = self.login().await;
         let role = json!({ "name": "spare", "permissions": ["events:read"] });
         let role = self.made("POST", "/api/v1/roles", role).await;
+        let schedule = json!({ "cron": "0 9 * * *", "event_type": "x.y" });
+        let schedule = self.made("POST", "/api/v1/schedules", schedule).await;
         let spare_token = self.token(&project, &["tokens:write"]).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let _ = user;
@@ -231,6 +240,7 @@ impl Server {
             ("{session}", text(&session.0["id"])),
             ("{role}", text(&role["name"])),
             ("{token}", text(&spare_token["id"])),
+            ("{schedule}", text(&schedule["id"])),
             ("{version}", "1.0.0".to_owned()),
             ("{type}", "x.y".to_owned()),
         ];

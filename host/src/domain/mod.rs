@@ -37,6 +37,7 @@ pub mod request;
 pub mod retry;
 pub mod rotation;
 pub mod rules;
+pub mod schedule;
 pub mod schema;
 pub mod selection;
 pub mod signature;

@@ -142,7 +142,7 @@ impl Ingest {
                 let (first, later) = split(wanted, is_ordered, at_once, self.config.fan_out_step);
                 let later = later.iter().map(|step| step.iter().map(|webhook| webhook.id).collect()).collect();
                 room = room.saturating_sub(first.len());
-                let (deliveries, places) = first.iter().map(|webhook| self.plan_for(webhook, event)).unzip();
+                let (deliveries, places) = first.iter().map(|webhook| self.plan_for(webhook, event, Trigger::Event)).unzip();
                 let fan_out = FanOut::Begin { idempotency: *idempotency, later };
                 candidates.events.push(NewEvent { event: event.clone(), fan_out, deliveries });
                 candidates.plans.push(Plan { places, verdicts });
@@ -187,8 +187,8 @@ impl Ingest {
     }
 
     /// The delivery of an event to a webhook that wants it.
-    fn plan_for(&self, webhook: &Arc<Webhook>, event: &Event) -> (NewDelivery, Place) {
-        self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()))
+    fn plan_for(&self, webhook: &Arc<Webhook>, event: &Event, trigger: Trigger) -> (NewDelivery, Place) {
+        self.plan(webhook, trigger, None, webhook.order.key(event.subject.as_deref()))
     }
 
     /// Makes a delivery of an event to one webhook only, whatever the webhook wants; a new event is stored with it.

@@ -136,6 +136,7 @@ impl Store {
             tx.execute(DELETE, &values![id.uuid(), now.0]).await?;
             tx.execute(REVOKE, &values![id.uuid(), now.0]).await?;
             tx.execute("DELETE FROM memberships WHERE project_id = $1", &project).await?;
+            tx.execute("DELETE FROM schedules WHERE project_id = $1", &project).await?;
             store.note(tx).await?;
             Ok(DeletedProject::Yes)
         };

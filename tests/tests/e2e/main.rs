@@ -44,6 +44,7 @@ mod resends;
 mod retries;
 mod revisions;
 mod sandbox;
+mod schedules;
 mod secrets;
 mod signing;
 mod tls;

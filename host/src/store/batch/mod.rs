@@ -20,7 +20,7 @@ pub(super) use accepts::{EXPIRE_KEY, KNOWN_KEY, Made, TAKE_KEY, insert_deliverie
 pub(super) use finishes::disable;
 use order::Places;
 pub(super) use order::{held as places, release};
-pub(super) use raise::raise;
+pub(super) use raise::{raise, raise_by};
 
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};

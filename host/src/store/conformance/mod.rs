@@ -19,6 +19,7 @@ mod plugins;
 mod replays;
 mod resends;
 mod results;
+mod schedules;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};

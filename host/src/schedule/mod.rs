@@ -1,0 +1,68 @@
+//! What happens at certain times: schedules emit their events. The database's clock says what is due, and whoever moves a
+//! schedule on emits its event, so any number of nodes may look.
+
+mod emit;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ScheduleConfig;
+use crate::domain::clock::{Clock, Millis};
+use crate::domain::entropy::Entropy;
+use crate::store::{Store, StoreError};
+
+/// What this room works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Everything that lasts.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Limits.
+    pub config: ScheduleConfig,
+}
+
+/// Does what is due.
+#[derive(Debug)]
+pub struct Timetable(Parts);
+
+impl Timetable {
+    /// One that does what is due in this store.
+    pub const fn new(parts: Parts) -> Self {
+        Self(parts)
+    }
+
+    /// The time that all nodes share.
+    fn now(&self) -> Millis {
+        self.0.store.time(self.0.clock.now())
+    }
+
+    /// Does what is due until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let sweep = self.0.config.sweep_ms;
+        while !stop.is_cancelled() {
+            let pause_ms = match self.round().await {
+                Ok(next) => next.map_or(sweep, |next| next.since(self.now()).min(sweep)),
+                Err(error) => {
+                    tracing::warn!(%error, "what is due cannot be done; tried again");
+                    sweep
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(pause_ms.max(1))) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Does what is due now; says when something is due next.
+    async fn round(&self) -> Result<Option<Millis>, StoreError> {
+        self.emit_due().await?;
+        self.0.store.next_schedule().await
+    }
+}
