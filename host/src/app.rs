@@ -115,6 +115,9 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         clock: clock.clone(),
         entropy: entropy.clone(),
         config: config.schedules.clone(),
+        digests: config.digests.clone(),
+        order_wait_ms: config.delivery.order_wait_ms,
+        ingest: Some(ingest.clone()),
     });
     let emitting = tokio::spawn(timetable.run(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));

@@ -130,6 +130,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   BIGINT,
     rate_limit      TEXT,
+    digest          TEXT,
     github_signature BOOLEAN NOT NULL,
     revision        BIGINT NOT NULL,
     version         BIGINT NOT NULL,
@@ -199,7 +200,8 @@ CREATE TABLE events (
     payload      BYTEA
 ) PARTITION BY RANGE (id);
 
--- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one.
+-- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
+-- the digest in which one went out.
 CREATE TABLE webhook_deliveries (
     id                 UUID    NOT NULL PRIMARY KEY,
     project_id         UUID    NOT NULL,
@@ -219,7 +221,8 @@ CREATE TABLE webhook_deliveries (
     created_at         BIGINT NOT NULL,
     settled_at         BIGINT,
     repeats            UUID,
-    reprocessed_by     UUID
+    reprocessed_by     UUID,
+    digest             UUID
 ) PARTITION BY RANGE (id);
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -411,6 +414,33 @@ CREATE TABLE schedules (
 
 CREATE INDEX schedules_project ON schedules (project_id, id);
 CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
+
+-- What webhooks have collected for their next digest: how many events, and when they go out. `next` is the place of the next
+-- one. Whoever adds an event holds this row.
+CREATE TABLE digest_heads (
+    webhook_id UUID   NOT NULL PRIMARY KEY,
+    project_id UUID   NOT NULL,
+    events     BIGINT NOT NULL,
+    next       BIGINT NOT NULL,
+    until_at   BIGINT NOT NULL,
+    quiet_at   BIGINT NOT NULL,
+    events_max BIGINT NOT NULL,
+    due_at     BIGINT NOT NULL
+);
+
+CREATE INDEX digest_heads_due ON digest_heads (due_at);
+
+-- The events themselves, in order, each with the delivery that it stands for. Gone when their digest is closed.
+CREATE TABLE digest_events (
+    webhook_id  UUID   NOT NULL,
+    sequence    BIGINT NOT NULL,
+    delivery_id UUID   NOT NULL,
+    event_id    UUID   NOT NULL,
+    project_id  UUID   NOT NULL,
+    PRIMARY KEY (webhook_id, sequence)
+);
+
+CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

@@ -130,6 +130,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   INTEGER,
     rate_limit      TEXT,
+    digest          TEXT,
     github_signature INTEGER NOT NULL,
     revision        INTEGER NOT NULL,
     version         INTEGER NOT NULL,
@@ -198,7 +199,8 @@ CREATE TABLE events (
     payload      BLOB
 ) STRICT;
 
--- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one.
+-- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
+-- the digest in which one went out.
 CREATE TABLE webhook_deliveries (
     id                 BLOB    NOT NULL PRIMARY KEY,
     project_id         BLOB    NOT NULL,
@@ -218,7 +220,8 @@ CREATE TABLE webhook_deliveries (
     created_at         INTEGER NOT NULL,
     settled_at         INTEGER,
     repeats            BLOB,
-    reprocessed_by     BLOB
+    reprocessed_by     BLOB,
+    digest             BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -410,6 +413,33 @@ CREATE TABLE schedules (
 
 CREATE INDEX schedules_project ON schedules (project_id, id);
 CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
+
+-- What webhooks have collected for their next digest: how many events, and when they go out. `next` is the place of the next
+-- one. Whoever adds an event holds this row.
+CREATE TABLE digest_heads (
+    webhook_id BLOB   NOT NULL PRIMARY KEY,
+    project_id BLOB   NOT NULL,
+    events     INTEGER NOT NULL,
+    next       INTEGER NOT NULL,
+    until_at   INTEGER NOT NULL,
+    quiet_at   INTEGER NOT NULL,
+    events_max INTEGER NOT NULL,
+    due_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX digest_heads_due ON digest_heads (due_at);
+
+-- The events themselves, in order, each with the delivery that it stands for. Gone when their digest is closed.
+CREATE TABLE digest_events (
+    webhook_id  BLOB   NOT NULL,
+    sequence    INTEGER NOT NULL,
+    delivery_id BLOB   NOT NULL,
+    event_id    BLOB   NOT NULL,
+    project_id  BLOB   NOT NULL,
+    PRIMARY KEY (webhook_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

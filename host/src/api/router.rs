@@ -78,6 +78,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/webhooks/{id}/explain", webhooks::explain),
         get("/webhooks/{id}/facts", webhooks::facts::list),
         delete("/webhooks/{id}/facts", webhooks::facts::erase),
+        get("/webhooks/{id}/digest", webhooks::digest::read),
+        post("/webhooks/{id}/digest/send", webhooks::digest::send),
         get("/webhooks/{id}/revisions", webhooks::revisions),
         post("/webhooks/{id}/reprocess", webhooks::reprocess),
         post("/webhooks/{id}/recover", webhooks::recover),

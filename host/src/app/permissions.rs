@@ -80,6 +80,8 @@ fn table() -> Vec<Row> {
         // What plugins remember was made of payloads: it takes `webhooks:read` and `events:read` together.
         row("GET", "/api/v1/webhooks/{webhook}/facts", Admin, none()),
         row("DELETE", "/api/v1/webhooks/{webhook}/facts", With(&[WebhooksWrite]), none()),
+        row("GET", "/api/v1/webhooks/{webhook}/digest", With(&[WebhooksRead, Trigger]), none()),
+        row("POST", "/api/v1/webhooks/{webhook}/digest/send", With(&[DeliveriesRetry]), none()),
         row("GET", "/api/v1/webhooks/{webhook}/revisions", With(&[WebhooksRead, Trigger]), none()),
         row("POST", "/api/v1/webhooks/{webhook}/reprocess", With(&[DeliveriesRetry]), json!({ "dry_run": true })),
         row("POST", "/api/v1/webhooks/{webhook}/recover", With(&[DeliveriesRetry]), json!({ "since": "2020-01-01T00:00:00Z", "dry_run": true })),

@@ -16,7 +16,7 @@ use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
 
 pub use accounts::{AccountsConfig, LimitsConfig};
-pub use schedules::ScheduleConfig;
+pub use schedules::{DigestConfig, ScheduleConfig};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,8 @@ pub struct Config {
     pub jobs: JobConfig,
     /// What happens at certain times.
     pub schedules: ScheduleConfig,
+    /// What webhooks collect.
+    pub digests: DigestConfig,
     /// The log of deliveries, and the audit log.
     pub log: LogConfig,
     /// Who gets in.
@@ -608,6 +610,7 @@ impl Config {
         self.network.proxy()?;
         self.accounts.check()?;
         self.schedules.check()?;
+        self.digests.check()?;
         self.limits.check()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -776,6 +779,8 @@ mod tests {
             ("log", "scan_rows", 1_000_000),
             ("log", "search_rows", 100_000),
             ("schedules", "per_project", 10_000),
+            ("digests", "events_max", 10_000),
+            ("digests", "bytes_max", 16_777_216),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),
             ("delivery", "order_wait_max_ms", 604_800_000_u64),

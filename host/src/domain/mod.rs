@@ -8,6 +8,7 @@ pub mod clock;
 pub mod credential;
 pub mod delivery;
 pub mod difference;
+pub mod digest;
 pub mod entropy;
 pub mod envelope;
 pub mod event;

@@ -12,6 +12,7 @@ use crate::config::IngestConfig;
 use crate::deliver::{Dispatcher, Slot};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
+use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::filter::{Facts, Filter, Filters, Verdict};
@@ -104,6 +105,11 @@ struct Plan {
 struct Candidates {
     events: Vec<NewEvent>,
     plans: Vec<Plan>,
+}
+
+/// What events of a webhook are collected by, if they are. What a person asks for goes out at once.
+fn collecting(webhook: &Webhook, trigger: Trigger) -> Option<&Digest> {
+    webhook.digest.as_deref().filter(|_| matches!(trigger, Trigger::Event | Trigger::Schedule))
 }
 
 /// How many of an event's deliveries are made later.
@@ -224,6 +230,7 @@ impl Ingest {
             State::Disabled { reason } if trigger != Trigger::Test => {
                 Beginning::Skipped { reason: format!("the webhook is disabled: {reason}") }
             }
+            _ if let Some(digest) = collecting(webhook, trigger) => Beginning::Collected { bounds: digest.bounds(now) },
             _ => {
                 // What a person waits for does not wait for others. What waits is not begun at once, though its turn may have come.
                 order = order_key.map(|key| InOrder { key, until: now.plus(self.dispatcher.order_wait_ms(webhook)) });

@@ -16,7 +16,7 @@ pub enum NotReplayed {
     #[error("{0}")]
     NotWanted(String),
     /// It was made for one webhook.
-    #[error("the event was made for one webhook, by a test or by hand; send its delivery again instead")]
+    #[error("the event was made for one webhook, by a test, by hand or as its digest; send its delivery again instead")]
     OfOneWebhook,
     /// More webhooks want it than are served in one commit.
     #[error("{0} webhooks want it, more than are served at once ({1}, `ingest.fan_out_commit`); name one at a time")]
@@ -43,6 +43,9 @@ impl Jobs {
         key: Option<Idempotency>,
     ) -> Result<Made, NotReplayed> {
         let Parts { store, filters, replays_max, .. } = &self.0.parts;
+        if event.event_type.is_digest() {
+            return Err(NotReplayed::OfOneWebhook);
+        }
         for _ in 0..MATCHINGS_MAX {
             let snapshot = store.subscriptions();
             let webhooks = match only {

@@ -1,6 +1,7 @@
-//! What happens at certain times: schedules emit their events. The database's clock says what is due, and whoever moves a
+//! What happens at certain times: schedules emit their events, and what webhooks have collected goes out. The database's clock says what is due, and whoever moves a
 //! schedule on emits its event, so any number of nodes may look.
 
+mod digests;
 mod emit;
 #[cfg(test)]
 mod tests;
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ScheduleConfig;
+use crate::config::{DigestConfig, ScheduleConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
+use crate::ingest::Ingest;
 use crate::store::{Store, StoreError};
 
 /// What this room works with.
@@ -25,6 +27,12 @@ pub struct Parts {
     pub entropy: Entropy,
     /// Limits.
     pub config: ScheduleConfig,
+    /// Limits of digests.
+    pub digests: DigestConfig,
+    /// Longest wait of a delivery for an earlier one in milliseconds, when a webhook with an order says nothing.
+    pub order_wait_ms: u64,
+    /// Told when there are deliveries to be made; none where nobody makes them.
+    pub ingest: Option<Ingest>,
 }
 
 /// Does what is due.
@@ -63,6 +71,8 @@ impl Timetable {
     /// Does what is due now; says when something is due next.
     async fn round(&self) -> Result<Option<Millis>, StoreError> {
         self.emit_due().await?;
-        self.0.store.next_schedule().await
+        self.close_due().await?;
+        let (schedule, digest) = (self.0.store.next_schedule().await?, self.0.store.next_digest().await?);
+        Ok([schedule, digest].into_iter().flatten().min())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Parts, Timetable};
-use crate::config::ScheduleConfig;
+use crate::config::{DigestConfig, ScheduleConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{DEFAULT_PROJECT, ScheduleId};
@@ -18,6 +18,11 @@ use crate::store::{Location, Store, WriterSettings};
 const WRITER: WriterSettings = WriterSettings { queue: 16, batch: 16, writers: 1 };
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+fn timetable(store: Store, clock: Clock, entropy: Entropy) -> Timetable {
+    let (config, digests) = (ScheduleConfig::default(), DigestConfig::default());
+    Timetable::new(Parts { store, clock, entropy, config, digests, order_wait_ms: 1000, ingest: None })
+}
 
 struct Bench {
     timetable: Timetable,
@@ -33,8 +38,7 @@ impl Bench {
         let entropy = Entropy::seeded(1);
         let location = Location::Sqlite(folder.path().join("test.db"));
         let store = Store::open(&location, &folder.path().join("keys"), WRITER, clock.now(), &entropy).await.unwrap();
-        let parts = Parts { store, clock, entropy, config: ScheduleConfig::default() };
-        Self { timetable: Timetable::new(parts), hand, _folder: folder }
+        Self { timetable: timetable(store, clock, entropy), hand, _folder: folder }
     }
 
     fn now(&self) -> Millis {
@@ -141,9 +145,8 @@ async fn what_was_missed_while_down_is_made_once_or_skipped() {
 #[tokio::test]
 async fn two_nodes_make_each_run_once() {
     let bench = Bench::at("2026-01-01T00:00:00Z").await;
-    let Parts { store, clock, config, .. } = &bench.timetable.0;
-    let parts = Parts { store: store.clone(), clock: clock.clone(), entropy: Entropy::seeded(2), config: config.clone() };
-    let other = Timetable::new(parts);
+    let Parts { store, clock, .. } = &bench.timetable.0;
+    let other = timetable(store.clone(), clock.clone(), Entropy::seeded(2));
     bench.schedule("* * * * *", "UTC", Missed::Skip).await;
     for _ in 0..20 {
         bench.hand.fetch_add(MINUTE_MS, Ordering::SeqCst);

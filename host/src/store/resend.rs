@@ -177,6 +177,8 @@ async fn transform_now(tx: &mut Tx, standing: &Standing, chosen: &Chosen, now: M
     let Some(work) = standing.work.first() else {
         return Ok(Acted::refused(match standing.status {
             DeliveryStatus::Parked => "it is parked and has no requests; reprocess it".to_owned(),
+            DeliveryStatus::Collecting => "it waits for its webhook's digest; send that now instead".to_owned(),
+            DeliveryStatus::Collected => "it went out in a digest; send the digest's delivery again".to_owned(),
             status => format!("it is {status} and has no requests; replay its event"),
         }));
     };

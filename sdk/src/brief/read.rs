@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::digest::digest;
 use super::{Brief, Fact, Kind, Line, Link, Tone, about};
 use crate::catalogue::{
     Action, Change, Known, LeadSubmitted, Retro, RetroCompleted, StoryEvent, TestRunEvent, TicketEvent, WorkflowEvent,
@@ -10,7 +11,7 @@ use crate::text::{one_line, printable, web_link};
 use crate::{Event, Failure, json};
 
 /// Actions of a retro that are told one by one: a payload may hold so many tiny ones that memory would not do.
-const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
 /// UTF-16 units of a payload that is not of the catalogue: more than any message shows.
 const MAX_CODE: usize = 6000;
 
@@ -21,33 +22,23 @@ impl Brief {
     /// `payload.invalid` when the payload is not what its event type promises; the message names the field.
     pub fn of(event: &Event) -> Result<Self, Failure> {
         let brief = match event.catalogue()? {
-            Known::RetroCompleted(it) => retro(it),
-            Known::TicketCreated(it) => ticket(it, Kind::New, "New ticket"),
-            Known::TicketUpdated(it) => ticket(it, Kind::Changed, "Ticket updated"),
-            Known::TicketStatusChanged(it) => moved(it),
-            Known::StoryCreated(it) => story(it, Kind::New, "New story"),
-            Known::StoryUpdated(it) => story(it, Kind::Changed, "Story updated"),
-            Known::LeadSubmitted(it) => lead(it),
-            Known::WorkflowStarted(it) => workflow(it, "Workflow started"),
-            Known::WorkflowStepCompleted(it) => workflow(it, "Workflow step"),
-            Known::WorkflowCompleted(it) => workflow(it, "Workflow completed"),
-            Known::TestRunCreated(it) => test_run(it, "Tests started"),
-            Known::TestRunCompleted(it) => test_run(it, "Tests passed"),
             Known::Empty => empty(),
             Known::Custom => custom(event),
+            of_catalogue => known(of_catalogue),
         };
         Ok(brief.tidied(event.kind()))
     }
 
     /// Titles in one line, whatever the provider wrote.
-    fn tidied(mut self, event_type: &str) -> Self {
+    pub(super) fn tidied(mut self, event_type: &str) -> Self {
         event_type.clone_into(&mut self.event_type);
         if self.headline.is_empty() {
             event_type.clone_into(&mut self.headline);
         }
         tidy(&mut self.headline);
         tidy(&mut self.title);
-        if !self.items.is_empty() {
+        // The events of a digest have types of their own.
+        if !self.items.is_empty() && self.kind != Kind::Digest {
             self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
         }
         self
@@ -58,6 +49,26 @@ impl Brief {
 fn tidy(text: &mut String) {
     if let Cow::Owned(line) = one_line(text) {
         *text = line;
+    }
+}
+
+/// What an event of the catalogue says, before its texts are in one line each.
+pub(super) fn known(known: Known) -> Brief {
+    match known {
+        Known::RetroCompleted(it) => retro(it),
+        Known::TicketCreated(it) => ticket(it, Kind::New, "New ticket"),
+        Known::TicketUpdated(it) => ticket(it, Kind::Changed, "Ticket updated"),
+        Known::TicketStatusChanged(it) => moved(it),
+        Known::StoryCreated(it) => story(it, Kind::New, "New story"),
+        Known::StoryUpdated(it) => story(it, Kind::Changed, "Story updated"),
+        Known::LeadSubmitted(it) => lead(it),
+        Known::WorkflowStarted(it) => workflow(it, "Workflow started"),
+        Known::WorkflowStepCompleted(it) => workflow(it, "Workflow step"),
+        Known::WorkflowCompleted(it) => workflow(it, "Workflow completed"),
+        Known::TestRunCreated(it) => test_run(it, "Tests started"),
+        Known::TestRunCompleted(it) => test_run(it, "Tests passed"),
+        Known::Digest(it) => digest(it),
+        Known::Custom | Known::Empty => Brief::default(),
     }
 }
 
@@ -280,7 +291,7 @@ fn tone(failed: bool, ended: bool) -> Tone {
     }
 }
 
-fn text(text: Option<String>) -> Option<String> {
+pub(super) fn text(text: Option<String>) -> Option<String> {
     text.map(|text| printable(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 

@@ -30,7 +30,7 @@ impl Wrong {
 }
 
 impl Node<'_> {
-    fn text(&self, name: &str) -> Result<String, Wrong> {
+    pub(super) fn text(&self, name: &str) -> Result<String, Wrong> {
         match self.field(name) {
             None => Err(Wrong::new(name, "is missing")),
             Some(Node::Text(text)) => Ok(text.to_string()),
@@ -39,11 +39,11 @@ impl Node<'_> {
         }
     }
 
-    fn optional(&self, name: &str) -> Option<String> {
+    pub(super) fn optional(&self, name: &str) -> Option<String> {
         self.field(name)?.label()
     }
 
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.optional(name)?.parse().ok()
     }
 
@@ -59,7 +59,7 @@ impl Node<'_> {
         T::read(node).map_err(|wrong| wrong.inside(name))
     }
 
-    fn parts<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
+    pub(super) fn parts<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
         let items = match self.field(name) {
             None => &[],
             Some(Node::List(items)) => items.as_slice(),

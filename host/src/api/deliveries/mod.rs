@@ -56,6 +56,9 @@ pub(super) struct SummaryBody {
     /// The delivery that took over from it when it was parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     reprocessed_by: Option<DeliveryId>,
+    /// The delivery of the digest that it went out in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<DeliveryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginBody>,
 }
@@ -163,6 +166,7 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
         created_at: summary.created_at,
         settled_at: summary.settled_at,
         repeats: summary.repeats,
+        digest: summary.digest,
         reprocessed_by: summary.reprocessed_by,
         plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run, recalled: Vec::new() }),
     }

@@ -49,6 +49,8 @@ pub struct DeliverySummary {
     pub repeats: Option<DeliveryId>,
     /// The delivery that took over from it when it was parked.
     pub reprocessed_by: Option<DeliveryId>,
+    /// The delivery of the digest that it went out in.
+    pub digest: Option<DeliveryId>,
 }
 
 /// A delivery with all that was sent and received.
@@ -131,11 +133,12 @@ pub(super) struct SummaryRow {
     plugin_version: Option<String>,
     repeats: Option<Uuid>,
     reprocessed_by: Option<Uuid>,
+    digest: Option<Uuid>,
 }
 
 pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
     d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
-    d.repeats, d.reprocessed_by";
+    d.repeats, d.reprocessed_by, d.digest";
 pub(super) const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
@@ -161,6 +164,7 @@ impl SummaryRow {
             run: self.run,
             repeats: self.repeats.map(DeliveryId::from_uuid),
             reprocessed_by: self.reprocessed_by.map(DeliveryId::from_uuid),
+            digest: self.digest.map(DeliveryId::from_uuid),
         })
     }
 }
