@@ -116,10 +116,12 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         entropy: entropy.clone(),
         config: config.schedules.clone(),
         digests: config.digests.clone(),
+        retention: config.retention.clone(),
         order_wait_ms: config.delivery.order_wait_ms,
         ingest: Some(ingest.clone()),
     });
-    let emitting = tokio::spawn(timetable.run(claiming.clone()));
+    let emitting = tokio::spawn(timetable.clone().run(claiming.clone()));
+    let removing = tokio::spawn(timetable.keep_house(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -131,8 +133,10 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
-    if let Err(error) = emitting.await {
-        tracing::error!(%error, "the emitting of schedules' events ended");
+    for at_its_times in [emitting, removing] {
+        if let Err(error) = at_its_times.await {
+            tracing::error!(%error, "what happens at certain times ended");
+        }
     }
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");

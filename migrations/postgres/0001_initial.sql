@@ -10,6 +10,7 @@ CREATE TABLE projects (
     version     BIGINT NOT NULL DEFAULT 1,
     created_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL DEFAULT 0,
+    retention   TEXT,
     deleted_at  BIGINT
 );
 
@@ -197,11 +198,13 @@ CREATE TABLE events (
     received_at  BIGINT NOT NULL,
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
-    payload      BYTEA
+    payload      BYTEA,
+    payload_removed_at BIGINT
 ) PARTITION BY RANGE (id);
 
 -- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
--- the digest in which one went out.
+-- the digest in which one went out. What was sent and answered may be
+-- removed after a time, as events' payloads are.
 CREATE TABLE webhook_deliveries (
     id                 UUID    NOT NULL PRIMARY KEY,
     project_id         UUID    NOT NULL,
@@ -222,7 +225,8 @@ CREATE TABLE webhook_deliveries (
     settled_at         BIGINT,
     repeats            UUID,
     reprocessed_by     UUID,
-    digest             UUID
+    digest             UUID,
+    attempts_removed_at BIGINT
 ) PARTITION BY RANGE (id);
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -441,6 +445,18 @@ CREATE TABLE digest_events (
 );
 
 CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
+
+-- What is no longer kept is removed at its times, by one node at a time: what of, when next, and behind which row something is
+-- left to be looked at.
+CREATE TABLE retention_sweeps (
+    kind        TEXT   NOT NULL PRIMARY KEY,
+    next_at     BIGINT NOT NULL,
+    until_at    BIGINT NOT NULL,
+    lease_token BIGINT,
+    cursor_id   UUID,
+    removed     BIGINT NOT NULL,
+    ran_at      BIGINT
+);
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

@@ -10,6 +10,7 @@ CREATE TABLE projects (
     version     INTEGER NOT NULL DEFAULT 1,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL DEFAULT 0,
+    retention   TEXT,
     deleted_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -196,11 +197,13 @@ CREATE TABLE events (
     received_at  INTEGER NOT NULL,
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
-    payload      BLOB
+    payload      BLOB,
+    payload_removed_at INTEGER
 ) STRICT;
 
 -- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
--- the digest in which one went out.
+-- the digest in which one went out. What was sent and answered may be
+-- removed after a time, as events' payloads are.
 CREATE TABLE webhook_deliveries (
     id                 BLOB    NOT NULL PRIMARY KEY,
     project_id         BLOB    NOT NULL,
@@ -221,7 +224,8 @@ CREATE TABLE webhook_deliveries (
     settled_at         INTEGER,
     repeats            BLOB,
     reprocessed_by     BLOB,
-    digest             BLOB
+    digest             BLOB,
+    attempts_removed_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -440,6 +444,18 @@ CREATE TABLE digest_events (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
+
+-- What is no longer kept is removed at its times, by one node at a time: what of, when next, and behind which row something is
+-- left to be looked at.
+CREATE TABLE retention_sweeps (
+    kind        TEXT   NOT NULL PRIMARY KEY,
+    next_at     INTEGER NOT NULL,
+    until_at    INTEGER NOT NULL,
+    lease_token INTEGER,
+    cursor_id   BLOB,
+    removed     INTEGER NOT NULL,
+    ran_at      INTEGER
+) STRICT, WITHOUT ROWID;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

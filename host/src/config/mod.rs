@@ -16,7 +16,7 @@ use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
 
 pub use accounts::{AccountsConfig, LimitsConfig};
-pub use schedules::{DigestConfig, ScheduleConfig};
+pub use schedules::{DigestConfig, RetentionConfig, ScheduleConfig};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct Config {
     pub schedules: ScheduleConfig,
     /// What webhooks collect.
     pub digests: DigestConfig,
+    /// How long history is kept.
+    pub retention: RetentionConfig,
     /// The log of deliveries, and the audit log.
     pub log: LogConfig,
     /// Who gets in.
@@ -611,6 +613,7 @@ impl Config {
         self.accounts.check()?;
         self.schedules.check()?;
         self.digests.check()?;
+        self.retention.check()?;
         self.limits.check()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -780,6 +783,8 @@ mod tests {
             ("log", "search_rows", 100_000),
             ("schedules", "per_project", 10_000),
             ("digests", "events_max", 10_000),
+            ("retention", "step", 10_000),
+            ("retention", "share_percent", 50),
             ("digests", "bytes_max", 16_777_216),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, within};
 use crate::domain::digest::{WAIT_MAX_MS, WAIT_MIN_MS};
+use crate::domain::retention::{DAYS_MAX, Retention};
+use crate::domain::schedule::{Expression, Zone};
 
 /// What happens at certain times.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +19,63 @@ pub struct ScheduleConfig {
     pub late_ms: u64,
     /// How often is looked for what other nodes have made due, in milliseconds.
     pub sweep_ms: u64,
+}
+
+/// How long history is kept, and when what is older is removed. A project may say otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// How long payloads of events are kept, in days; 0: for ever.
+    pub payload_days: u32,
+    /// How long attempts are kept, with requests and answers, in days; 0: for ever.
+    pub attempts_days: u32,
+    /// How long lines of the audit log are kept, in days; 0: for ever.
+    pub audit_days: u32,
+    /// When what is older is removed: a cron expression,
+    pub cron: String,
+    /// by the clocks of this zone.
+    pub time_zone: String,
+    /// Rows that are looked at in one step, which is one transaction; at most 10,000.
+    pub step: u32,
+    /// The part of the time that the steps may take while they go on, in percent; 1 to 50.
+    pub share_percent: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            payload_days: 90,
+            attempts_days: 90,
+            audit_days: 365,
+            cron: "0 3 * * *".to_owned(),
+            time_zone: Zone::UTC.to_string(),
+            step: 200,
+            share_percent: 5,
+        }
+    }
+}
+
+impl RetentionConfig {
+    /// How long a project keeps what that says nothing.
+    pub const fn kept(&self) -> Retention {
+        Retention {
+            payload_days: Some(self.payload_days),
+            attempts_days: Some(self.attempts_days),
+            audit_days: Some(self.audit_days),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("retention.payload_days", u64::from(self.payload_days), 0, u64::from(DAYS_MAX))?;
+        within("retention.attempts_days", u64::from(self.attempts_days), 0, u64::from(DAYS_MAX))?;
+        within("retention.audit_days", u64::from(self.audit_days), 0, u64::from(DAYS_MAX))?;
+        within("retention.step", u64::from(self.step), 1, 10_000)?;
+        within("retention.share_percent", u64::from(self.share_percent), 1, 50)?;
+        let invalid = |name: &str, why: String| ConfigError::Invalid(format!("`retention.{name}` {why}"));
+        Expression::parse(&self.cron).map_err(|wrong| invalid("cron", wrong.to_string()))?;
+        self.time_zone.parse::<Zone>().map_err(|wrong| invalid("time_zone", wrong.to_string()))?;
+        Ok(())
+    }
 }
 
 /// What webhooks collect.

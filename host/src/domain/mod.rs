@@ -35,6 +35,7 @@ pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod request;
+pub mod retention;
 pub mod retry;
 pub mod rotation;
 pub mod rules;

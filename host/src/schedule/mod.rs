@@ -1,16 +1,19 @@
-//! What happens at certain times: schedules emit their events, and what webhooks have collected goes out. The database's clock says what is due, and whoever moves a
+//! What happens at certain times: schedules emit their events, what webhooks have
+//! collected goes out, and what is no longer kept is removed. The database's clock says what is due, and whoever moves a
 //! schedule on emits its event, so any number of nodes may look.
 
 mod digests;
 mod emit;
+mod retention;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{DigestConfig, ScheduleConfig};
+use crate::config::{DigestConfig, RetentionConfig, ScheduleConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::ingest::Ingest;
@@ -29,20 +32,22 @@ pub struct Parts {
     pub config: ScheduleConfig,
     /// Limits of digests.
     pub digests: DigestConfig,
+    /// How long history is kept.
+    pub retention: RetentionConfig,
     /// Longest wait of a delivery for an earlier one in milliseconds, when a webhook with an order says nothing.
     pub order_wait_ms: u64,
     /// Told when there are deliveries to be made; none where nobody makes them.
     pub ingest: Option<Ingest>,
 }
 
-/// Does what is due.
-#[derive(Debug)]
-pub struct Timetable(Parts);
+/// Does what is due. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Timetable(Arc<Parts>);
 
 impl Timetable {
     /// One that does what is due in this store.
-    pub const fn new(parts: Parts) -> Self {
-        Self(parts)
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
     /// The time that all nodes share.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Parts, Timetable};
-use crate::config::{DigestConfig, ScheduleConfig};
+use crate::config::{DigestConfig, RetentionConfig, ScheduleConfig};
 use crate::domain::clock::{Clock, Millis};
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{DEFAULT_PROJECT, ScheduleId};
@@ -20,8 +20,9 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 fn timetable(store: Store, clock: Clock, entropy: Entropy) -> Timetable {
-    let (config, digests) = (ScheduleConfig::default(), DigestConfig::default());
-    Timetable::new(Parts { store, clock, entropy, config, digests, order_wait_ms: 1000, ingest: None })
+    let (config, digests, retention) =
+        (ScheduleConfig::default(), DigestConfig::default(), RetentionConfig::default());
+    Timetable::new(Parts { store, clock, entropy, config, digests, retention, order_wait_ms: 1000, ingest: None })
 }
 
 struct Bench {

@@ -114,6 +114,9 @@ pub(super) async fn resend(
     if let Some(why) = unwilling(tx, standing).await? {
         return Ok(Acted::refused(why));
     }
+    if let Some(since) = standing.removed_at {
+        return Ok(Acted::refused(format!("what was sent is no longer kept since {since}")));
+    }
     if standing.requests.is_empty() {
         return transform_now(tx, standing, chosen, now).await;
     }
@@ -164,7 +167,7 @@ fn cannot(standing: &Standing, request: &Request) -> Option<&'static str> {
     match request.work {
         Some(work) if work.is_leased => Some(BEING_SENT),
         Some(work) if work.is_blocked => Some(WAITS_ITS_TURN),
-        None if request.is_gone || !standing.has_event => Some("what was sent is no longer kept"),
+        None if request.is_gone || (!request.is_frozen && !standing.has_payload) => Some("what was sent is no longer kept"),
         Some(_) | None => None,
     }
 }

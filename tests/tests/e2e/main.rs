@@ -9,6 +9,7 @@ mod authoring;
 mod backtests;
 mod bench;
 mod configurations;
+mod digests;
 mod durability;
 mod event_types;
 mod failover;
