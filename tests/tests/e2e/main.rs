@@ -42,6 +42,7 @@ mod refusals;
 mod replays;
 mod requests;
 mod resends;
+mod retention;
 mod retries;
 mod revisions;
 mod sandbox;

@@ -20,6 +20,7 @@ mod plugins;
 mod replays;
 mod resends;
 mod results;
+mod retention;
 mod schedules;
 mod stage;
 
