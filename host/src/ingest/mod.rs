@@ -226,11 +226,11 @@ impl Ingest {
         let now = self.dispatcher.now();
         let mut slot = None;
         let mut order = None;
-        let beginning = match &webhook.state {
-            State::Disabled { reason } if trigger != Trigger::Test => {
+        let beginning = match (&webhook.state, collecting(webhook, trigger)) {
+            (State::Disabled { reason }, _) if trigger != Trigger::Test => {
                 Beginning::Skipped { reason: format!("the webhook is disabled: {reason}") }
             }
-            _ if let Some(digest) = collecting(webhook, trigger) => Beginning::Collected { bounds: digest.bounds(now) },
+            (_, Some(digest)) => Beginning::Collected { bounds: digest.bounds(now) },
             _ => {
                 // What a person waits for does not wait for others. What waits is not begun at once, though its turn may have come.
                 order = order_key.map(|key| InOrder { key, until: now.plus(self.dispatcher.order_wait_ms(webhook)) });

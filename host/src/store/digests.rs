@@ -1,6 +1,7 @@
 //! What webhooks have collected: read in its order, and closed into an event with a delivery of its own, all in one
 //! transaction. Until then each collected event is a delivery that says so; afterwards it says in which digest it went out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::FromRow;
@@ -18,7 +19,7 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::digest::Bounds;
 use crate::domain::event::Event;
-use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
+use crate::domain::id::{DeliveryId, ProjectId, WebhookId};
 
 /// What a webhook has collected so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl Store {
         most: u32,
         bytes_max: u64,
     ) -> Result<Vec<Collected>, StoreError> {
-        const PLACES: &str = "SELECT d.sequence, d.delivery_id, d.event_id, coalesce(length(e.payload), 0) AS bytes
+        const PLACES: &str = "SELECT d.sequence, d.delivery_id, d.event_id, CAST(coalesce(length(e.payload), 0) AS BIGINT) AS bytes
             FROM digest_events d JOIN events e ON e.id = d.event_id
             WHERE d.webhook_id = $1 ORDER BY d.sequence LIMIT $2";
         let places: Vec<PlaceRow> = reading!(&self.db, pool => {
@@ -150,13 +151,13 @@ impl Store {
         ids.dedup();
         let sql = format!("SELECT {EVENT_COLUMNS} FROM events e WHERE e.id IN ({{ids}})");
         let rows: Vec<EventRow> = self.db.fetch_listed(&sql, &ids).await?;
-        let events = rows.into_iter().map(|row| row.into_event().map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let event = |id: Uuid| events.iter().find(|event| event.id == EventId::from_uuid(id)).cloned();
+        let read = |row: EventRow| Ok::<_, StoreError>((row.event_id, Arc::new(row.into_event()?)));
+        let events: HashMap<Uuid, Arc<Event>> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         let missing = || StoreError::Corrupt { table: "digest_events", column: "event_id", id: webhook.to_string() };
         places
             .into_iter()
             .map(|place| {
-                let event = event(place.event_id).ok_or_else(missing)?;
+                let event = events.get(&place.event_id).cloned().ok_or_else(missing)?;
                 Ok(Collected { sequence: place.sequence, delivery: DeliveryId::from_uuid(place.delivery_id), event })
             })
             .collect()
@@ -173,10 +174,14 @@ impl Store {
             }
             Ok(done)
         };
-        again!({
+        let closed = again!({
             let close = close.clone();
             self.db.transact(move |tx| Box::pin(async move { close(tx).await })).await
-        })
+        });
+        match closed {
+            Err(StoreError::Contended) => Ok(false),
+            closed => closed,
+        }
     }
 
     /// Has what a webhook has collected go out now; false when there is nothing.
