@@ -26,8 +26,8 @@ use crate::domain::token::{Permission, Permissions, PlainToken, Token};
 use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
-use crate::schedule::{self, Timetable};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
+use crate::schedule::{self, Timetable};
 use crate::store::{Location, Store, StoreError, WriterSettings};
 
 /// Why the server does not start.

@@ -25,9 +25,7 @@ use crate::domain::page::Page;
 use crate::domain::pattern::EventType;
 use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::domain::schedule::{
-    DESCRIPTION_MAX_CHARS, Expression, Missed, NAME_MAX_CHARS, RUNS_SHOWN, Schedule, Zone,
-};
+use crate::domain::schedule::{DESCRIPTION_MAX_CHARS, Expression, Missed, NAME_MAX_CHARS, RUNS_SHOWN, Schedule, Zone};
 use crate::store::{RanByHand, StoredSchedule};
 
 /// Whoever makes schedules or reads events sees when they are emitted.
@@ -81,7 +79,8 @@ fn runs(expression: &Expression, zone: Zone, after: Millis) -> Vec<RunBody> {
 
 fn body(schedule: &Schedule, now: Millis, with_payload: bool) -> ScheduleBody {
     let Schedule { expression, zone, .. } = schedule;
-    let payload = std::str::from_utf8(&schedule.payload).ok().and_then(|text| RawValue::from_string(text.to_owned()).ok());
+    let payload =
+        std::str::from_utf8(&schedule.payload).ok().and_then(|text| RawValue::from_string(text.to_owned()).ok());
     ScheduleBody {
         id: schedule.id,
         project: schedule.project,
@@ -97,7 +96,11 @@ fn body(schedule: &Schedule, now: Millis, with_payload: bool) -> ScheduleBody {
         enabled: schedule.enabled,
         next_run_at: schedule.next_run,
         next_runs: if schedule.enabled { runs(expression, *zone, now) } else { Vec::new() },
-        last_run: schedule.last_run.map(|run| LastRunBody { due_at: run.due_at, ran_at: run.ran_at, event_id: run.event }),
+        last_run: schedule.last_run.map(|run| LastRunBody {
+            due_at: run.due_at,
+            ran_at: run.ran_at,
+            event_id: run.event,
+        }),
         last_skipped_at: schedule.skipped_at,
         created_at: schedule.created_at,
         updated_at: schedule.updated_at,

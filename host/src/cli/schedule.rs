@@ -284,7 +284,9 @@ fn show(schedule: &Value, as_json: bool) {
         return;
     }
     println!("{}", text(schedule, "id"));
-    for (field, label) in [("name", "name"), ("event_type", "type"), ("cron", "cron"), ("words", "runs"), ("missed", "missed runs")] {
+    for (field, label) in
+        [("name", "name"), ("event_type", "type"), ("cron", "cron"), ("words", "runs"), ("missed", "missed runs")]
+    {
         if !text(schedule, field).is_empty() {
             println!("  {label}: {}", text(schedule, field));
         }

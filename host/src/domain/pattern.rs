@@ -48,7 +48,11 @@ impl EventType {
     /// A type that a provider may post.
     pub fn parse_from_provider(text: &str) -> Result<Self, InvalidEventType> {
         let event_type = Self::parse(text)?;
-        if event_type.is_operational() || event_type.is_digest() { Err(InvalidEventType::Reserved) } else { Ok(event_type) }
+        if event_type.is_operational() || event_type.is_digest() {
+            Err(InvalidEventType::Reserved)
+        } else {
+            Ok(event_type)
+        }
     }
 
     /// Whether the server itself raises it.

@@ -34,8 +34,7 @@ pub enum Recovery {
 /// story: so two recoveries that go on at the same time send nothing twice.
 pub fn recovery(past: &[Past], asked_at: Millis) -> Recovery {
     use DeliveryStatus::{Cancelled, Collected, Collecting, Held, Pending, Retrying, Succeeded};
-    let is_done =
-        |past: &Past| matches!(past.status, Succeeded | Pending | Retrying | Held | Collecting | Collected);
+    let is_done = |past: &Past| matches!(past.status, Succeeded | Pending | Retrying | Held | Collecting | Collected);
     let is_later = |past: &Past| past.settled_at.is_some_and(|settled| settled > asked_at);
     if past.iter().any(|past| is_done(past) || is_later(past)) {
         return Recovery::Leave;

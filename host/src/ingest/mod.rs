@@ -148,7 +148,8 @@ impl Ingest {
                 let (first, later) = split(wanted, is_ordered, at_once, self.config.fan_out_step);
                 let later = later.iter().map(|step| step.iter().map(|webhook| webhook.id).collect()).collect();
                 room = room.saturating_sub(first.len());
-                let (deliveries, places) = first.iter().map(|webhook| self.plan_for(webhook, event, Trigger::Event)).unzip();
+                let (deliveries, places) =
+                    first.iter().map(|webhook| self.plan_for(webhook, event, Trigger::Event)).unzip();
                 let fan_out = FanOut::Begin { idempotency: *idempotency, later };
                 candidates.events.push(NewEvent { event: event.clone(), fan_out, deliveries });
                 candidates.plans.push(Plan { places, verdicts });

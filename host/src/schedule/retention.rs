@@ -75,7 +75,8 @@ impl Timetable {
             after: None,
         };
         let told = serde_json::json!({ "removed": going.removed, "months_dropped": months });
-        let from = going.left.map(|left| Uuid::from_u128(left.as_u128().saturating_sub(1))).or_else(|| cutoffs.latest());
+        let from =
+            going.left.map(|left| Uuid::from_u128(left.as_u128().saturating_sub(1))).or_else(|| cutoffs.latest());
         store.audited(entry.after(told)).end_sweep(&sweep, self.next_sweep(), from, going.removed, now).await?;
         if going.removed > 0 {
             tracing::info!(kind = kind.as_str(), removed = going.removed, "removed what is no longer kept");

@@ -1,7 +1,7 @@
 //! Schedules over days and years, by a clock that is moved.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 
@@ -20,8 +20,7 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 fn timetable(store: Store, clock: Clock, entropy: Entropy) -> Timetable {
-    let (config, digests, retention) =
-        (ScheduleConfig::default(), DigestConfig::default(), RetentionConfig::default());
+    let (config, digests, retention) = (ScheduleConfig::default(), DigestConfig::default(), RetentionConfig::default());
     Timetable::new(Parts { store, clock, entropy, config, digests, retention, order_wait_ms: 1000, ingest: None })
 }
 
@@ -146,7 +145,7 @@ async fn what_was_missed_while_down_is_made_once_or_skipped() {
 #[tokio::test]
 async fn two_nodes_make_each_run_once() {
     let bench = Bench::at("2026-01-01T00:00:00Z").await;
-    let Parts { store, clock, .. } = &bench.timetable.0;
+    let Parts { store, clock, .. } = &*bench.timetable.0;
     let other = timetable(store.clone(), clock.clone(), Entropy::seeded(2));
     bench.schedule("* * * * *", "UTC", Missed::Skip).await;
     for _ in 0..20 {

@@ -123,13 +123,9 @@ impl Store {
 
     /// The first of what a webhook has collected: at most so many events, with at most so many bytes of payload if it is more
     /// than one.
-    pub async fn collected(
-        &self,
-        webhook: WebhookId,
-        most: u32,
-        bytes_max: u64,
-    ) -> Result<Vec<Collected>, StoreError> {
-        const PLACES: &str = "SELECT d.sequence, d.delivery_id, d.event_id, CAST(coalesce(length(e.payload), 0) AS BIGINT) AS bytes
+    pub async fn collected(&self, webhook: WebhookId, most: u32, bytes_max: u64) -> Result<Vec<Collected>, StoreError> {
+        const PLACES: &str =
+            "SELECT d.sequence, d.delivery_id, d.event_id, CAST(coalesce(length(e.payload), 0) AS BIGINT) AS bytes
             FROM digest_events d JOIN events e ON e.id = d.event_id
             WHERE d.webhook_id = $1 ORDER BY d.sequence LIMIT $2";
         let places: Vec<PlaceRow> = reading!(&self.db, pool => {
@@ -204,7 +200,8 @@ const PART_BYTES: u64 = 256;
 
 async fn close(tx: &mut Tx, closed: &ClosedDigest) -> Result<bool, StoreError> {
     const TAKE: &str = "DELETE FROM digest_events WHERE webhook_id = $1 AND sequence <= $2 RETURNING sequence";
-    const LINK: &str = "UPDATE webhook_deliveries SET status = {2}, reason = NULL, settled_at = {3}, digest = {4} {from}
+    const LINK: &str =
+        "UPDATE webhook_deliveries SET status = {2}, reason = NULL, settled_at = {3}, digest = {4} {from}
         WHERE id = {1}";
     const REST: &str = "UPDATE digest_heads SET events = events - $2, until_at = $3, quiet_at = $4,
             due_at = CASE WHEN $5 OR events - $2 >= events_max THEN 0 WHEN $4 < $3 THEN $4 ELSE $3 END
@@ -271,13 +268,15 @@ pub(super) async fn cancel_collected(
     now: Millis,
 ) -> Result<(), StoreError> {
     const TAKE: &str = "DELETE FROM digest_events WHERE webhook_id = $1 RETURNING delivery_id";
-    const SETTLE: &str = "UPDATE webhook_deliveries SET status = {2}, reason = {3}, settled_at = {4} {from} WHERE id = {1}";
+    const SETTLE: &str =
+        "UPDATE webhook_deliveries SET status = {2}, reason = {3}, settled_at = {4} {from} WHERE id = {1}";
     const END: &str = "DELETE FROM digest_heads WHERE webhook_id = $1";
     let taken: Vec<(Uuid,)> = tx.fetch(TAKE, &values![webhook.uuid()]).await?;
     if taken.is_empty() {
         return Ok(());
     }
-    let rows = Rows::of(SETTLE, taken, |(id,)| values![id, DeliveryStatus::Cancelled.as_str(), reason.to_owned(), now.0]);
+    let rows =
+        Rows::of(SETTLE, taken, |(id,)| values![id, DeliveryStatus::Cancelled.as_str(), reason.to_owned(), now.0]);
     tx.execute_rows(&rows).await?;
     tx.execute(END, &values![webhook.uuid()]).await?;
     Ok(())

@@ -57,8 +57,7 @@ impl From<ProjectRow> for Project {
     }
 }
 
-const SELECT: &str =
-    "SELECT id, name, description, external_id, retention, version, created_at, updated_at FROM projects WHERE deleted_at IS NULL";
+const SELECT: &str = "SELECT id, name, description, external_id, retention, version, created_at, updated_at FROM projects WHERE deleted_at IS NULL";
 
 impl Store {
     /// Stores a new project.

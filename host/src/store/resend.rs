@@ -167,7 +167,9 @@ fn cannot(standing: &Standing, request: &Request) -> Option<&'static str> {
     match request.work {
         Some(work) if work.is_leased => Some(BEING_SENT),
         Some(work) if work.is_blocked => Some(WAITS_ITS_TURN),
-        None if request.is_gone || (!request.is_frozen && !standing.has_payload) => Some("what was sent is no longer kept"),
+        None if request.is_gone || (!request.is_frozen && !standing.has_payload) => {
+            Some("what was sent is no longer kept")
+        }
         Some(_) | None => None,
     }
 }

@@ -258,8 +258,7 @@ impl Store {
         let mut dropped = Vec::new();
         for month in partitions::over(pool, table(kind), before).await? {
             if kind == Kind::Attempts {
-                let is_left: bool =
-                    sqlx::query_scalar(LEFT).bind(month.from).bind(month.to).fetch_one(pool).await?;
+                let is_left: bool = sqlx::query_scalar(LEFT).bind(month.from).bind(month.to).fetch_one(pool).await?;
                 if is_left {
                     tracing::info!(month = month.suffix, "something in this month stays; it is not dropped");
                     continue;

@@ -109,7 +109,8 @@ impl Row {
     }
 }
 
-const COLUMNS: &str = "id, project_id, name, description, expression, time_zone, event_type, subject, payload, missed, enabled,
+const COLUMNS: &str =
+    "id, project_id, name, description, expression, time_zone, event_type, subject, payload, missed, enabled,
     next_at, last_due_at, last_ran_at, last_event_id, skipped_at, version, created_at, updated_at";
 
 /// What a person says of a schedule, in the order of both statements that store it.
@@ -137,7 +138,8 @@ impl Store {
     /// Stores a new schedule, if the project has less than `most`.
     pub async fn insert_schedule(&self, schedule: &Schedule, most: u64) -> Result<StoredSchedule, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM schedules WHERE project_id = $1";
-        const INSERT: &str = "INSERT INTO schedules (id, project_id, name, description, expression, time_zone, event_type,
+        const INSERT: &str =
+            "INSERT INTO schedules (id, project_id, name, description, expression, time_zone, event_type,
                 subject, payload, missed, enabled, next_at, version, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)";
         let (store, schedule) = (self.clone(), schedule.clone());
@@ -204,9 +206,8 @@ impl Store {
 
     /// A project's schedules, newest first.
     pub async fn schedules(&self, project: ProjectId, page: PageRequest) -> Result<Page<Schedule>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM schedules WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM schedules WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
         let rows: Vec<Row> = reading!(&self.db, pool => sqlx::query_as(AssertSqlSafe(sql))
             .bind(project.uuid())
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))

@@ -88,7 +88,10 @@ fn description(brief: &Brief) -> String {
     let text = brief.message_text().map(|text| escape_within(text.trim(), MAX_TEXT, markdown)).unwrap_or_default();
     let lines: Vec<&Line> = brief.message_lines().collect();
     let lines = lines_within(lines.into_iter().map(bullet), MAX_DESCRIPTION - MAX_TEXT - 4);
-    let items = lines_within(brief.items.iter().map(if brief.kind == Kind::Digest { news } else { item }), MAX_DESCRIPTION - 50);
+    let items = lines_within(
+        brief.items.iter().map(if brief.kind == Kind::Digest { news } else { item }),
+        MAX_DESCRIPTION - 50,
+    );
     let code = brief.code.as_deref().map(code).unwrap_or_default();
     let parts = [text, lines, items, code].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n\n")

@@ -38,7 +38,12 @@ impl Read for Digest {
         let counted = |it: &Node<'_>| Some((it.text("type").ok()?, it.number("count")?));
         Ok(Self {
             more: head.and_then(|head| head.number("more")).unwrap_or(0),
-            types: head.and_then(|head| head.field("types")).map_or(&[][..], Node::items).iter().filter_map(counted).collect(),
+            types: head
+                .and_then(|head| head.field("types"))
+                .map_or(&[][..], Node::items)
+                .iter()
+                .filter_map(counted)
+                .collect(),
             events: node.parts("events")?,
         })
     }

@@ -183,10 +183,12 @@ async fn what_is_collected_is_shown_sent_at_once_or_given_up() {
     assert_eq!(shown["digest"], json!({ "count": 100, "max_ms": 86_400_000 }), "no event waits for ever");
     let none = api.post(&format!("{path}/digest/send"), &Value::Null).await.expect_err("nothing").problem();
     assert_eq!((none.status, none.code.as_str()), (409, "wrong_state"));
-    let [first, second] = [api.publish_one("ticket.created", ticket(1)).await, api.publish_one("ticket.created", ticket(2)).await];
+    let [first, second] =
+        [api.publish_one("ticket.created", ticket(1)).await, api.publish_one("ticket.created", ticket(2)).await];
     assert_eq!(api.delivery(&first.id).await.status, "collecting");
     api.post(&format!("/deliveries/{}/cancel", second.id), &json!({})).await.expect("given up");
-    let refused = api.post(&format!("/deliveries/{}/retry", first.id), &json!({})).await.expect_err("it waits").problem();
+    let refused =
+        api.post(&format!("/deliveries/{}/retry", first.id), &json!({})).await.expect_err("it waits").problem();
     assert!(refused.detail.contains("digest"), "{}", refused.detail);
     let waiting = api.get(&format!("{path}/digest")).await.expect("shown").body;
     assert_eq!(waiting["events"], 1);
@@ -198,7 +200,8 @@ async fn what_is_collected_is_shown_sent_at_once_or_given_up() {
     assert_eq!(receiver.count("/hook"), 2);
     let digest = api.list(&format!("{path}/deliveries?type=digest")).await;
     let event = digest[0]["event_id"].as_str().expect("an id");
-    let replayed = api.post(&format!("/events/{event}/replay"), &json!({})).await.expect_err("of one webhook").problem();
+    let replayed =
+        api.post(&format!("/events/{event}/replay"), &json!({})).await.expect_err("of one webhook").problem();
     assert_eq!(replayed.status, 409);
 }
 
@@ -224,11 +227,13 @@ async fn what_is_wrong_with_a_digest_is_told_with_its_field() {
     }
     let webhook = api.register(&collecting(&url, &json!({ "count": 1000, "quiet_ms": 1000 }))).await;
     let path = format!("/webhooks/{}", webhook.id);
-    let changed = api.patch(&path, &json!({ "digest": { "quiet_ms": null, "cron": "@daily" } })).await.expect("changed");
+    let changed =
+        api.patch(&path, &json!({ "digest": { "quiet_ms": null, "cron": "@daily" } })).await.expect("changed");
     assert_eq!(changed.body["digest"]["count"], 1000, "what is not named stays");
     assert_eq!(changed.body["digest"]["quiet_ms"], Value::Null);
     let changed = api.patch(&path, &json!({ "digest": null })).await.expect("changed");
     assert_eq!(changed.body["digest"], Value::Null);
-    let reserved = api.post("/events", &json!({ "type": "digest", "payload": {} })).await.expect_err("reserved").problem();
+    let reserved =
+        api.post("/events", &json!({ "type": "digest", "payload": {} })).await.expect_err("reserved").problem();
     assert_eq!(reserved.pointers(), ["/type"]);
 }

@@ -95,14 +95,16 @@ async fn what_is_no_longer_kept_is_shown_as_gone_and_not_sent_again() {
 async fn a_project_says_how_long_it_keeps_its_history() {
     let api = Stage::open().await;
     let api = &api.api;
-    let made = api.post("/projects", &json!({ "name": "kept", "retention": { "payload_days": 7 } })).await.expect("made");
+    let made =
+        api.post("/projects", &json!({ "name": "kept", "retention": { "payload_days": 7 } })).await.expect("made");
     let unset = json!({ "payload_days": 7, "attempts_days": null, "audit_days": null });
     assert_eq!(made.body["retention"], unset);
     let path = format!("/projects/{}", made.body["id"].as_str().expect("an id"));
     let change = json!({ "retention": { "attempts_days": 0, "audit_days": 3650 } });
     let changed = api.patch(&path, &change).await.expect("changed").body;
     assert_eq!(changed["retention"], json!({ "payload_days": 7, "attempts_days": 0, "audit_days": 3650 }));
-    let wrong = api.patch(&path, &json!({ "retention": { "payload_days": 36501 } })).await.expect_err("too long").problem();
+    let wrong =
+        api.patch(&path, &json!({ "retention": { "payload_days": 36501 } })).await.expect_err("too long").problem();
     assert_eq!(wrong.pointers(), ["/retention/payload_days"]);
     let admin = api.in_project(made.body["id"].as_str().expect("an id")).allowed(&["admin"]).await;
     admin.patch(&path, &json!({ "retention": { "payload_days": 8 } })).await.expect("the project's own admin may");

@@ -13,7 +13,8 @@ fn quick(installation: Installation) -> Installation {
 }
 
 async fn every_second(api: &Api) -> String {
-    let schedule = json!({ "cron": "* * * * * *", "event_type": "time.passed", "subject": "tick", "payload": { "n": 1 } });
+    let schedule =
+        json!({ "cron": "* * * * * *", "event_type": "time.passed", "subject": "tick", "payload": { "n": 1 } });
     let made = api.post("/schedules", &schedule).await.expect("the schedule is accepted");
     made.body["id"].as_str().expect("an id").to_owned()
 }

@@ -18,14 +18,7 @@ pub struct Decision {
 
 /// Decides about a schedule that is due at `due`, which is `now` or before. A run that is late by no more than `late_ms` is
 /// on time: each of those is made. When the first one is later than that, it and those before `now - late_ms` were missed.
-pub fn decide(
-    expression: &Expression,
-    zone: Zone,
-    due: Millis,
-    now: Millis,
-    missed: Missed,
-    late_ms: u64,
-) -> Decision {
+pub fn decide(expression: &Expression, zone: Zone, due: Millis, now: Millis, missed: Missed, late_ms: u64) -> Decision {
     let next = |after| expression.next_after(after, zone);
     let on_time_from = Millis(now.0.saturating_sub(i64::try_from(late_ms).unwrap_or(i64::MAX)));
     if due >= on_time_from {
@@ -88,7 +81,8 @@ mod tests {
     #[test]
     fn the_last_run_of_all_has_no_next() {
         let expression = Expression::parse("0 0 1 1 *").unwrap();
-        let (due, now) = (Millis::parse("2100-01-01T00:00:00Z").unwrap(), Millis::parse("2100-01-01T00:00:01Z").unwrap());
+        let (due, now) =
+            (Millis::parse("2100-01-01T00:00:00Z").unwrap(), Millis::parse("2100-01-01T00:00:01Z").unwrap());
         let decision = decide(&expression, Zone::UTC, due, now, Missed::Skip, 60_000);
         assert_eq!((decision.fires, decision.next), (Some(due), None));
     }

@@ -215,7 +215,10 @@ mod tests {
             ("0 12 * 6-8 *", "every day of June, July and August at 12:00"),
             ("0 12 * 1,7 mon", "every Monday in January and July at 12:00"),
             ("0 0 13 * fri", "on the 13th of every month and on every Friday at 00:00"),
-            ("0 0 1-7 * */7", "on the 1st, 2nd, 3rd, 4th, 5th, 6th and 7th of every month if that is a Sunday at 00:00"),
+            (
+                "0 0 1-7 * */7",
+                "on the 1st, 2nd, 3rd, 4th, 5th, 6th and 7th of every month if that is a Sunday at 00:00",
+            ),
             ("*/10 * * * * *", "every 10 seconds"),
             ("30 0 9 * * *", "every day at 09:00:30"),
             ("0,20 5 * * * *", "at seconds 0 and 20 of every minute in minute 5"),

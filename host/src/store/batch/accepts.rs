@@ -10,9 +10,9 @@ use super::super::db::Tx;
 use super::super::record::{Accept, Accepted, Beginning, FanOut, NewDelivery, NewEvent, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
-use super::{digests, fan_out};
 use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
+use super::{digests, fan_out};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::id::{EventId, ProjectId};
@@ -149,7 +149,10 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
 }
 
 /// Stores events.
-pub(in super::super) async fn insert_events(tx: &mut Tx, events: impl Iterator<Item = &Event>) -> Result<(), StoreError> {
+pub(in super::super) async fn insert_events(
+    tx: &mut Tx,
+    events: impl Iterator<Item = &Event>,
+) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO events
         (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
     let rows = Rows::of(INSERT, events, |event| {
@@ -237,9 +240,9 @@ fn reason(delivery: &NewDelivery) -> Option<&str> {
 const fn first_requests(delivery: &NewDelivery) -> i64 {
     match delivery.beginning {
         Beginning::Open { kind: WorkKind::Send, .. } => 1,
-        Beginning::Open { kind: WorkKind::Transform, .. }
-        | Beginning::Collected { .. }
-        | Beginning::Skipped { .. } => 0,
+        Beginning::Open { kind: WorkKind::Transform, .. } | Beginning::Collected { .. } | Beginning::Skipped { .. } => {
+            0
+        }
     }
 }
 

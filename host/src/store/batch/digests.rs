@@ -32,8 +32,7 @@ pub(super) async fn collect(tx: &mut Tx, made: &[Made<'_>]) -> Result<(), StoreE
             due_at = CASE WHEN digest_heads.events + excluded.events >= excluded.events_max THEN 0
                 WHEN excluded.quiet_at < digest_heads.until_at THEN excluded.quiet_at ELSE digest_heads.until_at END
         RETURNING webhook_id, next";
-    const PLACE: &str =
-        "INSERT INTO digest_events (webhook_id, sequence, delivery_id, event_id, project_id) {values}";
+    const PLACE: &str = "INSERT INTO digest_events (webhook_id, sequence, delivery_id, event_id, project_id) {values}";
     let collected = || {
         made.iter().filter_map(|made| match made.delivery.beginning {
             Beginning::Collected { bounds } => Some((made, bounds)),

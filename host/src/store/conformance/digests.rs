@@ -38,10 +38,8 @@ async fn collecting_webhook(stage: &Stage) -> Webhook {
 /// Collects so many events in one commit; their deliveries in order.
 async fn collect(stage: &Stage, webhook: &Webhook, events: usize, now: Millis) -> Vec<DeliveryId> {
     let bounds = webhook.digest.as_ref().unwrap().bounds(now);
-    let delivery = || NewDelivery {
-        beginning: Beginning::Collected { bounds },
-        ..stage.delivery(webhook, WorkKind::Send, None)
-    };
+    let delivery =
+        || NewDelivery { beginning: Beginning::Collected { bounds }, ..stage.delivery(webhook, WorkKind::Send, None) };
     let mut all = stage.accept_of(Vec::new());
     all.events.clear();
     for _ in 0..events {
