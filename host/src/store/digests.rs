@@ -204,7 +204,8 @@ async fn close(tx: &mut Tx, closed: &ClosedDigest) -> Result<bool, StoreError> {
         "UPDATE webhook_deliveries SET status = {2}, reason = NULL, settled_at = {3}, digest = {4} {from}
         WHERE id = {1}";
     const REST: &str = "UPDATE digest_heads SET events = events - $2, until_at = $3, quiet_at = $4,
-            due_at = CASE WHEN $5 OR events - $2 >= events_max THEN 0 WHEN $4 < $3 THEN $4 ELSE $3 END
+            due_at = CASE WHEN $5 OR events - $2 >= events_max THEN 0
+                WHEN CAST($4 AS BIGINT) < CAST($3 AS BIGINT) THEN CAST($4 AS BIGINT) ELSE CAST($3 AS BIGINT) END
         WHERE webhook_id = $1";
     const END: &str = "DELETE FROM digest_heads WHERE webhook_id = $1 AND events <= 0";
     let ClosedDigest { webhook: id, collected, event, delivery, goes_on, rest, order_wait_ms, now } = closed;
@@ -249,7 +250,8 @@ async fn close(tx: &mut Tx, closed: &ClosedDigest) -> Result<bool, StoreError> {
 pub(super) async fn change(tx: &mut Tx, webhook: WebhookId, bounds: Option<Bounds>) -> Result<(), StoreError> {
     const AT_ONCE: &str = "UPDATE digest_heads SET due_at = 0 WHERE webhook_id = $1";
     const UPDATE: &str = "UPDATE digest_heads SET until_at = $2, quiet_at = $3, events_max = $4,
-            due_at = CASE WHEN events >= $4 THEN 0 WHEN $3 < $2 THEN $3 ELSE $2 END
+            due_at = CASE WHEN events >= $4 THEN 0
+                WHEN CAST($3 AS BIGINT) < CAST($2 AS BIGINT) THEN CAST($3 AS BIGINT) ELSE CAST($2 AS BIGINT) END
         WHERE webhook_id = $1";
     match bounds {
         None => tx.execute(AT_ONCE, &values![webhook.uuid()]).await?,
