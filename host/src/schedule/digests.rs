@@ -1,6 +1,6 @@
 //! Digests that are due are closed.
 
-use super::Timetable;
+use super::{Timetable, is_done};
 use crate::domain::digest::{Bounds, digest_event};
 use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId};
@@ -10,16 +10,16 @@ use crate::store::{ClosedDigest, Collecting, StoreError};
 const AT_ONCE: u32 = 100;
 
 impl Timetable {
-    /// Closes each digest that is due once; what had no room in it is due again at once.
-    pub(super) async fn close_due(&self) -> Result<(), StoreError> {
-        let mut closed = false;
+    /// Closes each digest that is due once; what had no room in it is due again at once. Gives how many.
+    pub(super) async fn close_due(&self) -> Result<usize, StoreError> {
+        let mut done = 0;
         for collecting in self.0.store.due_digests(self.now(), AT_ONCE).await? {
-            closed |= self.close(collecting).await?;
+            done += usize::from(is_done(self.close(collecting).await));
         }
-        if let (true, Some(ingest)) = (closed, &self.0.ingest) {
+        if let (1.., Some(ingest)) = (done, &self.0.ingest) {
             ingest.wake();
         }
-        Ok(())
+        Ok(done)
     }
 
     async fn close(&self, collecting: Collecting) -> Result<bool, StoreError> {

@@ -1,6 +1,6 @@
 //! Schedules that are due emit their events.
 
-use super::Timetable;
+use super::{Timetable, is_done};
 use crate::domain::id::EventId;
 use crate::domain::schedule::{Decision, Schedule, decide};
 use crate::store::{Firing, StoreError};
@@ -9,17 +9,18 @@ use crate::store::{Firing, StoreError};
 const AT_ONCE: u32 = 100;
 
 impl Timetable {
-    /// Fires each schedule that is due once; what is due again by then is seen in the next round.
-    pub(super) async fn emit_due(&self) -> Result<(), StoreError> {
+    /// Fires each schedule that is due once; what is due again by then is seen in the next round. Gives how many.
+    pub(super) async fn emit_due(&self) -> Result<usize, StoreError> {
+        let mut done = 0;
         for schedule in self.0.store.due_schedules(self.now(), AT_ONCE).await? {
-            self.emit(schedule).await?;
+            done += usize::from(is_done(self.emit(schedule).await));
         }
-        Ok(())
+        Ok(done)
     }
 
-    async fn emit(&self, schedule: Schedule) -> Result<(), StoreError> {
+    async fn emit(&self, schedule: Schedule) -> Result<bool, StoreError> {
         let (now, config) = (self.now(), &self.0.config);
-        let Some(due) = schedule.next_run else { return Ok(()) };
+        let Some(due) = schedule.next_run else { return Ok(false) };
         let Schedule { id, expression, zone, missed, .. } = &schedule;
         let Decision { fires, skipped, next } = decide(expression, *zone, due, now, *missed, config.late_ms);
         if let Some(skipped) = skipped {
@@ -31,6 +32,6 @@ impl Timetable {
         if fired {
             fail::fail_point!("after-schedule-firing", |_| std::process::abort());
         }
-        Ok(())
+        Ok(fired)
     }
 }

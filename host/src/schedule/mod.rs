@@ -60,9 +60,11 @@ impl Timetable {
         let sweep = self.0.config.sweep_ms;
         while !stop.is_cancelled() {
             let pause_ms = match self.round().await {
-                Ok(next) => next.map_or(sweep, |next| next.since(self.now()).min(sweep)),
+                // What is due and could not be done is looked at again with everything else.
+                Ok(Round { done: 0, next: Some(next) }) if next <= self.now() => sweep,
+                Ok(Round { next, .. }) => next.map_or(sweep, |next| next.since(self.now()).min(sweep)),
                 Err(error) => {
-                    tracing::warn!(%error, "what is due cannot be done; tried again");
+                    tracing::warn!(%error, "what is due cannot be found; tried again");
                     sweep
                 }
             };
@@ -73,11 +75,25 @@ impl Timetable {
         }
     }
 
-    /// Does what is due now; says when something is due next.
-    async fn round(&self) -> Result<Option<Millis>, StoreError> {
-        self.emit_due().await?;
-        self.close_due().await?;
+    /// Does what is due now, once each; says how much, and when something is due next.
+    async fn round(&self) -> Result<Round, StoreError> {
+        let done = self.emit_due().await? + self.close_due().await?;
         let (schedule, digest) = (self.0.store.next_schedule().await?, self.0.store.next_digest().await?);
-        Ok([schedule, digest].into_iter().flatten().min())
+        Ok(Round { done, next: [schedule, digest].into_iter().flatten().min() })
     }
+}
+
+/// What a round came to.
+#[derive(Debug)]
+struct Round {
+    done: usize,
+    next: Option<Millis>,
+}
+
+/// Whether something was done; what went wrong keeps nobody from the rest.
+fn is_done(done: Result<bool, StoreError>) -> bool {
+    done.unwrap_or_else(|error| {
+        tracing::warn!(%error, "something that is due cannot be done; tried again");
+        false
+    })
 }
