@@ -113,7 +113,7 @@ async fn a_digest_goes_out_at_its_times_and_an_empty_one_never() {
         publish(&api, round, 1).await;
         receiver.wait("/hook", round).await;
     }
-    let sent = api.list(&format!("/webhooks/{}/deliveries?type=digest", webhook.id)).await;
+    let sent = api.list(&format!("/webhooks/{}/deliveries?event_type=digest", webhook.id)).await;
     assert_eq!(sent.len(), 2, "seconds without events have none");
 }
 
@@ -198,7 +198,7 @@ async fn what_is_collected_is_shown_sent_at_once_or_given_up() {
     // A test goes out at once, as itself.
     api.post(&format!("{path}/test"), &json!({})).await.expect("tested");
     assert_eq!(receiver.count("/hook"), 2);
-    let digest = api.list(&format!("{path}/deliveries?type=digest")).await;
+    let digest = api.list(&format!("{path}/deliveries?event_type=digest")).await;
     let event = digest[0]["event_id"].as_str().expect("an id");
     let replayed =
         api.post(&format!("/events/{event}/replay"), &json!({})).await.expect_err("of one webhook").problem();
