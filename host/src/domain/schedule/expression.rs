@@ -90,7 +90,7 @@ impl Values {
         let mut values = self.values.iter().copied();
         let (first, second) = (values.next()?, values.next()?);
         let (step, of) = (second - first, u32::try_from(self.of).ok()?);
-        let is_even = of.is_multiple_of(step) && self.values.len() as u32 == of / step;
+        let is_even = of.is_multiple_of(step) && self.values.len() == (of / step) as usize;
         let are_steps = self.values.iter().zip(0..).all(|(value, n)| *value == first + n * step);
         (first == 0 && is_even && are_steps).then_some(step)
     }
