@@ -27,6 +27,7 @@ use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
+use crate::schedule::{self, Timetable};
 use crate::store::{Location, Store, StoreError, WriterSettings};
 use crate::ui::{self, Ui};
 
@@ -110,6 +111,18 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let timetable = Timetable::new(schedule::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.schedules.clone(),
+        digests: config.digests.clone(),
+        retention: config.retention.clone(),
+        order_wait_ms: config.delivery.order_wait_ms,
+        ingest: Some(ingest.clone()),
+    });
+    let emitting = tokio::spawn(timetable.clone().run(claiming.clone()));
+    let removing = tokio::spawn(timetable.keep_house(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -122,6 +135,11 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
+    for at_its_times in [emitting, removing] {
+        if let Err(error) = at_its_times.await {
+            tracing::error!(%error, "what happens at certain times ended");
+        }
+    }
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
     }

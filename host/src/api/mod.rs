@@ -24,6 +24,7 @@ mod rates;
 mod results;
 mod roles;
 mod router;
+mod schedules;
 mod sessions;
 mod tokens;
 mod users;

@@ -5,6 +5,7 @@ mod demo;
 mod keys;
 mod migrate;
 mod plugin;
+mod schedule;
 mod serve;
 mod settings;
 mod user;
@@ -37,6 +38,9 @@ enum Command {
     /// Make plugins
     #[command(subcommand)]
     Plugin(Box<plugin::PluginCommand>),
+    /// Events at certain times
+    #[command(subcommand)]
+    Schedule(Box<schedule::ScheduleCommand>),
     /// People who may log in
     #[command(subcommand)]
     User(user::UserCommand),
@@ -70,6 +74,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(settings) => migrate::run(&settings).await,
             Command::Plugin(command) => plugin::run(*command).await,
+            Command::Schedule(command) => schedule::run(*command).await,
             Command::User(command) => user::run(command).await,
             Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),

@@ -1,6 +1,6 @@
 //! What an event looks like.
 
-use hookwright_sdk::brief::{Brief, Line};
+use hookwright_sdk::brief::{Brief, Kind, Line};
 use hookwright_sdk::text::{join, separated};
 
 use crate::Config;
@@ -14,7 +14,7 @@ pub(crate) fn message(brief: &Brief, config: &Config) -> Message {
         .section(brief.message_text().map(paragraph))
         .section(bullets(lines.into_iter().map(bullet)))
         .section(link(brief.url.as_deref(), brief.link_label))
-        .list(&brief.items, action)
+        .list(&brief.items, if brief.kind == Kind::Digest { news } else { action })
         .section(brief.code.as_deref().and_then(code))
 }
 
@@ -24,6 +24,12 @@ fn bullet(it: &Line) -> String {
         (_, Some(note)) => join(&["*", &short(&it.name), "*: ", &short(note)]),
         (_, None) => line(&it.name),
     }
+}
+
+/// An event of a digest.
+fn news(it: &Brief) -> String {
+    let details = dotted([it.fact("status").map(line), link(it.url.as_deref(), "Open")]);
+    [bold(&it.headline), details].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// An action of a retro.

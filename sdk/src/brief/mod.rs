@@ -11,6 +11,7 @@
 //! # Ok::<(), hookwright_sdk::Failure>(())
 //! ```
 
+mod digest;
 mod markdown;
 mod read;
 mod tasks;
@@ -80,7 +81,7 @@ pub struct Brief {
     pub tone: Tone,
     /// The payload laid out, of an event type that is not of the catalogue.
     pub code: Option<String>,
-    /// The actions of a retro.
+    /// The actions of a retro, or the events of a digest.
     pub items: Vec<Brief>,
 }
 
@@ -109,6 +110,8 @@ pub enum Kind {
     Failed,
     /// Something goes well.
     News,
+    /// What a webhook has collected: its events, each as its own brief, in `items`.
+    Digest,
     /// An event type that is not of the catalogue.
     Custom,
     /// A trigger by hand without an event.

@@ -4,13 +4,14 @@
 
 use std::borrow::Cow;
 
+use super::digest::digest;
 use super::{Brief, Fact, Kind, Line, Link, Tone, about};
 use crate::catalogue::{self, Node, Wrong};
 use crate::text::{join, one_line, printable, separated, web_link};
 use crate::{Event, Failure, json};
 
 /// Actions of a retro that are told one by one: a payload may hold so many tiny ones that memory would not do.
-const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
 /// UTF-16 units of a payload that is not of the catalogue: more than any message shows.
 const MAX_CODE: usize = 6000;
 
@@ -34,28 +35,21 @@ impl Brief {
         if event.payload_bytes().is_none() {
             return Ok(empty().tidied(kind));
         }
-        let read: fn(&Node<'_>, &str) -> Result<Self, Wrong> = match kind {
-            "retro.completed" => retro,
-            "ticket.created" | "ticket.updated" | "ticket.status_changed" => ticket,
-            "story.created" | "story.updated" => story,
-            "lead.submitted" => lead,
-            "workflow.started" | "workflow.step_completed" | "workflow.completed" => workflow,
-            "test.run_created" | "test.run_completed" => test_run,
-            _ => return Ok(custom(event).tidied(kind)),
-        };
+        let Some(read) = reading(kind) else { return Ok(custom(event).tidied(kind)) };
         let brief = read(&event.tree()?, kind).map_err(|wrong| catalogue::failure(&wrong))?;
         Ok(brief.tidied(kind))
     }
 
     /// Titles in one line, whatever the provider wrote.
-    fn tidied(mut self, event_type: &str) -> Self {
+    pub(super) fn tidied(mut self, event_type: &str) -> Self {
         event_type.clone_into(&mut self.event_type);
         if self.headline.is_empty() {
             event_type.clone_into(&mut self.headline);
         }
         tidy(&mut self.headline);
         tidy(&mut self.title);
-        if !self.items.is_empty() {
+        // The events of a digest have types of their own.
+        if !self.items.is_empty() && self.kind != Kind::Digest {
             self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
         }
         self
@@ -67,6 +61,23 @@ fn tidy(text: &mut String) {
     if let Cow::Owned(line) = one_line(text) {
         *text = line;
     }
+}
+
+/// Makes a brief of a payload of this event type.
+pub(super) type Reading = fn(&Node<'_>, &str) -> Result<Brief, Wrong>;
+
+/// How payloads of an event type of the catalogue are read; none for any other.
+pub(super) fn reading(event_type: &str) -> Option<Reading> {
+    Some(match event_type {
+        "retro.completed" => retro,
+        "ticket.created" | "ticket.updated" | "ticket.status_changed" => ticket,
+        "story.created" | "story.updated" => story,
+        "lead.submitted" => lead,
+        "workflow.started" | "workflow.step_completed" | "workflow.completed" => workflow,
+        "test.run_created" | "test.run_completed" => test_run,
+        catalogue::DIGEST => digest,
+        _ => return None,
+    })
 }
 
 fn retro(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
@@ -357,7 +368,7 @@ fn tone(failed: bool, ended: bool) -> Tone {
     }
 }
 
-fn text(text: Option<String>) -> Option<String> {
+pub(super) fn text(text: Option<String>) -> Option<String> {
     text.map(|text| printable(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 

@@ -43,6 +43,14 @@ impl Brief {
         match self.kind {
             Kind::Retro if self.items.is_empty() => Err("The retro has no actions.".to_owned()),
             Kind::Retro => Ok(self.actions(most)),
+            Kind::Digest => {
+                let tasks = self.items.into_iter().filter_map(|item| item.tasks(most).ok()).flatten();
+                let items: Vec<Self> = tasks.collect();
+                if items.is_empty() {
+                    return Err("None of the events of the digest is something to do.".to_owned());
+                }
+                Ok(Self { items, ..self }.actions(most))
+            }
             Kind::New | Kind::Changed | Kind::Moved | Kind::Failed => Ok(vec![self]),
             Kind::News => Err("Nothing to do: only what failed is for a tool with items.".to_owned()),
             Kind::Empty => Err("Nothing to do: it was triggered without an event.".to_owned()),

@@ -108,7 +108,7 @@ impl<'n> Node<'n> {
         T::read(part.node).map_err(|wrong| part.told(wrong))
     }
 
-    fn all<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
+    pub(super) fn all<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
         self.parts(name)?.iter().map(|part| T::read(part.node).map_err(|wrong| part.told(wrong))).collect()
     }
 }

@@ -12,6 +12,8 @@ use super::super::Api;
 use super::super::auth::Caller;
 use super::super::form::Errors;
 use super::super::problem::Answer;
+use super::digest::check_digest;
+use crate::domain::digest::DigestForm;
 use crate::domain::envelope::takes_token;
 use crate::domain::event::Field;
 use crate::domain::filter::Filter;
@@ -78,6 +80,7 @@ pub(in super::super) struct Create {
     order: Option<Order>,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    digest: Option<DigestForm>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,6 +109,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     check_timeout(api, form.timeout_ms, &mut errors);
     check_order_wait(api, form.order_wait_ms, &mut errors);
     check_rate_limit(form.rate_limit, &mut errors);
+    let digest = form.digest.and_then(|form| check_digest(api, form, &mut errors));
     let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
     let body_token = form.body_token.as_deref().and_then(|token| check_secret("/body_token", token, &mut errors));
     if body_token.is_some() {
@@ -155,6 +159,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         order,
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,
+        digest,
         github_signature: form.github_signature,
         redactor: Arc::new(Redactor::new(&secrets.named())),
         target: Target::of(&secrets),

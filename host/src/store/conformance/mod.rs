@@ -3,6 +3,7 @@
 mod accounts;
 mod backtests;
 mod by_hand;
+mod digests;
 mod event_types;
 mod facts;
 mod failures;
@@ -20,6 +21,8 @@ mod plugins;
 mod replays;
 mod resends;
 mod results;
+mod retention;
+mod schedules;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};
