@@ -65,6 +65,8 @@ struct WebhookRow {
     order_wait_ms: Option<i64>,
     rate_limit: Option<String>,
     github_signature: bool,
+    is_listener: bool,
+    expires_at: Option<i64>,
     revision: i64,
     version: i64,
     created_at: i64,
@@ -81,7 +83,7 @@ struct WebhookRow {
 }
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
-        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.github_signature, w.revision, w.version,
+        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.github_signature, w.is_listener, w.expires_at, w.revision, w.version,
         w.created_at, w.updated_at, w.on_plugin_failure,
         c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
         p.abilities AS plugin_abilities
@@ -137,6 +139,8 @@ impl Store {
                 .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("rate_limit")))
                 .transpose()?,
             github_signature: row.github_signature,
+            is_listener: row.is_listener,
+            expires_at: row.expires_at.map(Millis),
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,
@@ -151,8 +155,8 @@ impl Store {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
                 filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, github_signature,
-                changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, 0)";
+                is_listener, expires_at, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             hold_project(tx, webhook.project).await?;
@@ -181,6 +185,8 @@ impl Store {
                 webhook.rate_limit.as_ref().map(json),
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
+                webhook.is_listener,
+                webhook.expires_at.map(|at| at.0),
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
@@ -214,7 +220,7 @@ impl Store {
                 origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
                 on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
                 delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22,
-                github_signature = $23
+                github_signature = $23, expires_at = $24
              WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
              WHERE webhook_id = $2 AND due_at = $3";
@@ -244,6 +250,7 @@ impl Store {
                 expected,
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
+                webhook.expires_at.map(|at| at.0),
             ];
             if tx.execute(UPDATE, &values).await? == 0 {
                 return Ok(false);
@@ -299,6 +306,15 @@ impl Store {
             self.sync_subscriptions().await?;
         }
         Ok(deleted)
+    }
+
+    /// Webhooks whose time is over, with their projects: a few of them.
+    pub async fn ended_webhooks(&self, now: Millis) -> Result<Vec<(ProjectId, WebhookId)>, StoreError> {
+        const SELECT: &str = "SELECT project_id, id FROM webhooks
+             WHERE expires_at IS NOT NULL AND expires_at <= $1 AND deleted_at IS NULL ORDER BY expires_at LIMIT 100";
+        let rows: Vec<(Uuid, Uuid)> =
+            reading!(&self.db, pool => sqlx::query_as(SELECT).bind(now.0).fetch_all(pool).await?);
+        Ok(rows.into_iter().map(|(project, id)| (ProjectId::from_uuid(project), WebhookId::from_uuid(id))).collect())
     }
 
     /// One webhook.

@@ -146,6 +146,8 @@ impl Stage {
             order_wait_ms: None,
             rate_limit: None,
             github_signature: false,
+            is_listener: false,
+            expires_at: None,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,
