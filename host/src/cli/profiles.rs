@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::Failure;
@@ -20,7 +20,7 @@ const NAME_MAX_CHARS: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct Profile {
     pub(super) url: Url,
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "exposed", deserialize_with = "secret")]
     pub(super) token: SecretString,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) project: Option<String>,
@@ -29,6 +29,10 @@ pub(super) struct Profile {
 /// Into the file, and nowhere else.
 fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
 }
 
 /// All of them, and which is used when none is named.

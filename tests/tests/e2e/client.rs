@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use hookwright_tests::{eventually::eventually, receiver::Reply, server::binary, stage::Stage};
+use hookwright_tests::{receiver::Reply, server::binary, stage::Stage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{

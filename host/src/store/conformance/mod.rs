@@ -3,6 +3,7 @@
 mod accounts;
 mod backtests;
 mod by_hand;
+mod endings;
 mod event_types;
 mod facts;
 mod failures;
