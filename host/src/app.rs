@@ -130,6 +130,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
     let telling = tokio::spawn(tell_of_new(api.clone(), stop.clone()));
+    let ending = tokio::spawn(end_webhooks(store.clone(), clock.clone(), entropy.clone(), stop.clone()));
     let grace = Duration::from_millis(config.server.stop_grace_ms);
     serve_until(listener, all_routes(&api, &clock), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
@@ -154,7 +155,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, noting, telling, syncing, touching, listening, partitioning, checking] {
+    for task in [forgetting, noting, telling, ending, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = api.door.note_uses(&store).await {
@@ -288,6 +289,34 @@ async fn forget(store: Store, clock: Clock, config: Arc<Config>, stop: Cancellat
                 tracing::warn!(%error, "what is old cannot be forgotten");
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Deletes webhooks whose time is over, within seconds: listeners whose listener is gone are among them.
+async fn end_webhooks(store: Store, clock: Clock, entropy: Entropy, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(5);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(PAUSE).await;
+        let now = clock.now();
+        let ended = async {
+            for (project, id) in store.ended_webhooks(now).await? {
+                let entry = Entry {
+                    id: AuditId::new(now, entropy.id()),
+                    project: Some(project),
+                    actor: Actor::system("its time was over"),
+                    origin: Origin::default(),
+                    action: "webhook.deleted",
+                    target: Target::new("webhook", id),
+                    before: None,
+                    after: None,
+                };
+                store.audited(entry).delete_webhook(project, id, now).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "webhooks whose time is over cannot be deleted");
         }
     }
 }

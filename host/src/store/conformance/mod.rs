@@ -4,6 +4,7 @@ mod accounts;
 mod backtests;
 mod by_hand;
 mod digests;
+mod endings;
 mod event_types;
 mod facts;
 mod failures;
