@@ -3,8 +3,10 @@
 
 pub mod api;
 pub mod bench;
+pub mod browser;
 pub mod catalogue;
 pub mod cluster;
+pub mod company;
 pub mod crowd;
 pub mod eventually;
 pub mod example;

@@ -9,8 +9,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, event_types, events, health, jobs, me, plugins, problem, projects, results, roles,
-    sessions, tokens, users, webhooks,
+    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, me, plugins, problem, projects, results, roles,
+    sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
@@ -105,6 +105,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/plugins/{name}/versions/{version}/component", plugins::download),
         post("/plugins/{name}/versions/{version}/preview", plugins::preview),
         post("/plugins/{name}/versions/{version}/resume", plugins::resume),
+        get("/gallery", gallery::list),
+        post("/gallery/{name}", gallery::add),
         post("/projects", projects::create),
         get("/projects", projects::list),
         get("/projects/{id}", projects::read),
@@ -132,6 +134,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
         delete("/sessions/{id}", sessions::end),
         get("/me", me::read),
         post("/me/password", me::change_password),
+        get("/settings", settings::list),
         get("/audit", audit::list),
         get("/audit/export", audit::export),
     ];

@@ -112,6 +112,8 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/plugins/nothing/versions/{version}/component", With(&[PluginsRead]), none()),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/preview", With(&[PluginsRead]), json!({})),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/resume", With(&[PluginsWrite]), none()),
+        row("GET", "/api/v1/gallery", With(&[PluginsRead]), none()),
+        row("POST", "/api/v1/gallery/nothing", With(&[PluginsWrite]), none()),
         row("POST", "/api/v1/projects", Owner, json!({ "name": "another" })),
         row("GET", "/api/v1/projects", Anybody, none()),
         row("GET", "/api/v1/projects/{project}", Anybody, none()),
@@ -139,6 +141,7 @@ fn table() -> Vec<Row> {
         row("DELETE", "/api/v1/sessions/{session}", Owner, none()),
         row("GET", "/api/v1/me", Anybody, none()),
         row("POST", "/api/v1/me/password", Person, json!({ "current_password": PASSWORD, "new_password": PASSWORD })),
+        row("GET", "/api/v1/settings", Owner, none()),
         row("GET", "/api/v1/audit", With(&[AuditRead]), none()),
         row("GET", "/api/v1/audit/export", With(&[AuditRead]), none()),
         // The last, since it ends what the one before came with.

@@ -8,6 +8,7 @@ mod audit;
 mod authoring;
 mod backtests;
 mod bench;
+mod browser;
 mod configurations;
 mod durability;
 mod event_types;
