@@ -81,7 +81,7 @@ fn path(target: &Target) -> Option<String> {
         "token" => "tokens",
         "plugin" => {
             let (name, version) = target.id.split_once(' ')?;
-            return Some(format!("/plugins/{}/{}", segment(name), segment(version)));
+            return Some(format!("/plugins/{}/versions/{}", segment(name), segment(version)));
         }
         _ => return None,
     };
@@ -211,7 +211,7 @@ mod tests {
     fn what_was_changed_can_be_looked_at() {
         let target = |kind: &str, id: &str| path(&Target { kind: kind.to_owned(), id: id.to_owned() });
         assert_eq!(target("webhook", "whk_1").as_deref(), Some("/webhooks/whk_1"));
-        assert_eq!(target("plugin", "slack 0.1.0").as_deref(), Some("/plugins/slack/0.1.0"));
+        assert_eq!(target("plugin", "slack 0.1.0").as_deref(), Some("/plugins/slack/versions/0.1.0"));
         assert_eq!(target("session", "x"), None);
     }
 }

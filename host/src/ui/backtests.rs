@@ -13,7 +13,7 @@ use super::client::segment;
 use super::field::Field;
 use super::flash::done;
 use super::form::Form;
-use super::jobs::{self, Job};
+use super::jobs;
 use super::page::{Items, Page, Pager, Section, shown_as};
 use super::parts::{Status, Tone};
 use super::plugins::Version;
@@ -27,10 +27,24 @@ use crate::domain::permission::Permission;
 /// Events that a backtest is about when nobody says how many.
 const LAST: &str = "1000";
 
-/// As a job tells of it.
+/// A job that is a backtest, as the API tells of it.
 #[derive(Deserialize)]
-pub(super) struct Backtest {
-    pub(super) webhook_id: String,
+struct Job {
+    id: String,
+    state: String,
+    backtest: Option<Backtest>,
+    results: Option<BTreeMap<String, u64>>,
+}
+
+impl Job {
+    fn is_open(&self) -> bool {
+        matches!(self.state.as_str(), "pending" | "running")
+    }
+}
+
+#[derive(Deserialize)]
+struct Backtest {
+    webhook_id: String,
     plugin: Candidate,
 }
 
@@ -267,7 +281,10 @@ pub(super) struct Results {
 impl askama::filters::HtmlSafe for Results {}
 
 impl Results {
-    pub(super) async fn load(viewer: &Viewer, job: &Job, backtest: &Backtest, query: &Query, form: Form) -> Answer<Self> {
+    /// None where the job is no backtest.
+    pub(super) async fn load(viewer: &Viewer, id: &str, query: &Query, form: Form) -> Answer<Option<Self>> {
+        let job: Job = viewer.client.get(&format!("/jobs/{}", segment(id))).await?;
+        let Some(backtest) = &job.backtest else { return Ok(None) };
         let path = format!("/jobs/{}", segment(&job.id));
         let webhook = Webhook::find(viewer, &backtest.webhook_id).await?;
         let items = if viewer.sees_payloads() {
@@ -275,8 +292,7 @@ impl Results {
         } else {
             Items { items: Vec::new(), next_cursor: None }
         };
-        let known: BTreeMap<String, u64> =
-            job.results.clone().and_then(|results| serde_json::from_value(results).ok()).unwrap_or_default();
+        let known = job.results.clone().unwrap_or_default();
         let count = |word: &'static str| Count {
             status: outcome(word),
             count: known.get(word).copied().unwrap_or_default(),
@@ -286,11 +302,11 @@ impl Results {
         let Candidate { name, version, config } = &backtest.plugin;
         let before = webhook.plugin.as_ref().map_or_else(|| json!({}), |plugin| plugin.config.clone());
         let promote = if viewer.may(Permission::WebhooksWrite) && !job.is_open() {
-            Some(promote_fields(viewer, &webhook, &backtest.plugin, job, &form).await?)
+            Some(promote_fields(viewer, &webhook, &backtest.plugin, &job, &form).await?)
         } else {
             None
         };
-        Ok(Self {
+        Ok(Some(Self {
             csrf: viewer.me.csrf_token.clone(),
             job: path.clone(),
             candidate: format!("{name} {version}"),
@@ -305,7 +321,7 @@ impl Results {
             newly_failing: known.get("newly_failing").copied().unwrap_or_default(),
             promote,
             form,
-        })
+        }))
     }
 }
 

@@ -24,9 +24,29 @@ pub const CY: Person = Person { name: "Cy Tanaka", email: "cy@example.com", role
 /// Only triggers integrations.
 pub const TRI: Person = Person { name: "Tri Nguyen", email: "tri@example.com", role: "trigger" };
 
+impl Person {
+    /// Becomes the first user of a server.
+    pub async fn arrive(&self, api: &Api) {
+        let first = json!({ "email": self.email, "name": self.name, "password": PASSWORD });
+        api.post("/setup", &first).await.expect("the first user");
+    }
+
+    /// Gets in, with their role in the first project.
+    pub async fn join(&self, api: &Api) {
+        let roles = json!([{ "role": self.role, "project": first_project(api).await }]);
+        let user = json!({ "email": self.email, "name": self.name, "password": PASSWORD, "roles": roles });
+        api.post("/users", &user).await.expect("a user");
+    }
+}
+
+async fn first_project(api: &Api) -> Value {
+    let projects = api.list("/projects").await;
+    // Newest first.
+    projects.last().expect("there is always one")["id"].clone()
+}
+
 pub(super) async fn move_in(api: &Api) {
-    let first = json!({ "email": ADA.email, "name": ADA.name, "password": PASSWORD });
-    api.post("/setup", &first).await.expect("the first user");
+    ADA.arrive(api).await;
     for (name, id, description) in [
         ("Retro board", "retro-board", "Actions of retrospectives become cards"),
         ("Funding portal", "funding-portal", "Leads go to the departments of their programs"),
@@ -40,14 +60,8 @@ pub(super) async fn move_in(api: &Api) {
         "permissions": ["webhooks:read", "deliveries:read", "deliveries:retry"],
     });
     api.post("/roles", &role).await.expect("a role");
-    let projects = api.list("/projects").await;
-    let default = projects.iter().find(|project| project["external_id"] == "default" || project["name"] == "default");
-    let default = default.expect("the first project")["id"].clone();
-    for Person { name, email, role } in [BOB, CY, TRI] {
-        let roles = json!([{ "role": role, "project": default }]);
-        api.post("/users", &json!({ "email": email, "name": name, "password": PASSWORD, "roles": roles }))
-            .await
-            .expect("a user");
+    for person in [BOB, CY, TRI] {
+        person.join(api).await;
     }
     let gone = json!({ "email": "dee@example.com", "name": "Dee Novak", "password": PASSWORD, "roles": [{ "role": "on-call" }] });
     let gone = api.post("/users", &gone).await.expect("a user").body;

@@ -50,3 +50,5 @@ mod signing;
 mod tls;
 mod told;
 mod triggers;
+mod ui_plugins;
+mod ui_rule;

@@ -78,13 +78,8 @@ impl Version {
     }
 }
 
-/// The page of a version.
+/// The page of a version; the API has it at the same path.
 fn path(name: &str, version: &str) -> String {
-    format!("/plugins/{}/{}", segment(name), segment(version))
-}
-
-/// Where the API has it.
-fn at(name: &str, version: &str) -> String {
     format!("/plugins/{}/versions/{}", segment(name), segment(version))
 }
 

@@ -16,7 +16,7 @@ use super::super::posted::Posted;
 use super::super::refusal::{Answer, Problem, Refusal};
 use super::super::viewer::Viewer;
 use super::steps::Steps;
-use super::{User, Version, at, path, pretty};
+use super::{User, Version, path, pretty};
 use crate::domain::permission::Permission;
 
 /// A field of its configuration.
@@ -88,7 +88,7 @@ fn settings(schema: &Value) -> Vec<Setting> {
 }
 
 async fn find(viewer: &Viewer, name: &str, version: &str) -> Answer<Version> {
-    viewer.client.get(&at(name, version)).await
+    viewer.client.get(&path(name, version)).await
 }
 
 /// One of them.
@@ -149,7 +149,7 @@ pub(in super::super) async fn show(viewer: Viewer, Path((name, version)): Path<(
 
 /// Its bytes, as a file.
 pub(in super::super) async fn download(viewer: Viewer, Path((name, version)): Path<(String, String)>) -> Answer<Response> {
-    let mut response = viewer.client.raw(Method::GET, &format!("{}/component", at(&name, &version)), None, Body::empty()).await;
+    let mut response = viewer.client.raw(Method::GET, &format!("{}/component", path(&name, &version)), None, Body::empty()).await;
     if !response.status().is_success() {
         find(&viewer, &name, &version).await?;
         return Err(Problem::no_page("its component: what was refused keeps no bytes").into());
@@ -162,7 +162,7 @@ pub(in super::super) async fn download(viewer: Viewer, Path((name, version)): Pa
 
 /// Lets it be run again.
 pub(in super::super) async fn resume(Path((name, version)): Path<(String, String)>, Posted { viewer, .. }: Posted) -> Answer<Response> {
-    viewer.client.act(&format!("{}/resume", at(&name, &version))).await?;
+    viewer.client.act(&format!("{}/resume", path(&name, &version))).await?;
     Ok(done(&path(&name, &version), "It is run again. What waited for it goes on."))
 }
 
@@ -192,7 +192,7 @@ pub(in super::super) async fn ask(viewer: Viewer, Path((name, version)): Path<(S
 
 /// Takes it away.
 pub(in super::super) async fn delete(Path((name, version)): Path<(String, String)>, Posted { viewer, form }: Posted) -> Answer<Response> {
-    match viewer.client.delete(&at(&name, &version)).await {
+    match viewer.client.delete(&path(&name, &version)).await {
         Ok(_) => Ok(done("/plugins", "The version is deleted.")),
         Err(refusal) => confirm(&viewer, &name, &version, form.refused(refusal.about_the_form()?)).await,
     }

@@ -17,7 +17,7 @@ use super::super::query::Query;
 use super::super::refusal::{Answer, Problem, Refusal};
 use super::super::viewer::Viewer;
 use super::output::{Output, Preview};
-use super::{Version, at, path, pretty};
+use super::{Version, path, pretty};
 use crate::domain::permission::Permission;
 
 /// A script that wants only what came of it says so.
@@ -81,7 +81,7 @@ struct PlaygroundPage {
 }
 
 async fn find(viewer: &Viewer, name: &str, version: &str) -> Answer<Version> {
-    viewer.client.get(&at(name, version)).await
+    viewer.client.get(&path(name, version)).await
 }
 
 /// Golden cases, types and events that one can begin with, by how they are chosen.
@@ -187,11 +187,11 @@ async fn run(viewer: &Viewer, path: &str, body: Answer<Value>) -> Answer<Result<
 }
 
 async fn tried(viewer: &Viewer, version: &Version, form: &Form) -> Answer<Tried> {
-    let first = run(viewer, &at(&version.name, &version.version), body(form)).await?;
+    let first = run(viewer, &path(&version.name, &version.version), body(form)).await?;
     let other = match form.filled("with") {
         None => None,
         Some(with) => {
-            let second = run(viewer, &at(&version.name, with), body(form)).await?;
+            let second = run(viewer, &path(&version.name, with), body(form)).await?;
             let requests = (first.as_ref().ok(), second.as_ref().ok());
             let changes = match requests {
                 (Some(one), Some(two)) => Some(Changes::between(&one.requests, &two.requests, ("This version", "The other"))),
