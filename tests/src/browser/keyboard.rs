@@ -59,7 +59,7 @@ impl Tab {
         Some((text(&node["role"]), name))
     }
 
-    /// Presses Tab until something of this role and name (or beginning and `*`) has the focus. A role may be `field`.
+    /// Presses Tab until something of this role and name has the focus. A role may be `field`.
     pub async fn tab_to(&self, role: &str, name: &str) {
         let wanted = super::node::Wanted::new(role, name);
         let mut passed = Vec::new();

@@ -11,12 +11,15 @@ use super::{
 const FIELDS: [&str; 8] =
     ["textbox", "searchbox", "combobox", "listbox", "spinbutton", "checkbox", "radio", "DateTime"];
 
+/// In a name that is looked for.
+const ANYTHING: &str = "...";
+
 /// What is looked for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// `*` is any, `field` any of [`FIELDS`].
     role: String,
-    /// The whole name, or its beginning and `*`.
+    /// The whole name; `...` at its beginning or end stands for anything.
     name: String,
 }
 
@@ -36,7 +39,15 @@ impl Wanted {
             wanted => wanted == role,
         };
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        role_fits && self.name.strip_suffix('*').map_or(name == self.name, |start| name.starts_with(start))
+        let (from, start) = self.name.strip_prefix(ANYTHING).map_or((false, &*self.name), |rest| (true, rest));
+        let (to, part) = start.strip_suffix(ANYTHING).map_or((false, start), |rest| (true, rest));
+        let name_fits = match (from, to) {
+            (false, false) => name == part,
+            (false, true) => name.starts_with(part),
+            (true, false) => name.ends_with(part),
+            (true, true) => name.contains(part),
+        };
+        role_fits && name_fits
     }
 }
 
@@ -101,7 +112,8 @@ impl Node {
         tab.until(&what, async || Self::all(tab, within, wanted).await.into_iter().next()).await
     }
 
-    /// Waits for a node of this role and name inside of this one. The name is the whole one, or its beginning and `*`.
+    /// Waits for a node of this role and name inside of this one. The name is the whole one, or has `...` for anything
+    /// at its beginning or end.
     pub async fn find(&self, tab: &Tab, role: &str, name: &str) -> Self {
         Self::wait(tab, Some(self), &Wanted::new(role, name)).await
     }
