@@ -8,8 +8,8 @@ use super::{
 };
 
 /// Roles of what can be written into or chosen from.
-const FIELDS: [&str; 8] =
-    ["textbox", "searchbox", "combobox", "listbox", "spinbutton", "checkbox", "radio", "DateTime"];
+const FIELDS: [&str; 9] =
+    ["textbox", "searchbox", "combobox", "listbox", "spinbutton", "checkbox", "radio", "Date", "DateTime"];
 
 /// In a name that is looked for.
 const ANYTHING: &str = "...";
@@ -130,8 +130,13 @@ impl Node {
 
     /// The text that can be seen of it.
     pub async fn text(&self, tab: &Tab) -> String {
-        let text = self.run(tab, "function() { return this.innerText ?? this.textContent }", json!([])).await;
-        text.as_str().unwrap_or_default().to_owned()
+        self.try_text(tab).await.expect("it is still there")
+    }
+
+    /// None when it is gone.
+    pub(super) async fn try_text(&self, tab: &Tab) -> Option<String> {
+        let text = self.try_run(tab, "function() { return this.innerText ?? this.textContent }", json!([])).await.ok()?;
+        Some(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Clicks in its middle, as a hand would.
@@ -187,14 +192,18 @@ impl Node {
     }
 
     async fn run(&self, tab: &Tab, function: &str, arguments: Value) -> Value {
-        let object = call(&tab.page, "DOM.resolveNode", json!({ "backendNodeId": self.id })).await;
+        self.try_run(tab, function, arguments).await.unwrap_or_else(|error| panic!("{} {:?}: {error}", self.role, self.name))
+    }
+
+    async fn try_run(&self, tab: &Tab, function: &str, arguments: Value) -> Result<Value, String> {
+        let object = try_call(&tab.page, "DOM.resolveNode", json!({ "backendNodeId": self.id })).await?;
         let parameters = json!({
             "functionDeclaration": function,
             "objectId": object["object"]["objectId"],
             "arguments": arguments,
             "returnByValue": true,
         });
-        call(&tab.page, "Runtime.callFunctionOn", parameters).await["result"]["value"].take()
+        Ok(try_call(&tab.page, "Runtime.callFunctionOn", parameters).await?["result"]["value"].take())
     }
 }
 

@@ -126,6 +126,19 @@ impl Tab {
         Node::wait(self, None, &Wanted::new(role, name)).await
     }
 
+    /// Waits for the first row of a table that shows this text; rows have no names.
+    pub async fn row(&self, text: &str) -> Node {
+        self.until(&format!("a row shows {text:?}"), async || {
+            for row in self.all("row", "...").await {
+                if row.try_text(self).await.is_some_and(|shown| shown.contains(text)) {
+                    return Some(row);
+                }
+            }
+            None
+        })
+        .await
+    }
+
     /// Every node of this role and name that there is now.
     pub async fn all(&self, role: &str, name: &str) -> Vec<Node> {
         Node::all(self, None, &Wanted::new(role, name)).await
@@ -168,7 +181,7 @@ impl Tab {
 
     /// Gives a file to the field of this label.
     pub async fn attach(&self, label: &str, file: &std::path::Path) {
-        let node = Node::wait(self, None, &Wanted::new("*", label)).await;
+        let node = self.find("button", label).await;
         let file = file.to_str().expect("a path of UTF-8");
         call(&self.page, "DOM.setFileInputFiles", json!({ "files": [file], "backendNodeId": node.id })).await;
     }

@@ -61,7 +61,7 @@ async fn people_find_their_way_by_mouse_and_by_keyboard() {
     tab.press_to_load("Enter").await;
     assert_eq!(tab.path().await, "/sent?name=Cy&kind=b&sure=on");
     tab.back().await;
-    let row = tab.find("row", "Two...").await;
+    let row = tab.row("Two").await;
     let link = row.find(&tab, "link", "Open").await;
     tab.loads("the link in the second row", link.click(&tab)).await;
     assert_eq!(tab.path().await, "/two");

@@ -95,7 +95,7 @@ async fn people_get_roles_and_lose_them() {
     tab.follow("link", ADA.name).await;
     let _ = browser;
     tab.goto("/users").await;
-    tab.find("row", &format!("{}...", ADA.name)).await.find(&tab, "link", ADA.name).await.click(&tab).await;
+    tab.row(ADA.name).await.find(&tab, "link", ADA.name).await.click(&tab).await;
     tab.find("link", "Delete…").await;
     tab.follow("link", "Delete…").await;
     tab.follow("button", "Delete the user").await;
@@ -156,7 +156,7 @@ async fn the_audit_log_tells_what_was_changed() {
     tab.fill("What was done", "webhook.*").await;
     tab.follow("button", "Filter").await;
     assert!(tab.path().await.starts_with("/audit?action=webhook.*"));
-    let row = tab.find("row", "...webhook.updated...").await;
+    let row = tab.row("webhook.updated").await;
     row.find(&tab, "DisclosureTriangle", "...change...").await.click(&tab).await;
     tab.see("old name").await;
     tab.see("new name").await;
@@ -186,7 +186,7 @@ async fn settings_are_shown_without_passwords_and_only_to_those_who_look_after_t
     let tab = browser.tab(server.url()).await;
     sign_in(&tab, ADA).await;
     tab.follow("link", "Settings").await;
-    let row = tab.find("row", "delivery.timeout_ms...").await;
+    let row = tab.row("delivery.timeout_ms").await;
     let text = row.text(&tab).await;
     assert!(text.contains("7000") && text.contains("7 s") && text.contains("changed") && text.contains("20000"), "{text}");
     tab.see("http://me:***@127.0.0.1:3128/").await;

@@ -90,8 +90,8 @@ async fn from_a_fresh_server_to_a_mended_delivery() {
     tab.follow("button", "Send").await;
     stage.api.all_begun().await;
     tab.goto("/deliveries").await;
-    tab.find("row", "...retrying...").await;
-    let row = tab.find("row", "...retrying...").await;
+    tab.row("retrying").await;
+    let row = tab.row("retrying").await;
     let link = row.find(&tab, "link", "ticket.created").await;
     tab.loads("the delivery", link.click(&tab)).await;
     tab.see("500").await;
