@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, Door, router};
+use crate::api::{self, Api, Door, Live, router, surround};
 use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
@@ -28,6 +28,7 @@ use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
 use crate::store::{Location, Store, StoreError, WriterSettings};
+use crate::ui::{self, Ui};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +116,9 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
     let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
+    let telling = tokio::spawn(tell_of_new(api.clone(), stop.clone()));
     let grace = Duration::from_millis(config.server.stop_grace_ms);
-    serve_until(listener, router(api.clone()), stop, grace).await;
+    serve_until(listener, all_routes(&api, &clock), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
@@ -134,7 +136,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, noting, syncing, touching, listening, partitioning, checking] {
+    for task in [forgetting, noting, telling, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = api.door.note_uses(&store).await {
@@ -145,6 +147,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     }
     store.close().await;
     Ok(())
+}
+
+/// The API, and the pages that are made of it.
+fn all_routes(api: &Api, clock: &Clock) -> axum::Router {
+    let routes = router(api.clone());
+    let pages = ui::router(Ui { api: routes.clone(), clock: clock.clone() });
+    routes.merge(surround(api, pages))
 }
 
 /// What a server consists of, before any of it runs.
@@ -208,6 +217,7 @@ fn assemble(
         entropy: entropy.clone(),
         config: config.clone(),
         door: Door::new(config),
+        live: Arc::new(Live::default()),
     });
     Ok(Assembled { api, dispatcher, ingest, jobs, plugins })
 }
@@ -273,6 +283,11 @@ async fn note_uses(api: Api, stop: CancellationToken) {
             tracing::warn!(%error, "when tokens were used last cannot be stored");
         }
     }
+}
+
+/// Tells whoever listens that there is something new.
+async fn tell_of_new(api: Api, stop: CancellationToken) {
+    api.live.run(&api.store, &api.clock, &stop).await;
 }
 
 /// Makes room for the coming months' history, long before it is needed.

@@ -2,7 +2,7 @@
 //! plugin that reshapes it into what any HTTP API expects. `docs/ARCHITECTURE.md` is the way in.
 //!
 //! Floors, from the top; a room imports only from floors below its own:
-//! `cli` → `app` → `api` → `ingest`, `deliver`, `plugins`, `jobs` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
+//! `cli` → `app` → `ui`, `api` → `ingest`, `deliver`, `plugins`, `jobs` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
 
 pub mod api;
 pub mod app;
@@ -17,3 +17,4 @@ pub mod plugins;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+pub mod ui;

@@ -17,3 +17,4 @@ pub mod server;
 pub mod site;
 pub mod soak;
 pub mod stage;
+pub mod visitor;

@@ -14,8 +14,10 @@ mod gallery;
 mod health;
 mod jobs;
 mod lines;
+mod live;
 mod logins;
 mod me;
+mod overview;
 mod plugins;
 mod problem;
 mod projects;
@@ -42,7 +44,8 @@ use crate::plugins::Plugins;
 use crate::store::Store;
 
 pub use door::Door;
-pub use router::{Route, router, routes};
+pub use live::Live;
+pub use router::{Route, router, routes, surround};
 
 /// The API's state. Cheap to clone, since each request does.
 #[derive(Debug, Clone)]
@@ -86,4 +89,6 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// Who gets in.
     pub door: Door,
+    /// Who is told of what is new.
+    pub live: Arc<Live>,
 }

@@ -1,147 +1,60 @@
-//! E1 to E7 and D5 in a browser: integrations that people trigger by hand, with a permission of its own.
+//! Whoever may only trigger finds that, in both modes and with the result in place, and nothing else (E2, E3, E4, E7).
 
-use hookwright_tests::{
-    browser::{Browser, Tab},
-    company::{ADA, TRI},
-    receiver::Reply,
-    site::sign_in,
-    stage::Stage,
-};
+use hookwright_tests::{receiver::Reply, stage::Stage, visitor::Visitor};
 use serde_json::json;
 
-struct Desk {
-    stage: Stage,
-    browser: Browser,
-    tab: Tab,
-    webhook: String,
-    event: String,
-}
-
-/// Somebody who may only trigger integrations, in front of one.
-async fn open() -> Desk {
+#[tokio::test]
+async fn whoever_may_only_trigger_triggers_and_finds_no_other_action() {
     let stage = Stage::open().await;
-    ADA.arrive(&stage.api).await;
-    TRI.join(&stage.api).await;
-    let webhook = json!({ "name": "CRM", "url": stage.receiver.url("/crm"), "events": ["lead.*"], "bearer_token": "crm-s3cret" });
-    let webhook = stage.api.register(&webhook).await.id;
-    let event = stage.api.publish("ticket.created", json!({ "ticket": { "title": "private words" } })).await.id;
-    let browser = Browser::start().await;
-    let tab = browser.tab(stage.server.url()).await;
-    sign_in(&tab, TRI).await;
-    Desk { stage, browser, tab, webhook, event }
-}
-
-#[tokio::test]
-async fn e3_triggers_stand_in_both_lists_and_on_the_event() {
-    let Desk { stage, tab, webhook, event, browser: _browser } = open().await;
-    let mut sent = 0;
-    for scripts in [true, false] {
-        tab.scripts(scripts).await;
-        for (path, button, has_body) in [
-            ("/webhooks".to_owned(), "Trigger CRM...", false),
-            (format!("/webhooks/{webhook}"), "Trigger CRM...", false),
-            ("/events".to_owned(), "Trigger with ticket.created...", true),
-            ("/events".to_owned(), "with no payload", false),
-            (format!("/events/{event}"), "With this event", true),
-            (format!("/events/{event}"), "With no payload", false),
-        ] {
-            tab.goto(&path).await;
-            tab.click("button", button).await;
-            sent += 1;
-            let request = stage.receiver.wait("/crm", sent).await;
-            assert_eq!(!request.body.is_empty(), has_body, "{path} {button}");
-            assert_eq!(request.header("authorization"), "Bearer crm-s3cret");
-            tab.find("button", "Try again").await;
-            tab.see("succeeded").await;
+    stage.receiver.on("/hook", [Reply::ok(), Reply::status(500), Reply::ok()]);
+    let hook = json!({ "name": "Portal", "url": stage.receiver.url("/hook"), "events": ["never.sent"] });
+    let id = stage.api.register(&hook).await.id;
+    let event = stage.api.publish("lead.submitted", json!({ "lead": "s3cr3t-payload" })).await;
+    let tim = Visitor::allowed(stage.server.url(), &stage.api, "tim", &["can_trigger_integrations"]).await;
+    let (webhook, detail) = (format!("/webhooks/{id}"), format!("/events/{}", event.id));
+    let pages = ["/", "/webhooks", &webhook, "/events", &detail, "/deliveries"];
+    for page in pages {
+        let seen = tim.page(page).await;
+        assert!(!seen.has("s3cr3t-payload"), "{page} shows a payload");
+        for target in seen.targets() {
+            let own = ["/sign-out", "/account"].contains(&target.as_str());
+            let acts = ["/new", "/edit", "/enabled", "/retry", "/cancel", "/remake", "/replay", "/rotate", "/delete", "/recover", "/chosen", "/forget", "/reprocess", "/users", "/tokens", "/audit", "/plugins", "/settings", "/projects", "/roles", "/schedules"];
+            let other = acts.iter().any(|act| target.ends_with(act) && !target.ends_with("/deliveries/chosen"));
+            assert!(own || !other, "{page} leads to {target}");
         }
-        tab.is_clean().await;
+        assert!(!seen.has("Give up") && !seen.has("Send again"), "{page}");
     }
-    let told = stage.api.list("/audit?action=webhook.triggered").await;
-    assert_eq!(told.len(), sent);
-    assert!(told.iter().all(|line| line["actor"]["name"] == TRI.email), "{told:#?}");
-}
-
-#[tokio::test]
-async fn e7_an_error_is_shown_at_once_and_tried_again_by_hand() {
-    let Desk { stage, tab, browser: _browser, .. } = open().await;
-    for (round, scripts) in [(0, true), (1, false)] {
-        tab.scripts(scripts).await;
-        stage.receiver.on("/crm", [Reply::status(503).body("closed for lunch")]);
-        tab.goto("/webhooks").await;
-        tab.click("button", "Trigger CRM...").await;
-        tab.see("503").await;
-        tab.see("failed").await;
-        stage.receiver.on("/crm", [Reply::ok()]);
-        tab.click("button", "Try again").await;
-        tab.see("succeeded").await;
-        assert_eq!(stage.receiver.count("/crm"), 2 * (round + 1), "nothing is tried again by itself");
+    for page in ["/webhooks", webhook.as_str(), "/events", detail.as_str()] {
+        assert!(tim.page(page).await.has(">Trigger") || tim.page(page).await.has("With this event"), "{page} has no button");
     }
-    tab.is_clean().await;
-}
-
-#[tokio::test]
-async fn e4_whoever_may_only_trigger_finds_no_other_action() {
-    let Desk { stage, tab, webhook, event, browser: _browser } = open().await;
-    stage.api.post(&format!("/webhooks/{webhook}/trigger"), &json!({})).await.expect("triggered");
-    let delivery = stage.api.list("/deliveries").await[0]["id"].as_str().expect("an id").to_owned();
-    let mut found = Vec::new();
-    for path in [
-        "/".to_owned(),
-        "/webhooks".to_owned(),
-        format!("/webhooks/{webhook}"),
-        "/events".to_owned(),
-        format!("/events/{event}"),
-        "/deliveries".to_owned(),
-        format!("/deliveries/{delivery}"),
+    // Default mode: no payload.
+    let seen = tim.submit("/webhooks", &format!("{webhook}/trigger"), &[("mode", "default")]).await;
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    assert!(seen.text().contains("Delivered: the receiver answered 200"), "{}", seen.text());
+    assert!(stage.receiver.all()[0].body.is_empty());
+    // With an event; the error stands there, with a button to try again.
+    let fields = [("webhook", id.as_str()), ("event_id", event.id.as_str())];
+    let seen = tim.submit("/events", "/events/trigger", &fields).await;
+    assert!(seen.text().contains("Failed: the receiver answered 500"), "{}", seen.text());
+    assert!(seen.has("Try again") && seen.has(&format!("name=\"event_id\" value=\"{}\"", event.id)), "{}", seen.html);
+    let again = tim.submit("/events", &format!("{webhook}/trigger"), &[("event_id", event.id.as_str())]).await;
+    assert!(again.text().contains("Delivered: the receiver answered 200"), "{}", again.text());
+    assert!(String::from_utf8_lossy(&stage.receiver.all()[2].body).contains("s3cr3t-payload"));
+    // What is not theirs is refused by the API, whatever a page shows.
+    for (path, fields) in [
+        (format!("{webhook}/enabled"), vec![("enabled", "false")]),
+        (format!("{webhook}/delete"), vec![("sure", "true")]),
+        (format!("{webhook}/rotate"), vec![]),
+        ("/events/new".to_owned(), vec![("/type", "a.b"), ("/payload", "{}")]),
+        ("/deliveries/all".to_owned(), vec![("filters", "status=failed&since=2020-01-01T00:00")]),
     ] {
-        tab.goto(&path).await;
-        let text = tab.text().await;
-        assert!(!text.contains("private words") && !text.contains("crm-s3cret"), "{path}: {text}");
-        // Every form that changes something, wherever it stands.
-        let forms = tab.evaluate("JSON.stringify([...document.querySelectorAll('form[method=post]')].map(form => new URL(form.action).pathname))").await;
-        let forms: Vec<String> = serde_json::from_str(forms.as_str().expect("text")).expect("paths");
-        found.extend(forms);
-        for words in ["Register", "Edit", "Delete", "Disable", "Enable", "Send an event", "Retry", "Send again", "Give up", "Rotate"] {
-            assert!(!tab.has("button", &format!("{words}...")).await && !tab.has("link", &format!("{words}...")).await, "{path}: {words}");
-        }
+        let seen = tim.submit("/webhooks", &path, &fields).await;
+        assert_eq!(seen.status, 403, "{path}: {}", seen.text());
+        assert!(seen.has("can give you a role that allows it"), "{path}: {}", seen.text());
     }
-    let may = |path: &String| {
-        path == "/sign-out" || path == "/project" || path == "/events/trigger"
-            || *path == format!("/webhooks/{webhook}/trigger") || *path == format!("/webhooks/{webhook}/test")
-    };
-    let others: Vec<_> = found.iter().filter(|path| !may(path)).collect();
-    assert!(others.is_empty(), "{others:?}");
-    // Pages of others say which permission is missing.
-    for path in ["/webhooks/new", "/users", "/tokens", "/audit", "/settings", "/plugins"] {
-        tab.goto(path).await;
-        tab.see("permission").await;
-    }
-    tab.is_clean().await;
-}
-
-#[tokio::test]
-async fn d5_webhooks_are_tested_switched_and_their_history_is_seen() {
-    let Desk { stage, browser, webhook, .. } = open().await;
-    let tab = browser.stranger(stage.server.url()).await;
-    sign_in(&tab, ADA).await;
-    for scripts in [true, false] {
-        tab.scripts(scripts).await;
-        tab.goto("/webhooks").await;
-        tab.follow("button", "Disable CRM").await;
-        tab.see("The webhook is disabled").await;
-        tab.row("disabled").await;
-        // A disabled one can be tested, not triggered.
-        tab.goto(&format!("/webhooks/{webhook}")).await;
-        assert!(!tab.has("button", "Trigger CRM...").await);
-        tab.click("button", "Send a test").await;
-        tab.see("succeeded").await;
-        tab.goto("/webhooks").await;
-        tab.follow("button", "Enable CRM").await;
-        tab.see("The webhook is enabled").await;
-        tab.goto(&format!("/webhooks/{webhook}")).await;
-        let history = tab.find("table", "Recent deliveries of CRM").await;
-        let text = history.text(&tab).await;
-        assert!(text.contains("webhook.test") && text.contains("succeeded"), "{text}");
-        tab.is_clean().await;
-    }
+    // A disabled webhook is not triggered, and it says so.
+    stage.api.patch(&format!("/webhooks/{id}"), &json!({ "enabled": false })).await.expect("disabled");
+    let seen = tim.submit("/events", &format!("{webhook}/trigger"), &[("mode", "default")]).await;
+    assert_eq!(seen.status, 409);
+    assert!(seen.text().contains("the webhook is disabled") && seen.has("Try again"), "{}", seen.text());
 }

@@ -211,7 +211,7 @@ pub(super) async fn check_url(api: &Api, text: &str, errors: &mut Errors) -> Opt
     }
 }
 
-pub(super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
+pub(in super::super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
     if texts.is_empty() {
         errors.add("/events", "names at least one pattern; `[\"*\"]` is all events");
     }
@@ -288,7 +288,7 @@ pub(super) fn check_rate_limit(rate_limit: Option<RateLimit>, errors: &mut Error
     }
 }
 
-pub(super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
+pub(in super::super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
     match api.filters.check(&source) {
         Ok(()) => Some(Arc::new(Filter::new(source))),
         Err(error) => {

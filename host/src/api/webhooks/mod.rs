@@ -9,6 +9,7 @@ mod patch;
 mod recover;
 mod reprocess;
 mod revisions;
+mod try_out;
 mod rotate;
 mod test;
 mod trigger;
@@ -33,7 +34,8 @@ use crate::store::OpenWork;
 
 pub(super) use backtest::{backtest, promote};
 pub(super) use explain::explain;
-pub(super) use form::check_config;
+pub(super) use form::{check_config, check_filter, check_patterns};
+pub(super) use try_out::{check_url, try_out};
 pub(super) use recover::recover;
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;

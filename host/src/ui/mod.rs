@@ -1,0 +1,33 @@
+//! The web UI: pages rendered here, one file for each. It is a client of the HTTP API in the same process and knows nothing
+//! that the API does not tell, so what a person may do, what is checked and what is audited stands in one place.
+
+mod account;
+mod around;
+mod assets;
+mod chart;
+mod client;
+mod deliveries;
+mod delivery;
+mod errors;
+mod events;
+mod field;
+mod flash;
+mod form;
+mod jobs;
+mod live;
+mod overview;
+mod page;
+mod parts;
+mod posted;
+mod project;
+mod query;
+mod refusal;
+mod router;
+mod schema_form;
+mod setup;
+mod sign_in;
+mod time;
+mod viewer;
+mod webhooks;
+
+pub use router::{Ui, router};

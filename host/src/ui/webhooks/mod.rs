@@ -1,0 +1,10 @@
+//! Webhooks: the list, one of them, its form, and what people do with it.
+
+pub(super) mod act;
+pub(super) mod detail;
+mod draft;
+pub(super) mod form;
+pub(super) mod list;
+mod registered;
+mod retries;
+pub(super) mod switch;
