@@ -15,7 +15,7 @@ use super::flash::done;
 use super::form::Form;
 use super::jobs;
 use super::page::{Items, Page, Pager, Section, shown_as};
-use super::parts::{Status, Tone};
+use super::parts::{Icon, Status, Tone};
 use super::plugins::Version;
 use super::posted::Posted;
 use super::query::Query;

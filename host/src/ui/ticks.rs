@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::form::{Form, id_of};
+use super::parts::Icon;
 
 /// One box.
 #[derive(Debug, Clone)]

@@ -2,18 +2,18 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::page::{Items, Page, Pager, Section, shown_as};
-use super::super::parts::{Status, When, size};
+use super::super::parts::{Status, Tone, When, size};
 use super::super::query::Query;
 use super::super::refusal::{Answer, Problem};
 use super::super::viewer::Viewer;
 use super::steps::Steps;
 use super::{Version, path};
 use crate::domain::permission::Permission;
-use axum::http::StatusCode;
 
 /// A plugin that lies ready.
 #[derive(Deserialize)]

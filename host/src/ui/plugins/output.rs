@@ -4,7 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::parts::{size, span};
+use super::super::parts::{Icon, size, span};
 use super::pretty;
 
 /// As the API tells it.

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, RawQuery};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +10,8 @@ use super::super::changes::Changes;
 use super::super::client::segment;
 use super::super::field::Field;
 use super::super::form::Form;
-use super::super::page::{Items, Page, Section, shown, shown_as};
+use super::super::page::{Items, Page, Section, shown_as};
+use super::super::parts::Icon;
 use super::super::posted::Posted;
 use super::super::query::Query;
 use super::super::refusal::{Answer, Problem, Refusal};
@@ -20,8 +20,6 @@ use super::output::{Output, Preview};
 use super::{Version, path, pretty};
 use crate::domain::permission::Permission;
 
-/// A script that wants only what came of it says so.
-const PART: &str = "x-part";
 /// Events and webhooks that can be begun with.
 const OFFERED: usize = 20;
 
@@ -258,17 +256,13 @@ pub(in super::super) async fn show(
     page(&viewer, &version, form, Some(tried)).await
 }
 
-/// What comes of what was typed: as a page, or as the part of it that a script asks for.
+/// What comes of what was typed. A script takes only the part of the page that says so.
 pub(in super::super) async fn submit(
     Path((name, version)): Path<(String, String)>,
-    headers: HeaderMap,
     Posted { viewer, form }: Posted,
 ) -> Answer<Response> {
     let version = find(&viewer, &name, &version).await?;
     let tried = tried(&viewer, &version, &form).await?;
-    if headers.contains_key(PART) {
-        return Ok(shown(&tried));
-    }
     let form = match &tried.output {
         Err(problem) => form.refused(problem.clone()),
         Ok(_) => form,
