@@ -122,7 +122,7 @@ impl Dispatcher {
         self: &Arc<Self>,
         webhook: &Webhook,
         head: &DeliveryHead,
-        position: u32,
+        position: u16,
         content: LoadedRequest,
         until: Instant,
     ) -> RequestView {

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parts::{Icon, Id, Status, When, size, span};
+use super::parts::{Icon, Status, lasting, size, span};
 use crate::domain::clock::Millis;
 
 /// A line of the log.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::chart::{Bar, Chart};
 use super::client::segment;
 use super::page::{Items, Page, Section, shown};
-use super::parts::{Icon, When, span};
+use super::parts::{Icon, When, lasting};
 use super::query::Query;
 use super::refusal::Answer;
 use super::time;

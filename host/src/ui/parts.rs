@@ -126,6 +126,12 @@ pub(super) fn span(ms: u64) -> String {
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
+/// The same for templates, which give references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
+pub(super) fn lasting(ms: &u64) -> String {
+    span(*ms)
+}
+
 /// A size in the unit that people use.
 pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;

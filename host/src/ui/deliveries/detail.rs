@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::client::segment;
 use super::super::delivery::{Attempt, Delivery, Request, pretty};
 use super::super::page::{Page, Section, shown};
-use super::super::parts::{Id, Status, When, size, span};
+use super::super::parts::{Id, Status, When, lasting};
 use super::super::query::Query;
 use super::super::refusal::{Answer, Refusal};
 use super::super::viewer::Viewer;

@@ -11,7 +11,7 @@ use super::super::delivery::Summary;
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::page::{Items, Page, Section, shown};
-use super::super::parts::{Id, Status, Tone, When, span};
+use super::super::parts::{Id, Status, Tone, When, lasting};
 use super::super::refusal::Answer;
 use super::super::viewer::Viewer;
 use super::retries;
