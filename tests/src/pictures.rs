@@ -10,7 +10,6 @@ use clap::Parser;
 use crate::{
     browser::{Browser, NARROW, Scheme, Tab, WIDE},
     company::{ADA, Company},
-    example,
     server::Installation,
     site::{Place, outside, pages, sign_in},
     stage::Stage,
@@ -33,9 +32,7 @@ impl Pictures {
     pub async fn make(self) {
         let folder = self.out.clone().unwrap_or_else(usual_folder);
         fs::create_dir_all(&folder).expect("the folder can be made");
-        let gallery = example::folder();
-        let gallery = gallery.to_str().expect("a path of UTF-8");
-        let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_GALLERY", gallery)).await;
+            let stage = Stage::on(Installation::new().with_gallery()).await;
         let browser = Browser::start().await;
         let tab = browser.tab(stage.server.url()).await;
         self.shoot(&tab, &outside(), &folder).await;

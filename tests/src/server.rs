@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::api::Api;
+use crate::{api::Api, example};
 
 /// How long an upload is waited for, in milliseconds.
 const UPLOAD_WAIT_MS: &str = "40000";
@@ -118,6 +118,14 @@ impl Installation {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Offers the ready integrations.
+    pub fn with_gallery(self) -> Self {
+        let folder = self.folder().join("gallery");
+        example::gallery(&folder);
+        let folder = folder.to_str().expect("a path of UTF-8").to_owned();
+        self.env("HOOKWRIGHT_PLUGINS_GALLERY", &folder)
     }
 
     /// Starts without the variables given so far.

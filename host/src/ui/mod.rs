@@ -32,6 +32,7 @@ mod query;
 mod refusal;
 mod roles;
 mod router;
+mod schedules;
 mod schema_form;
 mod settings;
 mod setup;

@@ -7,7 +7,7 @@ use axum::routing::{any, get, post};
 
 use super::{
     account, around, assets, audit, backtests, deliveries, errors, event_types, events, jobs, live, overview, plugins, project, projects,
-    roles, settings, setup, sign_in, tokens, users, webhooks,
+    roles, schedules, settings, setup, sign_in, tokens, users, webhooks,
 };
 use crate::domain::clock::Clock;
 
@@ -78,6 +78,12 @@ pub fn router(ui: Ui) -> Router {
             "/plugins/{name}/versions/{version}/playground",
             get(plugins::playground::show).post(plugins::playground::submit),
         )
+        .route("/schedules", get(schedules::list))
+        .route("/schedules/new", get(schedules::new).post(schedules::create))
+        .route("/schedules/{id}", get(schedules::show))
+        .route("/schedules/{id}/edit", get(schedules::edit).post(schedules::change))
+        .route("/schedules/{id}/run", post(schedules::run))
+        .route("/schedules/{id}/delete", get(schedules::ask).post(schedules::delete))
         .route("/event-types", get(event_types::list))
         .route("/event-types/new", get(event_types::new).post(event_types::create))
         .route("/event-types/{name}", get(event_types::show))

@@ -192,14 +192,6 @@ impl Api {
         .await;
     }
 
-    /// Waits until everything was tried once; what failed may be tried again later.
-    pub async fn all_begun(&self) {
-        eventually(ALL_SETTLING, "every delivery has begun", async || {
-            self.list("/deliveries?status=pending").await.is_empty().then_some(())
-        })
-        .await;
-    }
-
     /// All items of a list, page by page.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };

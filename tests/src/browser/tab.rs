@@ -18,7 +18,7 @@ use super::{
 use crate::eventually::within;
 
 /// How long a page may take to show what it should.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// So much of a page is shown when it is not as it should be.
 const SHOWN_CHARS: usize = 6_000;
 

@@ -3,7 +3,6 @@
 use hookwright_tests::{
     browser::{Browser, NARROW, Scheme, Tab},
     company::{ADA, Company},
-    example,
     server::Installation,
     site::{Place, outside, pages, sign_in},
     stage::Stage,
@@ -13,9 +12,7 @@ use hookwright_tests::{
 const WEIGHT_MAX: f64 = 150_000.0;
 
 async fn every_page() -> (Stage, Browser, Tab, Vec<Place>) {
-    let gallery = example::folder();
-    let gallery = gallery.to_str().expect("a path of UTF-8");
-    let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_GALLERY", gallery)).await;
+    let stage = Stage::on(Installation::new().with_gallery()).await;
     let company = Company::found(&stage.api, &stage.receiver).await;
     let browser = Browser::start().await;
     let tab = browser.tab(stage.server.url()).await;

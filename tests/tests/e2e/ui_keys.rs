@@ -6,7 +6,6 @@ use hookwright_tests::{
     browser::{Browser, Tab},
     company::{ADA, PASSWORD},
     eventually::eventually,
-    example,
     receiver::Reply,
     server::Installation,
     stage::Stage,
@@ -14,9 +13,7 @@ use hookwright_tests::{
 use serde_json::json;
 
 async fn open() -> (Stage, Browser, Tab) {
-    let gallery = example::folder();
-    let gallery = gallery.to_str().expect("a path of UTF-8");
-    let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_GALLERY", gallery)).await;
+    let stage = Stage::on(Installation::new().with_gallery()).await;
     ADA.arrive(&stage.api).await;
     let browser = Browser::start().await;
     let tab = browser.tab(stage.server.url()).await;

@@ -4,7 +4,7 @@ use hookwright_tests::{
     browser::{Browser, Tab},
     company::ADA,
     eventually::eventually,
-    example::{self, example},
+    example::example,
     guest::{Forge, Guest, Output, Request},
     receiver::Reply,
     server::Installation,
@@ -16,9 +16,7 @@ use std::time::Duration;
 
 /// Somebody who may do everything, in front of a server with a gallery.
 pub(crate) async fn open() -> (Stage, Browser, Tab) {
-    let gallery = example::folder();
-    let gallery = gallery.to_str().expect("a path of UTF-8");
-    let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_GALLERY", gallery)).await;
+    let stage = Stage::on(Installation::new().with_gallery()).await;
     ADA.arrive(&stage.api).await;
     let browser = Browser::start().await;
     let tab = browser.tab(stage.server.url()).await;
