@@ -22,12 +22,21 @@ upload?.addEventListener('submit', (event) => {
     far.textContent = loaded < total ? `${Math.floor((loaded / total) * 100)} %` : 'Uploaded. Now it is checked…';
   });
   request.addEventListener('load', () => {
-    if (new URL(request.responseURL).pathname !== location.pathname) return location.assign(request.responseURL);
-    // The same page says at which step it was refused.
     const main = $('main', read(request.responseText));
     if (!main) return ended(`The server answered with ${request.status}. Try again.`);
     dress(main);
     ended('');
+    if (new URL(request.responseURL).pathname !== location.pathname) {
+      // What it tells is told once, so its page is shown as it came; one that goes on changing is loaded.
+      if ($('[data-refresh]', main)) return location.assign(request.responseURL);
+      history.pushState(null, '', request.responseURL);
+      document.title = `${$('h1', main).textContent.trim()} · Hookwright`;
+      $('main').replaceWith(main);
+      say($('.flash', main)?.textContent.trim() ?? '');
+      main.focus();
+      return undefined;
+    }
+    // The same page says at which step it was refused.
     for (const old of document.querySelectorAll('[data-refused]')) old.remove();
     const told = [...main.querySelectorAll('[data-refused]')];
     $('main .head').after(...told);
@@ -38,6 +47,8 @@ upload?.addEventListener('submit', (event) => {
   request.open('POST', upload.action);
   request.send(new FormData(upload));
 });
+
+window.addEventListener('popstate', () => location.reload());
 
 const form = $('[data-try]');
 if (form) {

@@ -14,6 +14,7 @@ use crate::api::Api;
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
 
+#[derive(Debug)]
 pub struct Visitor {
     client: Client,
     base: String,

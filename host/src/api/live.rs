@@ -95,7 +95,8 @@ impl Live {
         }
         listeners.count += 1;
         listeners.callers.insert(caller, own + 1);
-        let ticks = listeners.projects.entry(project).or_insert_with(|| watch::Sender::new(Tick::default())).subscribe();
+        let ticks =
+            listeners.projects.entry(project).or_insert_with(|| watch::Sender::new(Tick::default())).subscribe();
         self.somebody.notify_one();
         Some(Listener { live: self.clone(), caller, ticks, until: Instant::now() + LISTENS_FOR })
     }
@@ -172,10 +173,8 @@ pub(super) async fn listen(State(api): State<Api>, caller: Caller) -> Answer<Res
     caller.needs(Permission::DeliveriesRead)?;
     let listener = api.live.listen(caller.project(), caller.principal().counted_as());
     let detail = "too many streams are open; close some";
-    let listener = listener.ok_or_else(|| Problem {
-        retry_after_s: Some(10),
-        ..Problem::new(ProblemCode::TooManyRequests, detail)
-    })?;
+    let listener = listener
+        .ok_or_else(|| Problem { retry_after_s: Some(10), ..Problem::new(ProblemCode::TooManyRequests, detail) })?;
     let begun = stream::iter([Ok(Bytes::from_static(b"retry: 3000\n\n"))]);
     let body = futures_util::StreamExt::chain(begun, stream::unfold(listener, next));
     let mut response = Response::new(Body::from_stream(body));

@@ -44,7 +44,9 @@ impl Dispatcher {
     /// by its interpreter, as a test of a registered one. It takes no longer than the answer to a test; what is not sent by
     /// then says so.
     pub async fn try_out(self: &Arc<Self>, webhook: &Webhook, event: Event) -> Result<DeliveryView, TooManyTrials> {
-        let Ok(_place) = self.trials.try_acquire() else { return Err(TooManyTrials(super::dispatcher::TRIALS_AT_ONCE)) };
+        let Ok(_place) = self.trials.try_acquire() else {
+            return Err(TooManyTrials(super::dispatcher::TRIALS_AT_ONCE));
+        };
         let now = self.parts.clock.now();
         let head = DeliveryHead {
             id: DeliveryId::new(now, self.parts.entropy.id()),

@@ -177,7 +177,8 @@ fn plugins(runs: Vec<SeenRun>) -> Vec<PluginShare> {
         share.0 += u64::from(run.failed);
         share.1.push(run.cpu_us);
     }
-    let share = |((name, version), (failed, times))| PluginShare { name, version, failed, cpu_us: Quantiles::of(times) };
+    let share =
+        |((name, version), (failed, times))| PluginShare { name, version, failed, cpu_us: Quantiles::of(times) };
     let mut plugins: Vec<PluginShare> = by_version.into_iter().map(share).collect();
     plugins.sort_by_key(|share| std::cmp::Reverse(share.cpu_us.count));
     plugins

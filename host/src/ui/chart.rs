@@ -57,7 +57,13 @@ impl Chart {
                 below += height;
                 Block { class, y: HEIGHT.saturating_sub(below), height }
             });
-            Drawn { x: index * step + GAP / 2, width: step - GAP, blocks: blocks.collect(), words: bar.words, label: bar.label }
+            Drawn {
+                x: index * step + GAP / 2,
+                width: step - GAP,
+                blocks: blocks.collect(),
+                words: bar.words,
+                label: bar.label,
+            }
         };
         Self { title: title.to_owned(), most, bars: (0..).zip(bars).map(drawn).collect() }
     }
@@ -69,8 +75,15 @@ mod tests {
 
     #[test]
     fn bars_stand_on_the_ground_and_are_told_in_words() {
-        let bar = |parts: &[(&'static str, u64)], words: &str| Bar { parts: parts.to_vec(), words: words.into(), label: "12:00".into() };
-        let chart = Chart::new("<Deliveries>", vec![bar(&[("good", 30), ("bad", 10)], "30 & 10"), bar(&[("good", 0), ("bad", 0)], "none")]);
+        let bar = |parts: &[(&'static str, u64)], words: &str| Bar {
+            parts: parts.to_vec(),
+            words: words.into(),
+            label: "12:00".into(),
+        };
+        let chart = Chart::new(
+            "<Deliveries>",
+            vec![bar(&[("good", 30), ("bad", 10)], "30 & 10"), bar(&[("good", 0), ("bad", 0)], "none")],
+        );
         let blocks = &chart.bars[0].blocks;
         assert_eq!((blocks[0].y, blocks[0].height, blocks[1].y, blocks[1].height), (35, 105, 0, 35));
         assert!(chart.bars[1].blocks.is_empty());

@@ -1,5 +1,7 @@
 //! The API as pages ask it: in this process, as whoever looks at the page.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -10,7 +12,6 @@ use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::net::SocketAddr;
 use tower_service::Service as _;
 
 use super::refusal::{Answer, Problem, Refusal};
@@ -51,7 +52,6 @@ pub(super) struct Client {
 /// What the API answered.
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// Null when there was no body.
     pub(super) body: Value,
@@ -131,7 +131,7 @@ impl Client {
         let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         if parts.status.is_success() {
             let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            return Ok(Reply { status: parts.status, headers: parts.headers, body });
+            return Ok(Reply { headers: parts.headers, body });
         }
         let problem = serde_json::from_slice(&bytes).unwrap_or_else(|_| Problem::unknown(parts.status));
         Err(Refusal::from(problem))

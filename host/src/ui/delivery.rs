@@ -95,7 +95,6 @@ pub(super) struct Request {
     pub(super) url: String,
     pub(super) headers: Vec<Header>,
     pub(super) body: Option<String>,
-    pub(super) credentials: Option<Value>,
     pub(super) attempts: Vec<Attempt>,
 }
 
@@ -109,15 +108,12 @@ pub(super) struct Header {
 /// One attempt at a request.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Attempt {
-    pub(super) number: u32,
     pub(super) started_at: Millis,
     pub(super) duration_ms: u64,
     pub(super) outcome: String,
     pub(super) error_class: Option<String>,
     pub(super) error: Option<String>,
-    pub(super) url: String,
     pub(super) status_code: Option<u16>,
-    pub(super) request_headers: Vec<Header>,
     pub(super) response_headers: Option<Vec<Header>>,
     pub(super) response_body: Option<String>,
     pub(super) truncated: bool,
@@ -160,7 +156,8 @@ impl Summary {
 
     /// Whether sending the same bytes again makes sense.
     pub(super) fn can_be_retried(&self) -> bool {
-        self.requests_total > 0 && matches!(self.status.as_str(), "failed" | "held" | "cancelled" | "retrying" | "pending")
+        self.requests_total > 0
+            && matches!(self.status.as_str(), "failed" | "held" | "cancelled" | "retrying" | "pending")
     }
 
     /// Whether there is something to give up.
@@ -239,16 +236,22 @@ impl Delivery {
         };
         let attempts: usize = self.requests.iter().map(|request| request.attempts.len()).sum();
         let tries = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
-        let reason = || summary.reason.clone().or_else(|| self.requests.iter().find_map(|request| request.reason.clone()));
+        let reason =
+            || summary.reason.clone().or_else(|| self.requests.iter().find_map(|request| request.reason.clone()));
         let because = |what: &str| reason().map_or_else(|| format!("{what}."), |why| format!("{what}: {why}."));
         match summary.status.as_str() {
             "succeeded" if summary.requests_total > 1 => {
                 format!("Delivered: all {} requests arrived, after {tries}.", summary.requests_total)
             }
-            "succeeded" => match self.requests.first().and_then(Request::last).and_then(|attempt| attempt.status_code) {
-                Some(code) => format!("Delivered: the receiver answered {code}, at {}.", if attempts == 1 { "the first attempt".to_owned() } else { format!("attempt {attempts}") }),
-                None => "Delivered.".to_owned(),
-            },
+            "succeeded" => {
+                match self.requests.first().and_then(Request::last).and_then(|attempt| attempt.status_code) {
+                    Some(code) => format!(
+                        "Delivered: the receiver answered {code}, at {}.",
+                        if attempts == 1 { "the first attempt".to_owned() } else { format!("attempt {attempts}") }
+                    ),
+                    None => "Delivered.".to_owned(),
+                }
+            }
             "failed" => {
                 let what = if summary.requests_total > 1 {
                     format!("Failed: {} of {} requests arrived", summary.requests_succeeded, summary.requests_total)
@@ -256,7 +259,9 @@ impl Delivery {
                     "Failed".to_owned()
                 };
                 match last {
-                    Some(attempt) => format!("{what}: {}. After {tries} it is not sent again by itself.", answered(attempt)),
+                    Some(attempt) => {
+                        format!("{what}: {}. After {tries} it is not sent again by itself.", answered(attempt))
+                    }
                     None => because(&what),
                 }
             }
@@ -279,7 +284,6 @@ impl Delivery {
 #[template(path = "outcome.html")]
 pub(super) struct Outcome {
     pub(super) delivery: Delivery,
-    pub(super) now: Millis,
     /// Whether it was stored, and has a page of its own.
     pub(super) is_stored: bool,
 }

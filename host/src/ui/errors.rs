@@ -26,7 +26,9 @@ fn advice(problem: &Problem) -> &'static str {
     match (problem.status, problem.code.as_str()) {
         (_, "csrf_failed") => "The form is of an earlier session. Go back, load the page again, and send it once more.",
         (403, _) => "Somebody who looks after users can give you a role that allows it.",
-        (404, _) => "It may have been deleted, or belong to another project. Choose the project at the top, or go back.",
+        (404, _) => {
+            "It may have been deleted, or belong to another project. Choose the project at the top, or go back."
+        }
         (409 | 412, _) => "Go back and load the page again, to see how things stand now.",
         (429 | 503, _) => "Wait a moment, then try again. Nothing was changed.",
         (500.., _) => "Try again. If it stays so, the server's log says more about the request with this id.",
@@ -40,7 +42,8 @@ pub(super) async fn page(ui: &Ui, parts: &Parts, refusal: Refusal) -> Response {
         Refusal::SignIn => {
             let is_page = parts.method == Method::GET;
             let next = parts.uri.path_and_query().filter(|_| is_page).map_or("/", |path| path.as_str());
-            let to = if next == "/" { "/sign-in".to_owned() } else { Query::default().with("next", next).at("/sign-in") };
+            let to =
+                if next == "/" { "/sign-in".to_owned() } else { Query::default().with("next", next).at("/sign-in") };
             return Redirect::to(&to).into_response();
         }
         Refusal::Problem(problem) => *problem,

@@ -63,11 +63,6 @@ impl Form {
         self.get(name).is_some_and(|value| value != "false")
     }
 
-    /// Whether one of several boxes of a name is.
-    pub(super) fn has(&self, name: &str, value: &str) -> bool {
-        self.all(name).any(|one| one == value)
-    }
-
     /// Fills in a field.
     pub(super) fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.fields.push((name.into(), value.into()));
@@ -135,14 +130,16 @@ mod tests {
     use super::*;
 
     fn refused(errors: &[(&str, &str)]) -> Form {
-        let error = |(pointer, detail): &(&str, &str)| FieldError { pointer: (*pointer).into(), detail: (*detail).into() };
+        let error =
+            |(pointer, detail): &(&str, &str)| FieldError { pointer: (*pointer).into(), detail: (*detail).into() };
         let problem = Problem { errors: errors.iter().map(error).collect(), ..Problem::default() };
         Form::default().refused(problem)
     }
 
     #[test]
     fn errors_stand_at_their_fields() {
-        let form = refused(&[("/events/0", "is no pattern"), ("/url", "is not a URL"), ("/plugin/config/a/b", "is needed")]);
+        let form =
+            refused(&[("/events/0", "is no pattern"), ("/url", "is not a URL"), ("/plugin/config/a/b", "is needed")]);
         assert_eq!(form.error("/url", false).as_deref(), Some("is not a URL"));
         assert_eq!(form.error("/events", false).as_deref(), Some("0: is no pattern"));
         assert_eq!(form.error("/plugin/config", false), None);
@@ -156,6 +153,6 @@ mod tests {
         assert_eq!((form.get("/name"), form.filled("/name")), (Some(" a&b "), Some("a&b")));
         assert_eq!(form.all("/events").collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!(form.get("/text"), Some("1\n2"));
-        assert!(form.is_ticked("on") && !form.is_ticked("off") && form.has("/events", "y"));
+        assert!(form.is_ticked("on") && !form.is_ticked("off"));
     }
 }

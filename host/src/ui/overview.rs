@@ -27,7 +27,6 @@ const COUNTED_MAX: u64 = 1000;
 #[derive(Debug, Deserialize)]
 struct Overview {
     since: Millis,
-    until: Millis,
     counted_since: Millis,
     complete: bool,
     attention: Attention,
@@ -80,8 +79,6 @@ struct Quantiles {
     count: u64,
     p50: u64,
     p95: u64,
-    p99: u64,
-    max: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,7 +127,6 @@ struct Need {
 #[template(path = "overview.html")]
 struct OverviewPage {
     page: Page,
-    hours: u64,
     spans: Vec<(String, &'static str, bool)>,
     needs: Vec<Need>,
     overview: Overview,
@@ -185,7 +181,10 @@ fn deliveries(count: u64) -> String {
 
 fn needs(webhooks: &[Webhook], overview: &Overview) -> Vec<Need> {
     let mut needs = Vec::new();
-    for webhook in webhooks.iter().filter(|webhook| !webhook.enabled && webhook.disabled_reason.as_deref() != Some("disabled by hand")) {
+    for webhook in webhooks
+        .iter()
+        .filter(|webhook| !webhook.enabled && webhook.disabled_reason.as_deref() != Some("disabled by hand"))
+    {
         let reason = webhook.disabled_reason.as_deref().unwrap_or_default();
         let text = format!("{} was disabled: {reason}", webhook.title());
         needs.push(Need { icon: Icon("cross"), text, path: format!("/webhooks/{}", webhook.id), action: "Look at it" });
@@ -233,8 +232,15 @@ fn chart(overview: &Overview) -> Chart {
     let bar = |bucket: &Bucket| {
         let Counts { succeeded, failed, open, unsent } = bucket.counts;
         let from = When::new(bucket.since, bucket.since).exact();
-        let words = format!("from {}: {succeeded} arrived, {failed} failed, {open} open, {unsent} not sent on purpose", &from[..16]);
-        Bar { parts: vec![("good", succeeded), ("busy", open), ("quiet", unsent), ("bad", failed)], words, label: from[11..16].to_owned() }
+        let words = format!(
+            "from {}: {succeeded} arrived, {failed} failed, {open} open, {unsent} not sent on purpose",
+            &from[..16]
+        );
+        Bar {
+            parts: vec![("good", succeeded), ("busy", open), ("quiet", unsent), ("bad", failed)],
+            words,
+            label: from[11..16].to_owned(),
+        }
     };
     Chart::new("Deliveries over time, by state", overview.buckets.iter().map(bar).collect())
 }
@@ -242,7 +248,9 @@ fn chart(overview: &Overview) -> Chart {
 /// All of it.
 pub(super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
     if !viewer.may(Permission::DeliveriesRead) {
-        return Ok(Redirect::to(if viewer.may(Permission::WebhooksRead) { "/webhooks" } else { "/account" }).into_response());
+        return Ok(
+            Redirect::to(if viewer.may(Permission::WebhooksRead) { "/webhooks" } else { "/account" }).into_response()
+        );
     }
     let query = Query::parse(query.as_deref());
     let hours = query.get("hours").and_then(|hours| hours.parse().ok()).unwrap_or(24_u64).clamp(1, 744);
@@ -256,7 +264,6 @@ pub(super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
     Ok(shown(&OverviewPage {
         page: Page::new(&viewer, Section::Overview, "Overview"),
         spans: spans.into_iter().map(|(of, words)| (format!("/?hours={of}"), words, of == hours)).collect(),
-        hours,
         needs: needs(&webhooks, &overview),
         names: webhooks.iter().map(|webhook| (webhook.id.clone(), webhook.title().to_owned())).collect(),
         has_webhooks: !webhooks.is_empty(),

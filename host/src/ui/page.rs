@@ -51,7 +51,13 @@ pub(super) struct Link {
     pub(super) is_here: bool,
 }
 
-const fn link(section: Section, path: &'static str, words: &'static str, icon: &'static str, key: &'static str) -> Link {
+const fn link(
+    section: Section,
+    path: &'static str,
+    words: &'static str,
+    icon: &'static str,
+    key: &'static str,
+) -> Link {
     Link { section, path, words, icon: Icon(icon), key, is_here: false }
 }
 

@@ -101,7 +101,13 @@ impl When {
 
     fn words(self) -> String {
         let (past, ahead) = (self.now.since(self.at), self.at.since(self.now));
-        if ahead > 0 { format!("in {}", long(ahead)) } else if past < 5000 { "just now".to_owned() } else { format!("{} ago", long(past)) }
+        if ahead > 0 {
+            format!("in {}", long(ahead))
+        } else if past < 5000 {
+            "just now".to_owned()
+        } else {
+            format!("{} ago", long(past))
+        }
     }
 }
 
@@ -176,7 +182,10 @@ mod tests {
         assert_eq!(words(1_000_000_000 + 7_200_000), "in 2 h");
         assert_eq!(When::new(Millis(1_769_860_800_005), Millis(0)).exact(), "2026-01-31 12:00:00.005 UTC");
         assert_eq!((span(93_784_000), span(5000), span(0)), ("1 d 2 h".into(), "5 s".into(), "0 s".into()));
-        assert_eq!((size(1023), size(1536), size(3 * 1024 * 1024)), ("1023 B".into(), "1.5 KiB".into(), "3.0 MiB".into()));
+        assert_eq!(
+            (size(1023), size(1536), size(3 * 1024 * 1024)),
+            ("1023 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
+        );
     }
 
     #[test]

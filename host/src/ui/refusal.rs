@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// What the API said instead (RFC 9457).
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -14,7 +13,6 @@ pub(super) struct Problem {
     pub(super) detail: String,
     #[serde(default)]
     pub(super) errors: Vec<FieldError>,
-    pub(super) plugin_error: Option<Value>,
     pub(super) request_id: Option<String>,
 }
 
@@ -52,7 +50,25 @@ impl Problem {
     pub(super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let errors = vec![FieldError { pointer: pointer.to_owned(), detail: detail.clone() }];
-        Self { status: 422, title: "A field is not as it must be".to_owned(), code: "invalid".to_owned(), detail, errors, ..Self::default() }
+        Self {
+            status: 422,
+            title: "A field is not as it must be".to_owned(),
+            code: "invalid".to_owned(),
+            detail,
+            errors,
+            ..Self::default()
+        }
+    }
+
+    /// The same about what stood at this place of the body.
+    #[must_use]
+    pub(super) fn lifted(mut self, place: &str) -> Self {
+        for error in &mut self.errors {
+            if let Some(inner) = error.pointer.strip_prefix(place) {
+                error.pointer = inner.to_owned();
+            }
+        }
+        self
     }
 
     pub(super) fn status(&self) -> StatusCode {

@@ -31,7 +31,7 @@ enum Kind<'s> {
     Tick,
     /// One text a line.
     Lines,
-    Object(&'s Map<String, Value>),
+    Object,
     Json,
 }
 
@@ -82,7 +82,11 @@ fn kind<'s>(root: &'s Value, schema: &'s Value, depth: usize) -> Kind<'s> {
             if items.is_some_and(|items| type_of(items) == Some("string")) { Kind::Lines } else { Kind::Json }
         }
         Some("object") if depth < DEPTH_MAX && schema.get("additionalProperties").is_none_or(Value::is_boolean) => {
-            schema.get("properties").and_then(Value::as_object).map_or(Kind::Json, Kind::Object)
+            if schema.get("properties").is_some_and(Value::is_object) {
+                Kind::Object
+            } else {
+                Kind::Json
+            }
         }
         _ => Kind::Json,
     }
@@ -115,7 +119,7 @@ fn entry(root: &Value, property: &Value, key: &str, name: &str, needed: bool, fo
     let label = text(property, "title").or_else(|| text(schema, "title")).unwrap_or(key);
     let help = text(property, "description").or_else(|| text(schema, "description")).unwrap_or_default();
     let field = match kind(root, schema, depth + 1) {
-        Kind::Object(_) => {
+        Kind::Object => {
             let entries = entries_of(root, schema, name, form, depth + 1);
             return Entry::Set { legend: label.to_owned(), help: help.to_owned(), entries };
         }
@@ -151,7 +155,7 @@ fn fill_of(root: &Value, schema: &Value, value: &Value, at: &str, form: &mut For
         let default = property.get("default").or_else(|| schema.get("default"));
         let value = value.get(name).or(default).unwrap_or(&Value::Null);
         match (kind(root, schema, depth + 1), value) {
-            (Kind::Object(_), value) => fill_of(root, schema, value, &place, form, depth + 1),
+            (Kind::Object, value) => fill_of(root, schema, value, &place, form, depth + 1),
             (_, Value::Null) => {}
             (Kind::Lines, Value::Array(texts)) => {
                 let lines: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
@@ -178,7 +182,7 @@ fn read_of(root: &Value, schema: &Value, at: &str, form: &Form, depth: usize) ->
         let parsed = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
         let filled = form.filled(&place);
         let value = match kind(root, inner, depth + 1) {
-            Kind::Object(_) => Some(read_of(root, inner, &place, form, depth + 1))
+            Kind::Object => Some(read_of(root, inner, &place, form, depth + 1))
                 .filter(|value| is_needed(schema, name) || value.as_object().is_some_and(|object| !object.is_empty())),
             Kind::Tick => {
                 let default = property.get("default").or_else(|| inner.get("default"));
@@ -186,7 +190,9 @@ fn read_of(root: &Value, schema: &Value, at: &str, form: &Form, depth: usize) ->
                 (ticked || is_needed(schema, name) || default.is_some()).then(|| ticked.into())
             }
             Kind::Lines => filled.map(|text| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()),
-            Kind::Number => filled.map(|text| Some(parsed(text)).filter(Value::is_number).unwrap_or_else(|| text.into())),
+            Kind::Number => {
+                filled.map(|text| Some(parsed(text)).filter(Value::is_number).unwrap_or_else(|| text.into()))
+            }
             Kind::Json => filled.map(parsed),
             Kind::Line | Kind::Text | Kind::Choice(_) => filled.map(Value::from),
         };

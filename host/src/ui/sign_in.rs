@@ -44,7 +44,10 @@ fn page(form: Form, next: &str) -> Response {
     let page = SignInPage {
         page: Page::outside("Sign in"),
         email: Field::typed("/email", "Email address", "email").autocomplete("username").required().of(&form),
-        password: Field::typed("/password", "Password", "password").autocomplete("current-password").required().of(&form),
+        password: Field::typed("/password", "Password", "password")
+            .autocomplete("current-password")
+            .required()
+            .of(&form),
         next: next.to_owned(),
         form,
     };
@@ -103,7 +106,17 @@ mod tests {
         for good in ["/", "/webhooks", "/deliveries?status=failed&q=http://x", "/a//b"] {
             assert!(is_here(good), "{good}");
         }
-        for bad in ["", "webhooks", "//evil.example", "/\\evil.example", "\\/evil.example", "https://evil.example", "/\t/evil.example", "javascript:alert(1)", "/\n/x"] {
+        for bad in [
+            "",
+            "webhooks",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "javascript:alert(1)",
+            "/\n/x",
+        ] {
             assert!(!is_here(bad), "{bad:?}");
         }
     }

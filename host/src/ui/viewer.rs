@@ -37,7 +37,6 @@ pub(super) struct Viewer {
 /// As the API tells it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Me {
-    pub(super) id: Option<String>,
     pub(super) name: String,
     pub(super) project: Option<String>,
     permissions: Permissions,

@@ -69,6 +69,8 @@ impl Tab {
 const OVERFLOW: &str = "(() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
-    const out = [...document.querySelectorAll('body *')].filter(element => element.getBoundingClientRect().right > width + 1);
+    const scrolls = element => element && (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+    const out = [...document.querySelectorAll('body *')]
+        .filter(element => element.getBoundingClientRect().right > width + 1 && !scrolls(element.parentElement.closest('body *')));
     return out.slice(0, 10).map(element => `${element.tagName.toLowerCase()}.${element.className} ${(element.textContent ?? '').trim().slice(0, 40)}`);
 })()";

@@ -20,7 +20,7 @@ pub use self::{
     axe::Barrier,
     look::{NARROW, Scheme, WIDE},
     node::Node,
-    tab::Tab,
+    tab::{Loaded, Tab},
 };
 
 /// Generous: a browser may start next to a build.
@@ -57,6 +57,8 @@ impl Browser {
             .user_data_dir(folder.path())
             .disable_default_args()
             .args(FLAGS)
+            // A page that comes back is loaded as any other.
+            .arg(("disable-features", "BackForwardCache"))
             .viewport(None)
             .launch_timeout(START)
             .request_timeout(START)

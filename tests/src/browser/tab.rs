@@ -7,6 +7,7 @@ use chromiumoxide::{
     cdp::browser_protocol::page::EventLoadEventFired,
 };
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -21,6 +22,19 @@ use crate::eventually::within;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So much of a page is shown when it is not as it should be.
 const SHOWN_CHARS: usize = 6_000;
+
+/// Something that a page has loaded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Loaded {
+    pub url: String,
+    /// Over the wire, with headers.
+    pub bytes: f64,
+    pub status: u16,
+}
+
+const LOADED: &str = "['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind)).map(entry => ({
+    url: entry.name, bytes: entry.transferSize, status: entry.responseStatus,
+}))";
 
 /// A tab. Whatever is looked for is waited for.
 #[derive(Debug)]
@@ -201,22 +215,19 @@ impl Tab {
 
     /// What went wrong so far was to be expected.
     pub fn forget(&self) {
-        let mut seen = self.watch.seen.lock();
-        seen.problems.clear();
-        seen.refused.clear();
+        self.watch.seen.lock().problems.clear();
     }
 
-    /// What was answered with 400 or more since it was asked last.
-    pub fn refused(&self) -> Vec<(String, i64)> {
-        std::mem::take(&mut self.watch.seen.lock().refused)
+    /// The page and everything that it has loaded so far.
+    pub async fn loaded(&self) -> Vec<Loaded> {
+        let loaded = self.evaluate(LOADED).await;
+        serde_json::from_value(loaded).expect("what browsers tell of what they load")
     }
 
-    /// What a page weighs for whoever comes first, in bytes: URL and bytes of each part.
-    pub async fn weigh(&self, path: &str) -> Vec<(String, f64)> {
-        self.watch.seen.lock().loaded.clear();
+    /// What a page loads for whoever comes first.
+    pub async fn weigh(&self, path: &str) -> Vec<Loaded> {
         self.goto(path).await;
-        self.try_evaluate("new Promise(resolve => setTimeout(resolve, 0))").await.ok();
-        self.watch.seen.lock().loaded.values().cloned().collect()
+        self.loaded().await
     }
 
     /// Runs pages without scripts, or with them again. Loaded pages keep what they are.

@@ -1,6 +1,6 @@
-//! What a tab says that nobody asked: errors, reports of the content security policy, dialogs, how much it loads.
+//! What a tab says that nobody asked: errors, reports of the content security policy, dialogs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use chromiumoxide::{
     Page,
@@ -9,7 +9,6 @@ use chromiumoxide::{
         browser_protocol::{
             audits::{EventIssueAdded, InspectorIssueCode},
             log::{EventEntryAdded, LogEntryLevel, LogEntrySource},
-            network::{EventLoadingFinished, EventResponseReceived},
             page::{DialogType, EventJavascriptDialogOpening},
         },
         js_protocol::runtime::{ConsoleApiCalledType, EventConsoleApiCalled, EventExceptionThrown},
@@ -27,10 +26,6 @@ use super::call::{call, try_call};
 pub(super) struct Seen {
     /// What should not happen on any page.
     pub(super) problems: Vec<String>,
-    /// URL of each request that was answered with 400 or more.
-    pub(super) refused: Vec<(String, i64)>,
-    /// Request → URL and bytes that came for it.
-    pub(super) loaded: HashMap<String, (String, f64)>,
 }
 
 /// Listens as long as it lives.
@@ -61,7 +56,7 @@ impl Watch {
         watch
             .on::<EventEntryAdded>(page, |seen, event| {
                 let entry = &event.entry;
-                // What was answered with an error is told by `refused`.
+                // What was answered with an error is told by `Tab::loaded`.
                 if entry.level == LogEntryLevel::Error && entry.source != LogEntrySource::Network {
                     seen.problems.push(format!("log: {} ({:?})", entry.text, entry.url));
                 }
@@ -72,21 +67,6 @@ impl Watch {
                 if event.issue.code == InspectorIssueCode::ContentSecurityPolicyIssue {
                     seen.problems.push(format!("policy: {:?}", event.issue.details.content_security_policy_issue_details));
                 }
-            })
-            .await;
-        watch
-            .on::<EventResponseReceived>(page, |seen, event| {
-                let response = &event.response;
-                let id = event.request_id.inner().clone();
-                seen.loaded.entry(id).or_default().0.clone_from(&response.url);
-                if response.status >= 400 {
-                    seen.refused.push((response.url.clone(), response.status));
-                }
-            })
-            .await;
-        watch
-            .on::<EventLoadingFinished>(page, |seen, event| {
-                seen.loaded.entry(event.request_id.inner().clone()).or_default().1 = event.encoded_data_length;
             })
             .await;
         watch.dialogs(page).await;
@@ -112,18 +92,17 @@ impl Watch {
         }));
     }
 
-    /// A dialog stops the page until somebody answers. Leaving a form that was begun is answered with yes; no page shows
-    /// another one.
+    /// A dialog stops the page until somebody answers. What asks is answered with yes; nothing else has a dialog.
     async fn dialogs(&mut self, page: &Page) {
         let mut events = page.event_listener::<EventJavascriptDialogOpening>().await.expect("the tab can be listened to");
         let (seen, page) = (Arc::clone(&self.seen), page.clone());
         self.tasks.push(tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                let leaving = event.r#type == DialogType::Beforeunload;
-                if !leaving {
+                let asks = matches!(event.r#type, DialogType::Beforeunload | DialogType::Confirm);
+                if !asks {
                     seen.lock().problems.push(format!("dialog: {}", event.message));
                 }
-                let _ = try_call(&page, "Page.handleJavaScriptDialog", json!({ "accept": leaving })).await;
+                let _ = try_call(&page, "Page.handleJavaScriptDialog", json!({ "accept": asks })).await;
             }
         }));
     }

@@ -121,12 +121,12 @@ async fn what_is_wrong_with_a_page_is_seen() {
     for rule in ["color-contrast", "image-alt", "label"] {
         assert!(rules.contains(&rule), "{rules:?}");
     }
-    assert!(tab.refused().iter().any(|(url, status)| url.ends_with("/nothing") && *status == 404));
+    assert!(tab.loaded().await.iter().any(|one| one.url.ends_with("/nothing") && one.status == 404));
     tab.forget();
     tab.goto("/good").await;
     tab.is_accessible().await;
 
-    let weight: f64 = tab.weigh("/wide").await.iter().map(|(_, bytes)| bytes).sum();
+    let weight: f64 = tab.weigh("/wide").await.iter().map(|one| one.bytes).sum();
     assert!((200.0..5000.0).contains(&weight), "{weight}");
     assert_eq!(tab.overflow().await, Vec::<String>::new());
     tab.resize(NARROW).await;

@@ -25,8 +25,18 @@ async fn a_failed_delivery_is_found_understood_and_sent_again() {
     assert!(wrong.status == 400 && wrong.has("is an HTTP status like 503"), "{}", wrong.text());
     let path = format!("/deliveries/{id}");
     let seen = ada.page(&path).await;
-    assert!(seen.text().contains("Failed: the receiver answered 503. After 1 attempt it is not sent again by itself."), "{}", seen.text());
-    for part in ["out of &#60;order&#62;", "curl -X POST", "Event and request line by line", "webhook-signature", "&#34;n&#34;: 1"] {
+    assert!(
+        seen.text().contains("Failed: the receiver answered 503. After 1 attempt it is not sent again by itself."),
+        "{}",
+        seen.text()
+    );
+    for part in [
+        "out of &#60;order&#62;",
+        "curl -X POST",
+        "Event and request line by line",
+        "webhook-signature",
+        "&#34;n&#34;: 1",
+    ] {
         assert!(seen.has(part), "{part} in {}", seen.html);
     }
     let seen = ada.submit(&path, &format!("{path}/retry"), &[]).await;
@@ -38,7 +48,11 @@ async fn a_failed_delivery_is_found_understood_and_sent_again() {
     assert_eq!(first.body, second.body, "the same bytes");
     // Transformed again: a new delivery in its place.
     let delivery = stage.api.delivery(&id).await;
-    let fields = [("status", "succeeded"), ("event", delivery.event_id.as_deref().expect("an event")), ("webhook", delivery.webhook_id.as_str())];
+    let fields = [
+        ("status", "succeeded"),
+        ("event", delivery.event_id.as_deref().expect("an event")),
+        ("webhook", delivery.webhook_id.as_str()),
+    ];
     let seen = ada.submit(&path, &format!("{path}/remake"), &fields).await;
     let new = ada.follow(&seen).await;
     assert!(new.has("This is the new delivery") && !new.has(&format!("action=\"{path}/retry\"")), "{}", new.text());
@@ -83,17 +97,29 @@ async fn an_event_is_sent_by_hand_and_says_who_got_it_and_who_not() {
     let ada = Visitor::first(stage.server.url(), &stage.api).await;
     assert!(ada.page("/events").await.has("No event yet"));
     stage.receiver.on("/hook", [Reply::ok()]);
-    let hook = |name: &str, events: &str| json!({ "name": name, "url": stage.receiver.url("/hook"), "events": [events] });
+    let hook =
+        |name: &str, events: &str| json!({ "name": name, "url": stage.receiver.url("/hook"), "events": [events] });
     stage.api.register(&hook("Wants it", "ticket.*")).await;
     stage.api.register(&hook("Wants others", "retro.completed")).await;
     let filled = ada.submit("/events/new", "/events/new", &[("/type", "ticket.created"), ("do", "example")]).await;
     assert!(filled.status == 200 && filled.has("&#34;ticket&#34;"), "{}", filled.html);
     let wrong = ada.submit("/events/new", "/events/new", &[("/type", "ticket.created"), ("/payload", "{")]).await;
     assert!(wrong.status == 422 && wrong.has("f-payload-error") && wrong.has("is not JSON"), "{}", wrong.text());
-    let sent = ada.submit("/events/new", "/events/new", &[("/type", "ticket.created"), ("/payload", "{\"a\": \"<i>\"}"), ("/subject", "ticket:1")]).await;
+    let sent = ada
+        .submit(
+            "/events/new",
+            "/events/new",
+            &[("/type", "ticket.created"), ("/payload", "{\"a\": \"<i>\"}"), ("/subject", "ticket:1")],
+        )
+        .await;
     let seen = ada.follow(&sent).await;
     assert!(seen.has("is on its way to 1 webhook") && seen.has("Wants it") && seen.has("ticket:1"), "{}", seen.text());
-    assert!(seen.text().contains("Wants others : no pattern matches") || seen.text().contains("Wants others: no pattern matches"), "{}", seen.text());
+    assert!(
+        seen.text().contains("Wants others : no pattern matches")
+            || seen.text().contains("Wants others: no pattern matches"),
+        "{}",
+        seen.text()
+    );
     assert!(seen.has("&#60;i&#62;") && !seen.has("<i>"));
     stage.api.all_settled().await;
     let path = sent.location.expect("the event").to_owned();

@@ -37,7 +37,12 @@ async fn planted_scripts_are_text() {
     for page in pages {
         let seen = ada.page(&page).await;
         let scripts = seen.html.matches("<script").count();
-        assert_eq!(scripts, seen.html.matches("<script type=\"module\" src=\"/assets/").count(), "{page}: {}", seen.html);
+        assert_eq!(
+            scripts,
+            seen.html.matches("<script type=\"module\" src=\"/assets/").count(),
+            "{page}: {}",
+            seen.html
+        );
         assert!(!seen.has("<img"), "{page}: {}", seen.html);
     }
     let tried = ada.submit("/webhooks", &format!("/webhooks/{id}/test"), &[]).await;

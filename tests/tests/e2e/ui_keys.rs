@@ -100,7 +100,7 @@ async fn a_plugin_is_added_tried_and_found_by_the_palette() {
     enter(&tab, "button", "Add jira").await;
     tab.see("The plugin is ready").await;
     tab.press_to_load("t").await;
-    tab.see("requests would be sent").await;
+    tab.see("/rest/api/3/issue").await;
     tab.tab_to("textbox", "Event type (needed)").await;
     tab.retype("ticket.created").await;
     tab.tab_to("textbox", "Payload").await;

@@ -15,7 +15,11 @@ async fn a_fresh_server_is_set_up_with_the_admin_token() {
     let wrong = [&user[..], &[("/token", "hw_nonsense")]].concat();
     let seen = visitor.send("/setup", &wrong).await;
     assert_eq!(seen.status, 422);
-    assert!(seen.has("is not the admin token of this server") && seen.has("value=\"ada@example.com\""), "{}", seen.html);
+    assert!(
+        seen.has("is not the admin token of this server") && seen.has("value=\"ada@example.com\""),
+        "{}",
+        seen.html
+    );
     assert!(!seen.has(PASSWORD) && !seen.has("hw_nonsense"), "what is secret is typed anew");
     let short = [("/name", "Ada"), ("/email", "no address"), ("/password", "short"), ("/token", stage.api.token())];
     let seen = visitor.send("/setup", &short).await;
@@ -79,18 +83,30 @@ async fn forms_of_others_change_nothing() {
 async fn a_page_runs_what_this_server_serves_and_nothing_else() {
     let stage = Stage::open().await;
     let ada = Visitor::first(stage.server.url(), &stage.api).await;
-    for path in ["/", "/webhooks", "/webhooks/new", "/deliveries", "/events", "/events/new", "/account", "/jobs", "/nothing"] {
+    for path in
+        ["/", "/webhooks", "/webhooks/new", "/deliveries", "/events", "/events/new", "/account", "/jobs", "/nothing"]
+    {
         let seen = ada.get(path).await;
         let header = |name: &str| seen.headers[name].to_str().expect("text").to_owned();
         let policy = header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{path}: {policy}");
         assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
-        assert_eq!((header("cache-control").as_str(), header("x-frame-options").as_str()), ("no-store", "DENY"), "{path}");
+        assert_eq!(
+            (header("cache-control").as_str(), header("x-frame-options").as_str()),
+            ("no-store", "DENY"),
+            "{path}"
+        );
         assert!(header("x-request-id").len() > 8 && header("x-content-type-options") == "nosniff");
-        assert!(!seen.has(" style=") && !seen.has(" onclick=") && !seen.has("<style") && !seen.has("javascript:"), "{path}");
+        assert!(
+            !seen.has(" style=") && !seen.has(" onclick=") && !seen.has("<style") && !seen.has("javascript:"),
+            "{path}"
+        );
         let inline = seen.html.matches("<script").count() - seen.html.matches("src=\"/assets/").count();
         assert_eq!(inline, 0, "{path}: {}", seen.html);
-        assert!(seen.html.matches("<h1").count() == 1 && seen.has("<main id=\"main\"") && seen.has("lang=\"en\""), "{path}");
+        assert!(
+            seen.html.matches("<h1").count() == 1 && seen.has("<main id=\"main\"") && seen.has("lang=\"en\""),
+            "{path}"
+        );
     }
     let not_found = ada.get("/nothing").await;
     assert!(not_found.status == 404 && not_found.has("There is no such page"));

@@ -18,14 +18,39 @@ async fn whoever_may_only_trigger_triggers_and_finds_no_other_action() {
         assert!(!seen.has("s3cr3t-payload"), "{page} shows a payload");
         for target in seen.targets() {
             let own = ["/sign-out", "/account"].contains(&target.as_str());
-            let acts = ["/new", "/edit", "/enabled", "/retry", "/cancel", "/remake", "/replay", "/rotate", "/delete", "/recover", "/chosen", "/forget", "/reprocess", "/users", "/tokens", "/audit", "/plugins", "/settings", "/projects", "/roles", "/schedules"];
+            let acts = [
+                "/new",
+                "/edit",
+                "/enabled",
+                "/retry",
+                "/cancel",
+                "/remake",
+                "/replay",
+                "/rotate",
+                "/delete",
+                "/recover",
+                "/chosen",
+                "/forget",
+                "/reprocess",
+                "/users",
+                "/tokens",
+                "/audit",
+                "/plugins",
+                "/settings",
+                "/projects",
+                "/roles",
+                "/schedules",
+            ];
             let other = acts.iter().any(|act| target.ends_with(act) && !target.ends_with("/deliveries/chosen"));
             assert!(own || !other, "{page} leads to {target}");
         }
         assert!(!seen.has("Give up") && !seen.has("Send again"), "{page}");
     }
     for page in ["/webhooks", webhook.as_str(), "/events", detail.as_str()] {
-        assert!(tim.page(page).await.has(">Trigger") || tim.page(page).await.has("With this event"), "{page} has no button");
+        assert!(
+            tim.page(page).await.has(">Trigger") || tim.page(page).await.has("With this event"),
+            "{page} has no button"
+        );
     }
     // Default mode: no payload.
     let seen = tim.submit("/webhooks", &format!("{webhook}/trigger"), &[("mode", "default")]).await;

@@ -103,19 +103,35 @@ async fn a_form_that_nobody_touched_changes_nothing_and_secrets_stay() {
     let form = ada.page(&path).await;
     // As a browser sends what stands in the form.
     let unchanged = [
-        ("/name", "Old"), ("/events", "a.b"), ("/order", "subject"), ("/rate_limit/requests", "7"), ("/rate_limit/per_ms", "500"),
-        ("/envelope", "raw"), ("/content_type", "json"), ("/on_uncertain", "hold"), ("/on_plugin_failure", "park"),
-        ("/url", ""), ("/bearer_token", ""), ("/headers", ""),
+        ("/name", "Old"),
+        ("/events", "a.b"),
+        ("/order", "subject"),
+        ("/rate_limit/requests", "7"),
+        ("/rate_limit/per_ms", "500"),
+        ("/envelope", "raw"),
+        ("/content_type", "json"),
+        ("/on_uncertain", "hold"),
+        ("/on_plugin_failure", "park"),
+        ("/url", ""),
+        ("/bearer_token", ""),
+        ("/headers", ""),
     ];
     for (name, value) in unchanged.iter().filter(|(name, value)| !value.is_empty() && *name != "/events") {
         assert!(form.has(&format!("name=\"{name}\"")) && form.has(value), "{name}");
     }
     ada.submit(&path, &path, &unchanged).await;
     let after = stage.api.get(&format!("/webhooks/{id}")).await.expect("it").body;
-    let without_time = |mut body: serde_json::Value| { body["updated_at"].take(); body };
+    let without_time = |mut body: serde_json::Value| {
+        body["updated_at"].take();
+        body
+    };
     assert_eq!(without_time(before), without_time(after.clone()));
-    let changed: Vec<_> = unchanged.iter().copied().filter(|(name, _)| !matches!(*name, "/name" | "/headers"))
-        .chain([("/name", "New"), ("forget-header", "X-A"), ("/headers", "X-C: 3")]).collect();
+    let changed: Vec<_> = unchanged
+        .iter()
+        .copied()
+        .filter(|(name, _)| !matches!(*name, "/name" | "/headers"))
+        .chain([("/name", "New"), ("forget-header", "X-A"), ("/headers", "X-C: 3")])
+        .collect();
     let seen = ada.submit(&path, &path, &changed).await;
     assert!(ada.follow(&seen).await.has("The webhook is changed"));
     let after = stage.api.get(&format!("/webhooks/{id}")).await.expect("it").body;
@@ -140,7 +156,8 @@ async fn a_plugin_s_settings_are_a_form_and_a_test_is_sent_before_anything_is_sa
     assert_eq!(shown.status, 200);
     assert!(shown.has("name=\"/plugin/config/"), "{}", shown.html);
     assert!(stage.api.list("/webhooks").await.is_empty(), "nothing is saved");
-    let tried = ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "test"), ("test-type", "retro.completed")])).await;
+    let tried =
+        ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "test"), ("test-type", "retro.completed")])).await;
     assert_eq!(tried.status, 200, "{}", tried.text());
     assert!(tried.has("Delivered: the receiver answered 200"), "{}", tried.text());
     let requests = stage.receiver.count("/slack");
@@ -149,11 +166,17 @@ async fn a_plugin_s_settings_are_a_form_and_a_test_is_sent_before_anything_is_sa
     assert!(stage.api.list("/events").await.is_empty(), "nothing is stored");
     let audit = stage.api.list("/audit?action=webhook.tried_out").await;
     assert_eq!(audit.len(), 1, "but a line of the audit log");
-    let counted = ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "count"), ("/filter", "payload.(")])).await;
+    let counted =
+        ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "count"), ("/filter", "payload.(")])).await;
     assert!(counted.has("said bad"), "{}", counted.text());
     stage.api.publish("retro.completed", json!({ "n": 1 })).await;
-    let counted = ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "count"), ("/filter", "payload.n == 1")])).await;
-    assert!(counted.text().contains("Of the last 1 events 1 are of these types, and 1 would be sent."), "{}", counted.text());
+    let counted =
+        ada.submit("/webhooks/new", "/webhooks/new", &with(&[("do", "count"), ("/filter", "payload.n == 1")])).await;
+    assert!(
+        counted.text().contains("Of the last 1 events 1 are of these types, and 1 would be sent."),
+        "{}",
+        counted.text()
+    );
     let checked = ada.submit("/webhooks/new", "/webhooks/new", &[("/url", "http://10.1.2.3/"), ("do", "check")]).await;
     assert!(checked.has("id=\"url-verdict\"") && checked.has("said bad"), "{}", checked.text());
 }

@@ -67,7 +67,8 @@ pub(in super::super) async fn count(
 fn counted(events: &[Event], patterns: &[Pattern], filter: Option<&Arc<Filter>>, filters: &Filters) -> CountBody {
     let since = events.last().map(|event| event.received_at);
     let mut body = CountBody { examined: events.len() as u64, since, ..CountBody::default() };
-    let is_wanted = |event: &&Event| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&event.event_type));
+    let is_wanted =
+        |event: &&Event| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&event.event_type));
     for event in events.iter().filter(is_wanted) {
         body.wanted += 1;
         let verdict = filter.map(|filter| filters.evaluate(filter, &mut Facts::of(event)).verdict);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::client::segment;
-use super::super::delivery::{Attempt, Delivery, Request, pretty};
+use super::super::delivery::{Delivery, Request, pretty};
 use super::super::page::{Page, Section, shown};
 use super::super::parts::{Id, Status, When, lasting};
 use super::super::query::Query;
@@ -32,7 +32,6 @@ struct Webhook {
 /// A request with what it is compared with.
 struct Shown {
     request: Request,
-    body: Option<String>,
     curl: String,
     /// Lines that the event's payload and the body differ in.
     changes: Vec<Line>,
@@ -64,6 +63,11 @@ impl DetailPage {
         Id::new(&self.delivery.summary.id)
     }
 
+    fn event_id(&self) -> Id {
+        let id = &self.delivery.summary.event_id;
+        Id::new(id).at(format!("/events/{id}"))
+    }
+
     fn status(&self) -> Status {
         self.delivery.summary.shown_status()
     }
@@ -79,10 +83,6 @@ impl DetailPage {
             Some(webhook) => webhook.name.clone(),
             None => "a deleted webhook".to_owned(),
         }
-    }
-
-    fn anchor(&self, attempt: &Attempt, request: &Request) -> String {
-        format!("{}-{}", request.id, attempt.number)
     }
 }
 
@@ -114,7 +114,12 @@ fn with_variables(text: &str) -> String {
 /// The request as a command. Secrets are variables; the signature is of the attempt that was made.
 fn curl(request: &Request) -> String {
     let mut lines = vec![format!("curl -X {} {}", request.method, with_variables(&request.url))];
-    lines.extend(request.headers.iter().map(|header| format!("  -H {}", with_variables(&format!("{}: {}", header.name, header.value)))));
+    lines.extend(
+        request
+            .headers
+            .iter()
+            .map(|header| format!("  -H {}", with_variables(&format!("{}: {}", header.name, header.value)))),
+    );
     if let Some(body) = request.body.as_deref().filter(|body| !body.is_empty()) {
         lines.push(format!("  --data-raw {}", with_variables(body)));
     }
@@ -128,7 +133,7 @@ fn compared(request: Request, payload: Option<&str>) -> Shown {
         _ => Vec::new(),
     };
     let changed = changes.iter().filter(|line| line.change != difference::Change::Same).count();
-    Shown { curl: curl(&request), body, changes, changed, request }
+    Shown { curl: curl(&request), changes, changed, request }
 }
 
 /// What is there, or nothing if it is gone or not for them to see.

@@ -64,7 +64,8 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<Line> {
         if i < mid_old.len() && j < mid_new.len() && mid_old[i] == mid_new[j] {
             told.push(line(Change::Same, mid_old[i]));
             (i, j) = (i + 1, j + 1);
-        } else if j == mid_new.len() || (i < mid_old.len() && common[(i + 1) * width + j] >= common[i * width + j + 1]) {
+        } else if j == mid_new.len() || (i < mid_old.len() && common[(i + 1) * width + j] >= common[i * width + j + 1])
+        {
             told.push(line(Change::Gone, mid_old[i]));
             i += 1;
         } else {

@@ -22,7 +22,17 @@ use crate::domain::permission::Permission;
 
 /// What the log is filtered by, as the API calls it.
 pub(super) const FILTERS: [&str; 11] = [
-    "status", "webhook_id", "event_type", "event_id", "status_code", "plugin", "plugin_version", "trigger", "since", "until", "q",
+    "status",
+    "webhook_id",
+    "event_type",
+    "event_id",
+    "status_code",
+    "plugin",
+    "plugin_version",
+    "trigger",
+    "since",
+    "until",
+    "q",
 ];
 
 /// A webhook, by name.
@@ -128,20 +138,27 @@ fn page(viewer: &Viewer, form: Form, query: Query, webhooks: &[Named], deliverie
         Field::line("/event_id", "Event").mono(),
     ];
     if viewer.sees_payloads() {
-        more.push(Field::line("/q", "Text in payload or answer").help("Wants a time since when; looks at the newest thousand.").mono());
+        more.push(
+            Field::line("/q", "Text in payload or answer")
+                .help("Wants a time since when; looks at the newest thousand.")
+                .mono(),
+        );
     }
     let finish = |fields: Vec<Field>| fields.into_iter().map(|field| field.of(&form).in_url()).collect::<Vec<_>>();
     let presets = [("", "Any time"), ("1", "Last hour"), ("24", "Last day"), ("168", "Last week")];
     let presets = presets.into_iter().map(|(hours, words)| {
-        let since = hours.parse::<u64>().ok().map(|hours| Millis(viewer.now.0.saturating_sub_unsigned(hours * 3_600_000)));
+        let since =
+            hours.parse::<u64>().ok().map(|hours| Millis(viewer.now.0.saturating_sub_unsigned(hours * 3_600_000)));
         let bare = query.without("since").without("until");
-        let path = since.map_or_else(|| bare.at("/deliveries"), |since| bare.with("since", &time::field(since)).at("/deliveries"));
+        let path = since
+            .map_or_else(|| bare.at("/deliveries"), |since| bare.with("since", &time::field(since)).at("/deliveries"));
         (path, words, hours.is_empty() && query.get("since").is_none())
     });
-    let states = ["failed", "parked", "held", "retrying", "pending", "skipped", "succeeded"].into_iter().map(|status| {
-        let path = query.with("status", status).at("/deliveries");
-        (path, Status::of(status), query.get("status") == Some(status))
-    });
+    let states =
+        ["failed", "parked", "held", "retrying", "pending", "skipped", "succeeded"].into_iter().map(|status| {
+            let path = query.with("status", status).at("/deliveries");
+            (path, Status::of(status), query.get("status") == Some(status))
+        });
     let more_names = ["trigger", "plugin", "plugin_version", "since", "until", "event_id", "q"];
     ListPage {
         page: Page::new(viewer, Section::Deliveries, "Deliveries"),
@@ -164,5 +181,8 @@ fn page(viewer: &Viewer, form: Form, query: Query, webhooks: &[Named], deliverie
 
 /// A refusal that stands above the list.
 pub(super) fn told(problem: &Problem) -> String {
-    problem.errors.first().map_or_else(|| problem.detail.clone(), |error| format!("{}: {}", error.pointer.trim_start_matches('/'), error.detail))
+    problem.errors.first().map_or_else(
+        || problem.detail.clone(),
+        |error| format!("{}: {}", error.pointer.trim_start_matches('/'), error.detail),
+    )
 }

@@ -130,7 +130,9 @@ pub(in super::super) async fn begin(Posted { viewer, form }: Posted) -> Answer<R
     let (is_resend, _) = action(&form);
     let api = if is_resend { "/deliveries/resend" } else { "/deliveries/cancel" };
     match viewer.client.post(api, &selection(&query, false)).await {
-        Ok(reply) => Ok(done(&format!("/jobs/{}", reply.text("/id")), "It goes on by itself, also when you leave this page.")),
+        Ok(reply) => {
+            Ok(done(&format!("/jobs/{}", reply.text("/id")), "It goes on by itself, also when you leave this page."))
+        }
         Err(refusal) => Ok(failed(&query.at("/deliveries"), told(&refusal.about_the_form()?))),
     }
 }

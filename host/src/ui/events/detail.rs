@@ -67,8 +67,14 @@ impl DetailPage {
     }
 }
 
-async fn silent(viewer: &Viewer, event: &str, webhooks: &[Named], deliveries: &[Summary]) -> Answer<(Vec<Silent>, usize)> {
-    let without = || webhooks.iter().filter(|webhook| !deliveries.iter().any(|delivery| delivery.webhook_id == webhook.id));
+async fn silent(
+    viewer: &Viewer,
+    event: &str,
+    webhooks: &[Named],
+    deliveries: &[Summary],
+) -> Answer<(Vec<Silent>, usize)> {
+    let without =
+        || webhooks.iter().filter(|webhook| !deliveries.iter().any(|delivery| delivery.webhook_id == webhook.id));
     let mut silent = Vec::new();
     for webhook in without().take(EXPLAINED) {
         let path = format!("/webhooks/{}/explain", segment(&webhook.id));

@@ -36,8 +36,15 @@ async fn page(viewer: &Viewer, form: Form) -> Answer<Response> {
     let types: Items<EventType> = viewer.client.get("/event-types").await?;
     let page = SendPage {
         page: Page::new(viewer, Section::Events, "Send an event").below("/events", "Events"),
-        kind: Field::line("/type", "Type").help("One of the catalogue, or any other.").suggested("types").mono().needed().of(&form),
-        subject: Field::line("/subject", "Subject").help("What it is about, like `ticket:42`. Webhooks with an order keep events of one subject in order.").of(&form),
+        kind: Field::line("/type", "Type")
+            .help("One of the catalogue, or any other.")
+            .suggested("types")
+            .mono()
+            .needed()
+            .of(&form),
+        subject: Field::line("/subject", "Subject")
+            .help("What it is about, like `ticket:42`. Webhooks with an order keep events of one subject in order.")
+            .of(&form),
         payload: Field::text("/payload", "Payload", 14).help("JSON.").mono().deep().needed().of(&form),
         types: types.items.into_iter().map(|kind| kind.name).collect(),
         form,

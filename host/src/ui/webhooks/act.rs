@@ -23,8 +23,6 @@ use super::registered;
 struct SentPage {
     page: Page,
     webhook: String,
-    id: String,
-    what: &'static str,
     again: String,
     fields: Vec<(String, String)>,
     back: String,
@@ -44,7 +42,7 @@ async fn sent(viewer: &Viewer, id: &str, what: &'static str, form: &Form, answer
     let result = match answer {
         Ok(reply) => {
             let delivery: Delivery = reply.read()?;
-            Ok(Outcome { delivery, now: viewer.now, is_stored: true })
+            Ok(Outcome { delivery, is_stored: true })
         }
         Err(refusal) => Err(refusal.about_the_form()?),
     };
@@ -57,8 +55,6 @@ async fn sent(viewer: &Viewer, id: &str, what: &'static str, form: &Form, answer
     let page = SentPage {
         page: Page::new(viewer, Section::Webhooks, title).below("/webhooks", "Webhooks").below(path(id), name),
         webhook: name.to_owned(),
-        id: id.to_owned(),
-        what,
         again: format!("{}/{what}", path(id)),
         fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         back: back(form, path(id)),
@@ -118,7 +114,9 @@ pub(in super::super) async fn reprocess(Path(id): Path<String>, Posted { viewer,
 
 fn job(id: &str, answer: Answer<Reply>) -> Answer<Response> {
     match answer {
-        Ok(reply) => Ok(done(&format!("/jobs/{}", reply.text("/id")), "It goes on by itself, also when you leave this page.")),
+        Ok(reply) => {
+            Ok(done(&format!("/jobs/{}", reply.text("/id")), "It goes on by itself, also when you leave this page."))
+        }
         Err(refusal) => Ok(failed(&path(id), refusal.about_the_form()?.detail)),
     }
 }

@@ -134,7 +134,9 @@ impl Webhook {
 impl FilterStats {
     fn error(&self) -> Option<String> {
         let error = self.last_error.as_ref()?;
-        Some(error["detail"].as_str().or(error["message"].as_str()).map_or_else(|| error.to_string(), ToOwned::to_owned))
+        Some(
+            error["detail"].as_str().or(error["message"].as_str()).map_or_else(|| error.to_string(), ToOwned::to_owned),
+        )
     }
 }
 

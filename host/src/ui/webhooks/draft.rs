@@ -121,7 +121,9 @@ fn plugin(form: &Form, name: &str, version: &str, manifest: Option<&Value>) -> V
 /// The form of a webhook as it is.
 pub(super) fn filled(webhook: &Value, manifest: Option<&Value>) -> Form {
     let mut form = Form::default();
-    for name in ["name", "description", "filter", "content_type", "envelope", "on_uncertain", "on_plugin_failure", "order"] {
+    for name in
+        ["name", "description", "filter", "content_type", "envelope", "on_uncertain", "on_plugin_failure", "order"]
+    {
         if let Some(text) = webhook[name].as_str() {
             form.set(format!("/{name}"), text);
         }

@@ -200,7 +200,10 @@ fn sending(form: &Form) -> Vec<Field> {
             .help("At most so many requests in the time below; empty for no limit.")
             .mono()
             .of(form),
-        Field::line("/rate_limit/per_ms", "Rate limit: in so many milliseconds").help("1000 is a second.").mono().of(form),
+        Field::line("/rate_limit/per_ms", "Rate limit: in so many milliseconds")
+            .help("1000 is a second.")
+            .mono()
+            .of(form),
         Field::line("/timeout_ms", "Time-out in milliseconds")
             .help("How long one attempt may take; empty for the server's own, 20 seconds unless it is set.")
             .mono()
@@ -253,13 +256,17 @@ fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked
     let masked = current_ref.and_then(|current| current["url"].as_str());
     let url = Field::typed("/url", "URL", "url").mono().example("https://").live("check", "url-verdict");
     let url = match masked {
-        Some(masked) => url.help(format!("Now {masked}. Leave it empty to keep it. Another host gets none of the secrets that this one has.")),
+        Some(masked) => url.help(format!(
+            "Now {masked}. Leave it empty to keep it. Another host gets none of the secrets that this one has."
+        )),
         None => url.help("Where events are posted to. What stands behind the host is kept as a secret.").needed(),
     };
     let chosen = patterns(&form);
     let title = match current_ref {
         None => "Register a webhook".to_owned(),
-        Some(current) => format!("Change {}", current["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("the webhook")),
+        Some(current) => {
+            format!("Change {}", current["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("the webhook"))
+        }
     };
     let framed = Page::new(viewer, Section::Webhooks, title).below("/webhooks", "Webhooks");
     let (framed, action) = match current_ref.and_then(|current| current["id"].as_str()) {
@@ -272,7 +279,8 @@ fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked
     let mut all = groups(known.types, &chosen);
     all.sort_by(|a, b| a.pattern.cmp(&b.pattern));
     let in_catalogue = |pattern: &String| {
-        pattern == "*" || all.iter().any(|group| group.pattern == *pattern || group.types.iter().any(|kind| kind.name == *pattern))
+        pattern == "*"
+            || all.iter().any(|group| group.pattern == *pattern || group.types.iter().any(|kind| kind.name == *pattern))
     };
     let written: Vec<&str> = chosen.iter().filter(|pattern| !in_catalogue(pattern)).map(String::as_str).collect();
     let mut of_written = form.clone();
@@ -419,7 +427,8 @@ async fn ask(viewer: &Viewer, what: String, mut form: Form, known: Known, curren
                 let mut defaults = Form::default();
                 fill(&manifest["config"], &Value::Null, "/plugin/config", &mut defaults);
                 let old = current.as_ref().map(|current| &current["plugin"]);
-                let same = old.is_some_and(|old| old["name"].as_str() == draft::chosen_plugin(&form).map(|(name, _)| name));
+                let same =
+                    old.is_some_and(|old| old["name"].as_str() == draft::chosen_plugin(&form).map(|(name, _)| name));
                 if let Some(old) = old.filter(|_| same) {
                     fill(&manifest["config"], &old["config"], "/plugin/config", &mut form);
                 }
@@ -433,17 +442,17 @@ async fn ask(viewer: &Viewer, what: String, mut form: Form, known: Known, curren
         "count" => asked.matches = Some(count(viewer, &form).await?),
         "check" => asked.url = Some(check(viewer, &form).await?),
         "test" => {
-            let body = draft::body(&form, known.manifest.as_ref(), None).map(|body| (body, &form));
-            match body {
+            let body = match draft::body(&form, known.manifest.as_ref(), None) {
+                Ok(body) => body,
                 Err(problem) => return Ok(refused(viewer, form, known, current, problem)),
-                Ok((body, _)) => match test(viewer, &form, body).await {
-                    Ok(outcome) => asked.test = Some(Ok(outcome)),
-                    Err(refusal) => {
-                        let problem = refusal.about_the_form()?;
-                        asked.test = Some(Err(problem.detail.clone()));
-                        form = form.refused(problem);
-                    }
-                },
+            };
+            match test(viewer, &form, body).await {
+                Ok(outcome) => asked.test = Some(Ok(outcome)),
+                Err(refusal) => {
+                    let problem = refusal.about_the_form()?.lifted("/webhook");
+                    asked.test = Some(Err(problem.detail.clone()));
+                    form = form.refused(problem);
+                }
             }
         }
         _ => {}
@@ -474,7 +483,7 @@ async fn test(viewer: &Viewer, form: &Form, webhook: Value) -> Answer<Outcome> {
     let sample = sample(&viewer.client, form).await?;
     let body = json!({ "webhook": webhook, "event": sample });
     let delivery: Delivery = viewer.client.post("/webhooks/test", &body).await?.read()?;
-    Ok(Outcome { delivery, now: viewer.now, is_stored: false })
+    Ok(Outcome { delivery, is_stored: false })
 }
 
 /// The event that a test sends: what is filled in, or the example of its type.

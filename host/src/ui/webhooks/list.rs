@@ -88,9 +88,15 @@ impl Webhook {
 
     fn is_like(&self, text: &str, state: &str) -> bool {
         let plugin = self.plugin.as_ref().map_or("", |plugin| plugin.name.as_str());
-        let texts = [self.name.as_str(), &self.url, &self.id, plugin].into_iter().chain(self.events.iter().map(String::as_str));
+        let texts =
+            [self.name.as_str(), &self.url, &self.id, plugin].into_iter().chain(self.events.iter().map(String::as_str));
         let has_text = text.is_empty() || texts.into_iter().any(|one| one.to_lowercase().contains(text));
-        has_text && match state { "enabled" => self.enabled, "disabled" => !self.enabled, _ => true }
+        has_text
+            && match state {
+                "enabled" => self.enabled,
+                "disabled" => !self.enabled,
+                _ => true,
+            }
     }
 }
 

@@ -61,7 +61,10 @@ pub(super) fn told(schedule: &Value) -> String {
     match waits.len() {
         1 if waits[0] == 0 => format!("{whose}1 attempt, at once; a failure is final."),
         1 => format!("{whose}1 attempt, after {total}; a failure is final."),
-        many => format!("{whose}{many} attempts ({}); the last one {total} after the first, give or take a fifth.", times.join(", ")),
+        many => format!(
+            "{whose}{many} attempts ({}); the last one {total} after the first, give or take a fifth.",
+            times.join(", ")
+        ),
     }
 }
 
