@@ -4,7 +4,16 @@ use std::path::{Path, PathBuf};
 
 /// The ready integrations.
 pub const READY: [&str; 10] = [
-    "azure-devops", "cloudevents", "discord", "github-issues", "jira", "lead-router", "pivotal-tracker", "slack", "teams", "trello",
+    "azure-devops",
+    "cloudevents",
+    "discord",
+    "github-issues",
+    "jira",
+    "lead-router",
+    "pivotal-tracker",
+    "slack",
+    "teams",
+    "trello",
 ];
 
 /// Where they are.

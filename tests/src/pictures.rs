@@ -32,7 +32,7 @@ impl Pictures {
     pub async fn make(self) {
         let folder = self.out.clone().unwrap_or_else(usual_folder);
         fs::create_dir_all(&folder).expect("the folder can be made");
-            let stage = Stage::on(Installation::new().with_gallery()).await;
+        let stage = Stage::on(Installation::new().with_gallery()).await;
         let browser = Browser::start().await;
         let tab = browser.tab(stage.server.url()).await;
         self.shoot(&tab, &outside(), &folder).await;
@@ -44,7 +44,8 @@ impl Pictures {
     }
 
     async fn shoot(&self, tab: &Tab, places: &[Place], folder: &Path) {
-        let wanted = |place: &&Place| self.pages.is_empty() || self.pages.iter().any(|name| place.name.starts_with(name));
+        let wanted =
+            |place: &&Place| self.pages.is_empty() || self.pages.iter().any(|name| place.name.starts_with(name));
         for place in places.iter().filter(wanted) {
             println!("{}", place.name);
             for (width, size) in [("wide", WIDE), ("narrow", NARROW)] {

@@ -9,8 +9,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem, projects, results,
-    roles, sessions, settings, tokens, users, webhooks,
+    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem,
+    projects, results, roles, sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.

@@ -24,7 +24,8 @@ pub struct Setting {
 impl Config {
     /// Every setting, section by section.
     pub fn shown(&self) -> Result<Vec<Setting>, ConfigError> {
-        let json = |config: &Self| serde_json::to_value(config).map_err(|error| ConfigError::Invalid(error.to_string()));
+        let json =
+            |config: &Self| serde_json::to_value(config).map_err(|error| ConfigError::Invalid(error.to_string()));
         let (current, usual) = (json(self)?, json(&Self::default())?);
         let mut settings = Vec::new();
         flatten("", &current, Some(&usual), &mut settings);
@@ -84,7 +85,10 @@ mod tests {
         assert_eq!(of("network.proxy").value, "http://me:***@proxy.example:3128/");
         assert_eq!((&of("delivery.timeout_ms").value, &of("delivery.timeout_ms").default), (&7.into(), &20_000.into()));
         assert!(!serde_json::to_string(&shown).unwrap().contains("s3cret"));
-        assert_eq!((masked("sqlite:a b.db"), masked("sqlite:///a.db")), ("sqlite:a b.db".into(), "sqlite:///a.db".into()));
+        assert_eq!(
+            (masked("sqlite:a b.db"), masked("sqlite:///a.db")),
+            ("sqlite:a b.db".into(), "sqlite:///a.db".into())
+        );
         assert_eq!(masked("nonsense s3cret"), MASK);
     }
 }

@@ -96,7 +96,11 @@ fn line(entry: Entry, viewer: &Viewer, query: &Query) -> Line {
         when: When::new(entry.at, viewer.now),
         exact: entry.at.to_string(),
         by_actor: entry.actor.id.as_ref().map(|id| bare.with("actor_id", id).at("/audit")),
-        who: if entry.actor.kind == "user" { entry.actor.name } else { format!("{} ({})", entry.actor.name, entry.actor.kind) },
+        who: if entry.actor.kind == "user" {
+            entry.actor.name
+        } else {
+            format!("{} ({})", entry.actor.name, entry.actor.kind)
+        },
         path: path(&entry.target),
         action: entry.action,
         target: entry.target,

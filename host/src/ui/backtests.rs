@@ -115,12 +115,22 @@ async fn form_page(viewer: &Viewer, webhook: &Webhook, form: Form, count: Option
     });
     let fields = vec![
         Field::choice("/plugin/version", "Version to try", choices).of(&form),
-        Field::text("/plugin/config", "Configuration to try", 12).mono().deep().help("JSON, as the plugin gets it.").of(&form),
+        Field::text("/plugin/config", "Configuration to try", 12)
+            .mono()
+            .deep()
+            .help("JSON, as the plugin gets it.")
+            .of(&form),
         Field::typed("/last", "At most so many events, newest first", "number").of(&form),
-        Field::line("/types", "Only events of these types").mono().deep().help("With commas between them; empty: all.").of(&form),
+        Field::line("/types", "Only events of these types")
+            .mono()
+            .deep()
+            .help("With commas between them; empty: all.")
+            .of(&form),
     ];
     let page = FormPage {
-        page: Page::new(viewer, Section::Webhooks, "Backtest").below("/webhooks", "Webhooks").below(webhook.path(), webhook.title()),
+        page: Page::new(viewer, Section::Webhooks, "Backtest")
+            .below("/webhooks", "Webhooks")
+            .below(webhook.path(), webhook.title()),
         action: format!("{}/backtest", webhook.path()),
         fields,
         count,
@@ -176,7 +186,9 @@ pub(super) async fn begin(Path(id): Path<String>, Posted { viewer, form }: Poste
             let count = format!("It would be about {more}{events} events. Nothing is sent.");
             form_page(&viewer, &webhook, form, Some(count)).await
         }
-        Ok(reply) => Ok(done(&format!("/jobs/{}", segment(reply.text("/id"))), "The backtest has begun. Nothing is sent.")),
+        Ok(reply) => {
+            Ok(done(&format!("/jobs/{}", segment(reply.text("/id"))), "The backtest has begun. Nothing is sent."))
+        }
         Err(refusal) => form_page(&viewer, &webhook, form.refused(refusal.about_the_form()?), None).await,
     }
 }
@@ -326,7 +338,13 @@ impl Results {
 }
 
 /// What has to be said before a candidate is taken over.
-async fn promote_fields(viewer: &Viewer, webhook: &Webhook, candidate: &Candidate, job: &Job, form: &Form) -> Answer<Vec<Field>> {
+async fn promote_fields(
+    viewer: &Viewer,
+    webhook: &Webhook,
+    candidate: &Candidate,
+    job: &Job,
+    form: &Form,
+) -> Answer<Vec<Field>> {
     let mut fields = Vec::new();
     if viewer.may(Permission::PluginsRead) {
         let path = format!("/plugins/{}/versions/{}", segment(&candidate.name), segment(&candidate.version));
@@ -342,7 +360,9 @@ async fn promote_fields(viewer: &Viewer, webhook: &Webhook, candidate: &Candidat
     }
     if job.state != "succeeded" || form.problem.is_some() {
         let force = Field::tick("/force", "Promote all the same");
-        fields.push(force.help("Although the backtest did not come to its end, or the webhook was changed since.").of(form));
+        fields.push(
+            force.help("Although the backtest did not come to its end, or the webhook was changed since.").of(form),
+        );
     }
     Ok(fields)
 }

@@ -115,7 +115,8 @@ fn form_page(viewer: &Viewer, form: Form, name: Option<&str>) -> Response {
         "Payloads that do not fit the schema",
         [("off", "are taken; nobody looks"), ("warn", "are taken and counted"), ("enforce", "are refused")],
     );
-    let name_field = Field::line("/name", "Name").help("Words with dots between them, such as `build.done`.").mono().required();
+    let name_field =
+        Field::line("/name", "Name").help("Words with dots between them, such as `build.done`.").mono().required();
     let mut parts = vec![
         Field::line("/description", "Description").help("What has happened when such an event comes.").of(&form).into(),
         Field::text("/schema", "JSON Schema of the payload", 14).mono().deep().of(&form).into(),
@@ -126,7 +127,8 @@ fn form_page(viewer: &Viewer, form: Form, name: Option<&str>) -> Response {
         parts.insert(0, name_field.of(&form).into());
     }
     let title = name.map_or_else(|| "New event type".to_owned(), |name| format!("Describe {name}"));
-    let action = name.map_or_else(|| "/event-types/new".to_owned(), |name| format!("/event-types/{}/edit", segment(name)));
+    let action =
+        name.map_or_else(|| "/event-types/new".to_owned(), |name| format!("/event-types/{}/edit", segment(name)));
     let page = Page::new(viewer, Section::EventTypes, title).below("/event-types", "Event types");
     FormPage {
         page: match name {

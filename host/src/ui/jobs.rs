@@ -65,7 +65,12 @@ impl Job {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         let about = self.rest.get(&self.kind).and_then(Value::as_object);
         // A backtest tells more of itself below.
-        about.filter(|_| self.kind != "backtest").into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+        about
+            .filter(|_| self.kind != "backtest")
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect()
     }
 }
 
@@ -119,7 +124,9 @@ pub(super) async fn page(viewer: &Viewer, id: &str, query: &Query, form: Form) -
     let status = form.status();
     let page = JobPage {
         results: if job.kind == "backtest" { Results::load(viewer, id, query, form).await? } else { None },
-        page: Page::new(viewer, Section::Deliveries, job.title()).below("/deliveries", "Deliveries").below("/jobs", "Long work"),
+        page: Page::new(viewer, Section::Deliveries, job.title())
+            .below("/deliveries", "Deliveries")
+            .below("/jobs", "Long work"),
         may_cancel: viewer.may(Permission::DeliveriesRetry),
         now: viewer.now,
         job,

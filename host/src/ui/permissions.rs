@@ -18,7 +18,9 @@ pub(super) const fn words(permission: Permission) -> &'static str {
         Permission::PluginsRead => "see plugins and try them",
         Permission::PluginsWrite => "upload, delete and resume plugins",
         Permission::SchedulesWrite => "make, change and delete schedules",
-        Permission::CanTriggerIntegrations => "trigger and test webhooks; see webhooks and deliveries, not what is in them",
+        Permission::CanTriggerIntegrations => {
+            "trigger and test webhooks; see webhooks and deliveries, not what is in them"
+        }
         Permission::TokensWrite => "make, change and revoke tokens",
         Permission::AuditRead => "read the audit log",
     }

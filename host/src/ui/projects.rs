@@ -75,7 +75,9 @@ fn form_page(viewer: &Viewer, form: Form, of: Option<(&str, String)>) -> Respons
         parts,
         words: if id.is_some() { "Save" } else { "Make the project" },
         lead: String::new(),
-        danger: id.filter(|_| viewer.may_everywhere(Permission::Admin)).map(|_| (format!("{action}/delete"), "Delete…")),
+        danger: id
+            .filter(|_| viewer.may_everywhere(Permission::Admin))
+            .map(|_| (format!("{action}/delete"), "Delete…")),
         action,
         form,
     }

@@ -78,7 +78,8 @@ fn form_page(viewer: &Viewer, form: Form, name: Option<&str>) -> Response {
     let boxes = permissions::boxes(viewer, &form).into();
     let title = name.map_or_else(|| "New role".to_owned(), |name| format!("Role {name}"));
     let action = name.map_or_else(|| "/roles/new".to_owned(), |name| format!("/roles/{}", segment(name)));
-    let name_field = Field::line("/name", "Name").help("Small letters, digits and hyphens. It stays.").required().of(&form);
+    let name_field =
+        Field::line("/name", "Name").help("Small letters, digits and hyphens. It stays.").required().of(&form);
     FormPage {
         page: Page::new(viewer, Section::Roles, title).below("/roles", "Roles"),
         parts: if name.is_some() { vec![description, boxes] } else { vec![name_field.into(), description, boxes] },

@@ -6,8 +6,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
 use super::{
-    account, around, assets, audit, backtests, deliveries, errors, event_types, events, jobs, live, overview, plugins, project, projects,
-    roles, schedules, settings, setup, sign_in, tokens, users, webhooks,
+    account, around, assets, audit, backtests, deliveries, errors, event_types, events, jobs, live, overview, plugins,
+    project, projects, roles, schedules, settings, setup, sign_in, tokens, users, webhooks,
 };
 use crate::domain::clock::Clock;
 

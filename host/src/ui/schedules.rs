@@ -169,18 +169,35 @@ async fn form_page(viewer: &Viewer, form: Form, of: Option<&Schedule>) -> Answer
     let preview = match form.filled("/cron") {
         None => None,
         // What is wrong with it stands at its field.
-        Some(_) => viewer.client.post("/schedules/preview", &asked).await.ok().map(super::client::Reply::read::<Preview>).transpose()?,
+        Some(_) => viewer
+            .client
+            .post("/schedules/preview", &asked)
+            .await
+            .ok()
+            .map(super::client::Reply::read::<Preview>)
+            .transpose()?,
     };
-    let (words, runs) = preview.map_or_else(|| (String::new(), Vec::new()), |preview| (preview.words, preview.next_runs));
+    let (words, runs) =
+        preview.map_or_else(|| (String::new(), Vec::new()), |preview| (preview.words, preview.next_runs));
     let back = of.map_or_else(|| "/schedules".to_owned(), Schedule::path);
     let title = of.map_or_else(|| "New schedule".to_owned(), |schedule| format!("Change {}", schedule.title()));
     let page = FormPage {
         page: Page::new(viewer, Section::Schedules, title).below("/schedules", "Schedules"),
         action: of.map_or_else(|| "/schedules/new".to_owned(), |schedule| format!("{}/edit", schedule.path())),
         top: vec![
-            Field::line("/cron", "When").mono().needed().live("words", "runs").example("0 9 * * MON-FRI")
-                .help("A cron expression: minute, hour, day of the month, month, day of the week.").of(&form),
-            Field::line("/time_zone", "Time zone").mono().live("words", "runs").example("Europe/Berlin").help("Empty: UTC.").of(&form),
+            Field::line("/cron", "When")
+                .mono()
+                .needed()
+                .live("words", "runs")
+                .example("0 9 * * MON-FRI")
+                .help("A cron expression: minute, hour, day of the month, month, day of the week.")
+                .of(&form),
+            Field::line("/time_zone", "Time zone")
+                .mono()
+                .live("words", "runs")
+                .example("Europe/Berlin")
+                .help("Empty: UTC.")
+                .of(&form),
         ],
         fields: vec![
             Field::line("/name", "Name").of(&form),
@@ -219,7 +236,9 @@ pub(super) async fn new(viewer: Viewer) -> Answer<Response> {
 fn body(form: &Form) -> Answer<Value> {
     let payload = match form.filled("/payload") {
         None => json!({}),
-        Some(text) => serde_json::from_str(text).map_err(|error| Problem::field("/payload", format!("is not JSON: {error}")))?,
+        Some(text) => {
+            serde_json::from_str(text).map_err(|error| Problem::field("/payload", format!("is not JSON: {error}")))?
+        }
     };
     Ok(json!({
         "name": form.filled("/name").unwrap_or_default(),
@@ -272,7 +291,10 @@ pub(super) async fn edit(viewer: Viewer, Path(id): Path<String>) -> Answer<Respo
         ("/time_zone", Some(schedule.time_zone.clone())),
         ("/event_type", Some(schedule.event_type.clone())),
         ("/subject", schedule.subject.clone()),
-        ("/payload", schedule.payload.as_ref().map(|payload| serde_json::to_string_pretty(payload).unwrap_or_default())),
+        (
+            "/payload",
+            schedule.payload.as_ref().map(|payload| serde_json::to_string_pretty(payload).unwrap_or_default()),
+        ),
         ("/missed", Some(schedule.missed.clone())),
         ("/enabled", Some(schedule.enabled.to_string())),
     ] {
@@ -297,7 +319,10 @@ pub(super) async fn change(Path(id): Path<String>, Posted { viewer, form }: Post
 /// Emits its event now.
 pub(super) async fn run(Path(id): Path<String>, Posted { viewer, .. }: Posted) -> Answer<Response> {
     let reply = viewer.client.act(&format!("/schedules/{}/run", segment(&id))).await?;
-    Ok(done(&format!("/events/{}", segment(reply.text("/event_id"))), "This is the event that was emitted. When the next one is due stays as it is."))
+    Ok(done(
+        &format!("/events/{}", segment(reply.text("/event_id"))),
+        "This is the event that was emitted. When the next one is due stays as it is.",
+    ))
 }
 
 /// Asks whether it shall go.

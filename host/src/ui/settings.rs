@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::changes::plain;
-use super::page::{Items, Page, shown};
 use super::page::Section as Place;
+use super::page::{Items, Page, shown};
 use super::parts::{size, span};
 use super::refusal::Answer;
 use super::viewer::Viewer;

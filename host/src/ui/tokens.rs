@@ -103,7 +103,9 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
 }
 
 fn expiry(form: &Form) -> Field {
-    Field::typed("/expires_at", "Ends on", "date").help("At the start of that day, in UTC. Empty: it does not end.").of(form)
+    Field::typed("/expires_at", "Ends on", "date")
+        .help("At the start of that day, in UTC. Empty: it does not end.")
+        .of(form)
 }
 
 /// What a date field says, as the API takes it.
@@ -189,7 +191,10 @@ async fn one_page(viewer: &Viewer, id: &str, form: Option<Form>) -> Answer<Respo
         let mut form = Form::default();
         form.set("/name", &token.name);
         // The day alone.
-        form.set("/expires_at", token.expires_at.map(|at| at.to_string().chars().take(10).collect()).unwrap_or_else(String::new));
+        form.set(
+            "/expires_at",
+            token.expires_at.map(|at| at.to_string().chars().take(10).collect()).unwrap_or_else(String::new),
+        );
         form
     });
     let page = OnePage {

@@ -58,7 +58,11 @@ struct Line {
 /// The name of a project in the words of a sentence.
 fn place(project: Option<&str>, viewer: &Viewer) -> String {
     let Some(id) = project else { return "all projects".to_owned() };
-    viewer.projects.iter().find(|project| project.id == id).map_or_else(|| id.to_owned(), |project| project.name.clone())
+    viewer
+        .projects
+        .iter()
+        .find(|project| project.id == id)
+        .map_or_else(|| id.to_owned(), |project| project.name.clone())
 }
 
 impl Line {
@@ -68,7 +72,8 @@ impl Line {
             (true, false) => Status::new(Tone::Warn, "no password"),
             (true, true) => Status::of("active"),
         };
-        let roles = user.roles.iter().map(|held| format!("{} in {}", held.role, place(held.project.as_deref(), viewer)));
+        let roles =
+            user.roles.iter().map(|held| format!("{} in {}", held.role, place(held.project.as_deref(), viewer)));
         Self {
             roles: roles.collect(),
             status,
@@ -155,8 +160,12 @@ async fn form_page(viewer: &Viewer, form: Form, id: Option<&str>, title: String)
         let number = index + 1;
         parts.push(Part::Row(vec![
             Field::choice(&format!("/roles/{index}/role"), &format!("Role {number}"), roles).of(&form),
-            Field::choice(&format!("/roles/{index}/project"), &format!("Where, of role {number}"), everywhere.into_iter().chain(projects))
-                .of(&form),
+            Field::choice(
+                &format!("/roles/{index}/project"),
+                &format!("Where, of role {number}"),
+                everywhere.into_iter().chain(projects),
+            )
+            .of(&form),
         ]));
     }
     let action = id.map_or_else(|| "/users/new".to_owned(), |id| format!("/users/{}", segment(id)));

@@ -73,7 +73,8 @@ impl Visitor {
     }
 
     async fn get(&self, path: &str, accept: &str) -> Result<Response, Failure> {
-        let request = self.client.get(format!("{}{path}", self.server)).header(COOKIE, &self.cookie).header(ACCEPT, accept);
+        let request =
+            self.client.get(format!("{}{path}", self.server)).header(COOKIE, &self.cookie).header(ACCEPT, accept);
         Ok(request.send().await?.error_for_status()?)
     }
 
@@ -134,9 +135,25 @@ async fn paths(api: &Api) -> Vec<String> {
         found.items().first().and_then(|item| item["id"].as_str()).map(str::to_owned)
     };
     let mut paths: Vec<String> = [
-        "/", "/webhooks", "/webhooks/new", "/deliveries", "/deliveries?status=succeeded", "/deliveries?status=failed",
-        "/deliveries?event_type=ticket.updated", "/events", "/events/new", "/plugins", "/event-types", "/projects", "/users", "/roles",
-        "/tokens", "/audit", "/settings", "/jobs", "/account",
+        "/",
+        "/webhooks",
+        "/webhooks/new",
+        "/deliveries",
+        "/deliveries?status=succeeded",
+        "/deliveries?status=failed",
+        "/deliveries?event_type=ticket.updated",
+        "/events",
+        "/events/new",
+        "/plugins",
+        "/event-types",
+        "/projects",
+        "/users",
+        "/roles",
+        "/tokens",
+        "/audit",
+        "/settings",
+        "/jobs",
+        "/account",
     ]
     .map(str::to_owned)
     .into();
@@ -180,8 +197,19 @@ impl fmt::Display for Pages {
         writeln!(formatter, "pages with {} deliveries stored on {store}", self.deliveries)?;
         let ms = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
         for PageFigures { path, median_us, max_us, bytes } in &self.pages {
-            writeln!(formatter, "  {:>9} median {:>9} at most {:>7} bytes  {path}", ms(*median_us), ms(*max_us), bytes)?;
+            writeln!(
+                formatter,
+                "  {:>9} median {:>9} at most {:>7} bytes  {path}",
+                ms(*median_us),
+                ms(*max_us),
+                bytes
+            )?;
         }
-        writeln!(formatter, "  an open event stream costs {:.1} kB ({} of them)", self.bytes_per_stream / 1000.0, self.streams)
+        writeln!(
+            formatter,
+            "  an open event stream costs {:.1} kB ({} of them)",
+            self.bytes_per_stream / 1000.0,
+            self.streams
+        )
     }
 }

@@ -75,7 +75,8 @@ impl Node {
             other => other.to_string(),
         };
         let states = node["properties"].as_array().into_iter().flatten();
-        let properties = states.filter_map(|state| Some((state["name"].as_str()?.to_owned(), state["value"]["value"].clone())));
+        let properties =
+            states.filter_map(|state| Some((state["name"].as_str()?.to_owned(), state["value"]["value"].clone())));
         Some(Self {
             id: node["backendDOMNodeId"].as_i64()?,
             role: text(&node["role"]),
@@ -135,7 +136,8 @@ impl Node {
 
     /// None when it is gone.
     pub(super) async fn try_text(&self, tab: &Tab) -> Option<String> {
-        let text = self.try_run(tab, "function() { return this.innerText ?? this.textContent }", json!([])).await.ok()?;
+        let text =
+            self.try_run(tab, "function() { return this.innerText ?? this.textContent }", json!([])).await.ok()?;
         Some(text.as_str().unwrap_or_default().to_owned())
     }
 
@@ -146,7 +148,9 @@ impl Node {
         let quads = call(&tab.page, "DOM.getContentQuads", at).await;
         let corner = |index: usize| quads["quads"][0][index].as_f64().expect("it has a place on the page");
         let (x, y) = (f64::midpoint(corner(0), corner(4)), f64::midpoint(corner(1), corner(5)));
-        for (kind, button, clicks) in [("mouseMoved", "none", 0), ("mousePressed", "left", 1), ("mouseReleased", "left", 1)] {
+        for (kind, button, clicks) in
+            [("mouseMoved", "none", 0), ("mousePressed", "left", 1), ("mouseReleased", "left", 1)]
+        {
             let event = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": clicks });
             // What goes away with its page answers nobody.
             let _ = try_call(&tab.page, "Input.dispatchMouseEvent", event).await;
@@ -192,7 +196,9 @@ impl Node {
     }
 
     async fn run(&self, tab: &Tab, function: &str, arguments: Value) -> Value {
-        self.try_run(tab, function, arguments).await.unwrap_or_else(|error| panic!("{} {:?}: {error}", self.role, self.name))
+        self.try_run(tab, function, arguments)
+            .await
+            .unwrap_or_else(|error| panic!("{} {:?}: {error}", self.role, self.name))
     }
 
     async fn try_run(&self, tab: &Tab, function: &str, arguments: Value) -> Result<Value, String> {

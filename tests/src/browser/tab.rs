@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use chromiumoxide::{
-    Page,
-    cdp::browser_protocol::page::EventLoadEventFired,
-};
+use chromiumoxide::{Page, cdp::browser_protocol::page::EventLoadEventFired};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -65,7 +65,8 @@ impl Watch {
         watch
             .on::<EventIssueAdded>(page, |seen, event| {
                 if event.issue.code == InspectorIssueCode::ContentSecurityPolicyIssue {
-                    seen.problems.push(format!("policy: {:?}", event.issue.details.content_security_policy_issue_details));
+                    seen.problems
+                        .push(format!("policy: {:?}", event.issue.details.content_security_policy_issue_details));
                 }
             })
             .await;
@@ -94,7 +95,8 @@ impl Watch {
 
     /// A dialog stops the page until somebody answers. What asks is answered with yes; nothing else has a dialog.
     async fn dialogs(&mut self, page: &Page) {
-        let mut events = page.event_listener::<EventJavascriptDialogOpening>().await.expect("the tab can be listened to");
+        let mut events =
+            page.event_listener::<EventJavascriptDialogOpening>().await.expect("the tab can be listened to");
         let (seen, page) = (Arc::clone(&self.seen), page.clone());
         self.tasks.push(tokio::spawn(async move {
             while let Some(event) = events.next().await {

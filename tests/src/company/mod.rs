@@ -48,8 +48,14 @@ impl Company {
 }
 
 /// Webhooks of which nothing waits for long.
-const QUICK: [&str; 6] =
-    ["Company Slack", "Jira: checkout team", "Data warehouse", "Partner portal", "Loans department", "Zapier: newsletter"];
+const QUICK: [&str; 6] = [
+    "Company Slack",
+    "Jira: checkout team",
+    "Data warehouse",
+    "Partner portal",
+    "Loans department",
+    "Zapier: newsletter",
+];
 
 /// Waits until everything of a webhook was tried once; what failed may be tried again later.
 async fn begun(api: &Api, name: &str, webhook: &str) {

@@ -21,7 +21,8 @@ pub(super) fn answer(receiver: &Receiver) {
     receiver.on("/jira/rest/api/3/issue", [Reply::status(201).body(issue.to_string())]);
     let refused = json!({ "errorMessages": [], "errors": { "summary": "Summary can't exceed 255 characters." } });
     let is_long = |request: &crate::receiver::Recorded| {
-        request.path == "/jira/rest/api/3/issue" && String::from_utf8_lossy(&request.body).contains("A title without end")
+        request.path == "/jira/rest/api/3/issue"
+            && String::from_utf8_lossy(&request.body).contains("A title without end")
     };
     receiver.when(is_long, [Reply::status(400).body(refused.to_string())]);
     receiver.when(|request| request.path.starts_with("/jira/rest/api/3/issue/"), [Reply::status(204)]);
@@ -40,9 +41,7 @@ pub(super) async fn register(api: &Api, receiver: &Receiver) -> BTreeMap<String,
         versions.insert(name, api.install(example(name)).await.version);
     }
     versions.insert("trapper", api.install(Guest::Trapper.component()).await.version);
-    let run = |name: &str, config: Value, secrets: Value| {
-        json!({ "name": name, "version": versions[name], "config": config, "secrets": secrets })
-    };
+    let run = |name: &str, config: Value, secrets: Value| json!({ "name": name, "version": versions[name], "config": config, "secrets": secrets });
     let webhooks = [
         json!({
             "name": "Company Slack", "url": receiver.url("/services/T024BE7LD/B051/x"),

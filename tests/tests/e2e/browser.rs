@@ -75,7 +75,8 @@ async fn people_find_their_way_by_mouse_and_by_keyboard() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_page_is_seen() {
-    let page = |body: &str| format!("<!doctype html><html lang=en><title>A page</title><main><h1>Now</h1>{body}</main>");
+    let page =
+        |body: &str| format!("<!doctype html><html lang=en><title>A page</title><main><h1>Now</h1>{body}</main>");
     let wrong = page("<p id=pale>pale</p><link rel=stylesheet href=/pale.css><img src=/nothing><input>");
     let wide = page("<div>wide</div><link rel=stylesheet href=/wide.css>");
     let site = site(&[
@@ -97,7 +98,10 @@ async fn what_is_wrong_with_a_page_is_seen() {
 
     tab.goto("/inline").await;
     assert_eq!(tab.title().await, "A page", "the policy holds");
-    tab.until("the policy's report is seen", async || tab.problems().iter().any(|told| told.starts_with("policy")).then_some(())).await;
+    tab.until("the policy's report is seen", async || {
+        tab.problems().iter().any(|told| told.starts_with("policy")).then_some(())
+    })
+    .await;
     tab.forget();
     tab.goto("/alert").await;
     for kind in ["dialog: here", "console", "exception"] {

@@ -22,7 +22,8 @@ async fn open() -> Desk {
     let stage = Stage::open().await;
     ADA.arrive(&stage.api).await;
     TRI.join(&stage.api).await;
-    let webhook = json!({ "name": "CRM", "url": stage.receiver.url("/crm"), "events": ["lead.*"], "bearer_token": "crm-s3cret" });
+    let webhook =
+        json!({ "name": "CRM", "url": stage.receiver.url("/crm"), "events": ["lead.*"], "bearer_token": "crm-s3cret" });
     let webhook = stage.api.register(&webhook).await.id;
     let event = stage.api.publish("ticket.created", json!({ "ticket": { "title": "private words" } })).await.id;
     let browser = Browser::start().await;
@@ -101,13 +102,30 @@ async fn e4_whoever_may_only_trigger_finds_no_other_action() {
         let forms = tab.evaluate("JSON.stringify([...document.querySelectorAll('form[method=post]')].map(form => new URL(form.action).pathname))").await;
         let forms: Vec<String> = serde_json::from_str(forms.as_str().expect("text")).expect("paths");
         found.extend(forms);
-        for words in ["Register", "Edit", "Delete", "Disable", "Enable", "Send an event", "Retry", "Send again", "Give up", "Rotate"] {
-            assert!(!tab.has("button", &format!("{words}...")).await && !tab.has("link", &format!("{words}...")).await, "{path}: {words}");
+        for words in [
+            "Register",
+            "Edit",
+            "Delete",
+            "Disable",
+            "Enable",
+            "Send an event",
+            "Retry",
+            "Send again",
+            "Give up",
+            "Rotate",
+        ] {
+            assert!(
+                !tab.has("button", &format!("{words}...")).await && !tab.has("link", &format!("{words}...")).await,
+                "{path}: {words}"
+            );
         }
     }
     let may = |path: &String| {
-        path == "/sign-out" || path == "/project" || path == "/events/trigger"
-            || *path == format!("/webhooks/{webhook}/trigger") || *path == format!("/webhooks/{webhook}/test")
+        path == "/sign-out"
+            || path == "/project"
+            || path == "/events/trigger"
+            || *path == format!("/webhooks/{webhook}/trigger")
+            || *path == format!("/webhooks/{webhook}/test")
     };
     let others: Vec<_> = found.iter().filter(|path| !may(path)).collect();
     assert!(others.is_empty(), "{others:?}");

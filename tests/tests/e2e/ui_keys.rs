@@ -36,7 +36,10 @@ async fn enter(tab: &Tab, role: &str, name: &str) {
 async fn a_failed_delivery_is_found_and_retried() {
     let (stage, _browser, tab) = open().await;
     stage.receiver.on("/hook", [Reply::status(500), Reply::ok()]);
-    stage.api.register(&json!({ "name": "Hook", "url": stage.receiver.url("/hook"), "events": ["*"], "retry": [0] })).await;
+    stage
+        .api
+        .register(&json!({ "name": "Hook", "url": stage.receiver.url("/hook"), "events": ["*"], "retry": [0] }))
+        .await;
     let delivery = stage.api.publish_one("ticket.created", json!({})).await;
     stage.api.settled(&delivery.id).await;
     // `g` and a letter lead to a page, `j` to a row, `o` opens it, `r` retries.

@@ -49,7 +49,8 @@ async fn plant(stage: &Stage) -> Vec<String> {
     let refused = forge("refused").manifest("cases", json!([{ "name": evil, "event": { "type": "a.b" }, "config": {}, "expect": { "requests": [{ "method": "POST", "json": {} }] } }]));
     let _ = api.upload(refused.returns(&failure).component()).await;
 
-    let answer = Reply::status(500).header("x-evil", PAYLOADS[1]).header("content-type", "text/html").body(evil.clone());
+    let answer =
+        Reply::status(500).header("x-evil", PAYLOADS[1]).header("content-type", "text/html").body(evil.clone());
     receiver.when(|_| true, [answer]);
     let mut paths = Vec::new();
     for plugin in [None, Some("evil"), Some("failing")] {
@@ -103,12 +104,34 @@ async fn nothing_that_is_planted_anywhere_runs() {
     sign_in(&tab, ADA).await;
     paths.extend(
         [
-            "/", "/webhooks", "/webhooks/new?plugin=evil", "/events", "/deliveries", "/plugins", "/plugins/evil/versions/0.1.0",
-            "/plugins/evil/versions/0.1.0/playground", "/plugins/failing/versions/0.1.0/playground",
-            "/plugins/evil/versions/0.1.0/delete", "/event-types", "/event-types/evil.type", "/event-types/evil.type/edit", "/projects",
-            "/users", "/users/new", "/roles", "/roles/evil", "/tokens", "/audit", "/audit?all_projects=true", "/settings", "/jobs",
-            "/account", "/%3Cscript%3Ealert(1)%3C/script%3E", "/webhooks/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-            "/deliveries?webhook_id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "/audit?action=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+            "/",
+            "/webhooks",
+            "/webhooks/new?plugin=evil",
+            "/events",
+            "/deliveries",
+            "/plugins",
+            "/plugins/evil/versions/0.1.0",
+            "/plugins/evil/versions/0.1.0/playground",
+            "/plugins/failing/versions/0.1.0/playground",
+            "/plugins/evil/versions/0.1.0/delete",
+            "/event-types",
+            "/event-types/evil.type",
+            "/event-types/evil.type/edit",
+            "/projects",
+            "/users",
+            "/users/new",
+            "/roles",
+            "/roles/evil",
+            "/tokens",
+            "/audit",
+            "/audit?all_projects=true",
+            "/settings",
+            "/jobs",
+            "/account",
+            "/%3Cscript%3Ealert(1)%3C/script%3E",
+            "/webhooks/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+            "/deliveries?webhook_id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+            "/audit?action=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
             "/sign-in?next=javascript:alert(1)",
         ]
         .map(str::to_owned),
@@ -121,7 +144,10 @@ async fn nothing_that_is_planted_anywhere_runs() {
         // Nothing of it became an element, and no link leads to a script.
         let made = tab.evaluate("document.querySelectorAll('img, iframe, base, meta[http-equiv], style, [onerror], [onload], a[href^=\"javascript:\" i], script:not([src])').length").await;
         assert_eq!(made, 0, "{path}: {}", tab.evaluate("document.querySelector('img, iframe, base, style, [onerror], [onload], a[href^=\"javascript:\" i], script:not([src])')?.outerHTML").await);
-        assert!(tab.evaluate("location.href").await.as_str().is_some_and(|url| url.starts_with(stage.server.url())), "{path}");
+        assert!(
+            tab.evaluate("location.href").await.as_str().is_some_and(|url| url.starts_with(stage.server.url())),
+            "{path}"
+        );
         seen += usize::from(tab.text().await.contains("alert("));
         tab.is_clean().await;
     }

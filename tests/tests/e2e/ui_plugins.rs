@@ -47,7 +47,17 @@ async fn upload(tab: &Tab, component: &[u8]) -> NamedTempFile {
 async fn a_ready_plugin_is_added_with_one_click() {
     let (stage, _browser, tab) = open().await;
     tab.goto("/plugins").await;
-    for name in ["azure-devops", "discord", "github-issues", "jira", "lead-router", "pivotal-tracker", "slack", "teams", "trello"] {
+    for name in [
+        "azure-devops",
+        "discord",
+        "github-issues",
+        "jira",
+        "lead-router",
+        "pivotal-tracker",
+        "slack",
+        "teams",
+        "trello",
+    ] {
         tab.find("heading", &format!("{name} ...")).await;
     }
     tab.follow("button", "Add slack").await;

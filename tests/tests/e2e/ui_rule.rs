@@ -148,7 +148,8 @@ async fn projects_and_types_of_events_are_described() {
 #[tokio::test]
 async fn the_audit_log_tells_what_was_changed() {
     let (stage, _browser, tab) = open().await;
-    let webhook = json!({ "name": "old name", "url": stage.receiver.url("/x"), "events": ["*"], "bearer_token": "s3cret-token" });
+    let webhook =
+        json!({ "name": "old name", "url": stage.receiver.url("/x"), "events": ["*"], "bearer_token": "s3cret-token" });
     let id = stage.api.register(&webhook).await.id;
     stage.api.patch(&format!("/webhooks/{id}"), &json!({ "name": "new name" })).await.expect("changed");
     tab.goto("/audit").await;
@@ -187,7 +188,10 @@ async fn settings_are_shown_without_passwords_and_only_to_those_who_look_after_t
     tab.follow("link", "Settings").await;
     let row = tab.row("delivery.timeout_ms").await;
     let text = row.text(&tab).await;
-    assert!(text.contains("7000") && text.contains("7 s") && text.contains("changed") && text.contains("20000"), "{text}");
+    assert!(
+        text.contains("7000") && text.contains("7 s") && text.contains("changed") && text.contains("20000"),
+        "{text}"
+    );
     tab.see("http://me:***@127.0.0.1:3128/").await;
     assert!(!tab.text().await.contains("s3cret-password"));
     let admin_here = api.allowed(&["admin"]).await;

@@ -119,7 +119,8 @@ pub(in super::super) async fn show(viewer: Viewer, Path((name, version)): Path<(
         required: wanted.required,
     };
     Ok(shown(&OnePage {
-        page: Page::new(&viewer, Section::Plugins, format!("{} {}", one.name, one.version)).below("/plugins", "Plugins"),
+        page: Page::new(&viewer, Section::Plugins, format!("{} {}", one.name, one.version))
+            .below("/plugins", "Plugins"),
         summary: one.summary,
         homepage: manifest.homepage.filter(|link| link.starts_with("https://") || link.starts_with("http://")),
         is_ready: one.status == "ready",
@@ -148,8 +149,12 @@ pub(in super::super) async fn show(viewer: Viewer, Path((name, version)): Path<(
 }
 
 /// Its bytes, as a file.
-pub(in super::super) async fn download(viewer: Viewer, Path((name, version)): Path<(String, String)>) -> Answer<Response> {
-    let mut response = viewer.client.raw(Method::GET, &format!("{}/component", path(&name, &version)), None, Body::empty()).await;
+pub(in super::super) async fn download(
+    viewer: Viewer,
+    Path((name, version)): Path<(String, String)>,
+) -> Answer<Response> {
+    let mut response =
+        viewer.client.raw(Method::GET, &format!("{}/component", path(&name, &version)), None, Body::empty()).await;
     if !response.status().is_success() {
         find(&viewer, &name, &version).await?;
         return Err(Problem::no_page("its component: what was refused keeps no bytes").into());
@@ -161,7 +166,10 @@ pub(in super::super) async fn download(viewer: Viewer, Path((name, version)): Pa
 }
 
 /// Lets it be run again.
-pub(in super::super) async fn resume(Path((name, version)): Path<(String, String)>, Posted { viewer, .. }: Posted) -> Answer<Response> {
+pub(in super::super) async fn resume(
+    Path((name, version)): Path<(String, String)>,
+    Posted { viewer, .. }: Posted,
+) -> Answer<Response> {
     viewer.client.act(&format!("{}/resume", path(&name, &version))).await?;
     Ok(done(&path(&name, &version), "It is run again. What waited for it goes on."))
 }
@@ -191,7 +199,10 @@ pub(in super::super) async fn ask(viewer: Viewer, Path((name, version)): Path<(S
 }
 
 /// Takes it away.
-pub(in super::super) async fn delete(Path((name, version)): Path<(String, String)>, Posted { viewer, form }: Posted) -> Answer<Response> {
+pub(in super::super) async fn delete(
+    Path((name, version)): Path<(String, String)>,
+    Posted { viewer, form }: Posted,
+) -> Answer<Response> {
     match viewer.client.delete(&path(&name, &version)).await {
         Ok(_) => Ok(done("/plugins", "The version is deleted.")),
         Err(refusal) => confirm(&viewer, &name, &version, form.refused(refusal.about_the_form()?)).await,

@@ -102,7 +102,10 @@ fn text(value: &Value, name: &str) -> String {
 
 /// JSON as people read it, everything else as it is.
 fn readable(body: &str) -> String {
-    serde_json::from_str::<Value>(body).ok().filter(|value| value.is_object() || value.is_array()).map_or_else(|| body.to_owned(), |value| pretty(&value))
+    serde_json::from_str::<Value>(body)
+        .ok()
+        .filter(|value| value.is_object() || value.is_array())
+        .map_or_else(|| body.to_owned(), |value| pretty(&value))
 }
 
 fn request(value: &Value) -> Request {
@@ -121,7 +124,8 @@ fn request(value: &Value) -> Request {
 }
 
 fn used(run: &Run, requests: u64) -> Vec<Used> {
-    let micros = |us: u64| if us < 1000 { format!("{us} µs") } else { format!("{}.{} ms", us / 1000, us % 1000 / 100) };
+    let micros =
+        |us: u64| if us < 1000 { format!("{us} µs") } else { format!("{}.{} ms", us / 1000, us % 1000 / 100) };
     let one = |words, part: u64, of: Option<u64>, tell: &dyn Fn(u64) -> String| {
         of.map(|of| Used { words, used: tell(part), allowed: tell(of), part: part.min(of), of })
     };

@@ -93,13 +93,20 @@ async fn samples(viewer: &Viewer, version: &Version) -> Answer<Vec<(String, Stri
     let types: Items<EventType> = viewer.client.get("/event-types").await?;
     let understood = |name: &str| {
         let name = crate::domain::pattern::EventType::parse(name).ok();
-        name.is_some_and(|name| manifest.is_some_and(|manifest| manifest.events.iter().any(|pattern| pattern.matches(&name))))
+        name.is_some_and(|name| {
+            manifest.is_some_and(|manifest| manifest.events.iter().any(|pattern| pattern.matches(&name)))
+        })
     };
     let known = types.items.into_iter().filter(|known| understood(&known.name));
     samples.extend(known.map(|known| (format!("type:{}", known.name), format!("Example of {}", known.name))));
     if viewer.sees_payloads() {
         let events: Items<Event> = viewer.client.get(&format!("/events?limit={OFFERED}")).await?;
-        samples.extend(events.items.into_iter().map(|event| (format!("event:{}", event.id), format!("Event {} ({})", event.id, event.r#type))));
+        samples.extend(
+            events
+                .items
+                .into_iter()
+                .map(|event| (format!("event:{}", event.id), format!("Event {} ({})", event.id, event.r#type))),
+        );
     }
     Ok(samples)
 }
@@ -120,7 +127,12 @@ async fn begun(viewer: &Viewer, version: &Version, query: &Query) -> Answer<Form
         Some(("case", index)) => {
             if let Some(case) = index.parse().ok().and_then(|index: usize| cases.get(index)) {
                 let event = &case["event"];
-                fill_event(&mut form, event["type"].as_str().unwrap_or_default(), event["subject"].as_str(), event.get("payload"));
+                fill_event(
+                    &mut form,
+                    event["type"].as_str().unwrap_or_default(),
+                    event["subject"].as_str(),
+                    event.get("payload"),
+                );
                 config = case.get("config").cloned();
                 let facts = case.get("facts").filter(|facts| facts.as_object().is_some_and(|facts| !facts.is_empty()));
                 form.set("/facts", facts.map(pretty).unwrap_or_default());
@@ -192,7 +204,9 @@ async fn tried(viewer: &Viewer, version: &Version, form: &Form) -> Answer<Tried>
             let second = run(viewer, &path(&version.name, with), body(form)).await?;
             let requests = (first.as_ref().ok(), second.as_ref().ok());
             let changes = match requests {
-                (Some(one), Some(two)) => Some(Changes::between(&one.requests, &two.requests, ("This version", "The other"))),
+                (Some(one), Some(two)) => {
+                    Some(Changes::between(&one.requests, &two.requests, ("This version", "The other")))
+                }
                 _ => None,
             };
             Some(Compared { title: format!("{} {with}", version.name), output: second.map(Output::new), changes })
@@ -209,17 +223,32 @@ async fn page(viewer: &Viewer, version: &Version, form: Form, tried: Option<Trie
             let name = if user.name.is_empty() { &user.id } else { &user.name };
             (user.id.clone(), format!("as of {name}"))
         });
-        begin.push(Field::choice("webhook", "Configuration", [own("of the golden case")].into_iter().chain(webhooks)).of(&form));
+        begin.push(
+            Field::choice("webhook", "Configuration", [own("of the golden case")].into_iter().chain(webhooks))
+                .of(&form),
+        );
     }
     let all: Items<Version> = viewer.client.get("/plugins?limit=200").await?;
-    let others = all.items.into_iter().filter(|other| other.name == version.name && other.version != version.version && other.status == "ready");
+    let others = all
+        .items
+        .into_iter()
+        .filter(|other| other.name == version.name && other.version != version.version && other.status == "ready");
     let others: Vec<_> = others.map(|other| (other.version.clone(), other.version)).collect();
     let mut further = vec![
-        Field::line("/url", "URL of the webhook").mono().help("Where requests would go; by default https://receiver.example/.").of(&form),
-        Field::text("/facts", "What it remembers", 3).mono().help("JSON: what earlier answers taught it, by key.").of(&form),
+        Field::line("/url", "URL of the webhook")
+            .mono()
+            .help("Where requests would go; by default https://receiver.example/.")
+            .of(&form),
+        Field::text("/facts", "What it remembers", 3)
+            .mono()
+            .help("JSON: what earlier answers taught it, by key.")
+            .of(&form),
     ];
     if !others.is_empty() {
-        further.insert(0, Field::choice("with", "Compare with version", [own("none")].into_iter().chain(others)).of(&form));
+        further.insert(
+            0,
+            Field::choice("with", "Compare with version", [own("none")].into_iter().chain(others)).of(&form),
+        );
     }
     let page = PlaygroundPage {
         page: Page::new(viewer, Section::Plugins, "Playground")

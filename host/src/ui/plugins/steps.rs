@@ -7,9 +7,17 @@ use super::super::parts::{Status, Tone};
 /// The steps in their order, and for each the codes of what fails there.
 const STEPS: [(&str, &str, &[&str]); 6] = [
     ("Size", "The component and its parts keep to the limits.", &["plugin.too_large"]),
-    ("Component and manifest", "It is a component, and says what it is.", &["plugin.not_a_component", "plugin.bad_manifest"]),
+    (
+        "Component and manifest",
+        "It is a component, and says what it is.",
+        &["plugin.not_a_component", "plugin.bad_manifest"],
+    ),
     ("Imports and exports", "It asks for nothing but what plugins may have.", &["plugin.forbidden_import"]),
-    ("Compiling", "In a process of its own, which may use only so much.", &["plugin.compile_limit", "plugin.interrupted"]),
+    (
+        "Compiling",
+        "In a process of its own, which may use only so much.",
+        &["plugin.compile_limit", "plugin.interrupted"],
+    ),
     ("Trial", "An instance is made and thrown away.", &[]),
     ("Golden cases", "Each of its own examples gives the requests that it must give.", &["plugin.case_failed"]),
 ];
@@ -34,13 +42,21 @@ impl askama::filters::HtmlSafe for Steps {}
 
 impl Steps {
     fn new(status: impl Fn(usize) -> Status) -> Self {
-        let step = |(index, (words, what, _)): (usize, &(&'static str, &'static str, _))| Step { words, what, status: status(index) };
+        let step = |(index, (words, what, _)): (usize, &(&'static str, &'static str, _))| Step {
+            words,
+            what,
+            status: status(index),
+        };
         Self(STEPS.iter().enumerate().map(step).collect())
     }
 
     /// Of a version that is being checked.
     pub(super) fn checking() -> Self {
-        Self::new(|index| if index < LOOKS { Status::new(Tone::Good, "passed") } else { Status::new(Tone::Busy, "being done") })
+        Self::new(
+            |index| {
+                if index < LOOKS { Status::new(Tone::Good, "passed") } else { Status::new(Tone::Busy, "being done") }
+            },
+        )
     }
 
     /// Of one that may be used.

@@ -19,7 +19,13 @@ use super::{list, path};
 pub(in super::super) const UPLOAD_MAX_BYTES: usize = 32 * 1024 * 1024 + 64 * 1024;
 
 fn unreadable(detail: String) -> Problem {
-    Problem { status: 400, title: "The upload cannot be read".to_owned(), code: "malformed_body".to_owned(), detail, ..Problem::default() }
+    Problem {
+        status: 400,
+        title: "The upload cannot be read".to_owned(),
+        code: "malformed_body".to_owned(),
+        detail,
+        ..Problem::default()
+    }
 }
 
 /// The proof and the file of a form.
