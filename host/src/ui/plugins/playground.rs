@@ -117,11 +117,18 @@ fn fill_event(form: &mut Form, kind: &str, subject: Option<&str>, payload: Optio
     form.set("/event/payload", payload.map(pretty).unwrap_or_default());
 }
 
-/// What is chosen to begin with; by default the first golden case.
+/// Whether something is sent in a golden case.
+fn sends(case: &Value) -> bool {
+    case["expect"]["requests"].as_array().is_some_and(|requests| !requests.is_empty())
+}
+
+/// What is chosen to begin with; by default the first golden case that sends something.
 async fn begun(viewer: &Viewer, version: &Version, query: &Query) -> Answer<Form> {
     let mut form = Form::default();
     let cases = version.manifest.as_ref().map(|manifest| manifest.cases.as_slice()).unwrap_or_default();
-    let sample = query.get("sample").unwrap_or(if cases.is_empty() { "" } else { "case:0" });
+    let first = cases.iter().position(sends).or((!cases.is_empty()).then_some(0));
+    let first = first.map(|index| format!("case:{index}")).unwrap_or_default();
+    let sample = query.get("sample").unwrap_or(&first);
     let mut config = None;
     match sample.split_once(':') {
         Some(("case", index)) => {
