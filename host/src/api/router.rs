@@ -9,8 +9,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, event_types, events, health, jobs, live, me, overview, plugins, problem, projects,
-    results, roles, schedules, sessions, tokens, users, webhooks,
+    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem,
+    projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
@@ -110,6 +110,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/plugins/{name}/versions/{version}/component", plugins::download),
         post("/plugins/{name}/versions/{version}/preview", plugins::preview),
         post("/plugins/{name}/versions/{version}/resume", plugins::resume),
+        get("/gallery", gallery::list),
+        post("/gallery/{name}", gallery::add),
         post("/projects", projects::create),
         get("/projects", projects::list),
         get("/projects/{id}", projects::read),
@@ -145,6 +147,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
         delete("/sessions/{id}", sessions::end),
         get("/me", me::read),
         post("/me/password", me::change_password),
+        get("/settings", settings::list),
         get("/overview", overview::read),
         get("/live", live::listen),
         get("/audit", audit::list),

@@ -6,9 +6,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::backtests::Results;
 use super::client::segment;
 use super::flash::{done, failed};
-use super::page::{Items, Page, Pager, Section, shown};
+use super::form::Form;
+use super::page::{Items, Page, Pager, Section, shown, shown_as};
 use super::parts::Status;
 use super::posted::Posted;
 use super::query::Query;
@@ -62,7 +64,13 @@ impl Job {
     fn about(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         let about = self.rest.get(&self.kind).and_then(Value::as_object);
-        about.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+        // A backtest tells more of itself below.
+        about
+            .filter(|_| self.kind != "backtest")
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect()
     }
 }
 
@@ -71,6 +79,8 @@ impl Job {
 struct JobPage {
     page: Page,
     job: Job,
+    /// What a backtest came to.
+    results: Option<Results>,
     may_cancel: bool,
 }
 
@@ -93,16 +103,25 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
     }))
 }
 
-/// One of them.
-pub(super) async fn show(Path(id): Path<String>, viewer: Viewer) -> Answer<Response> {
-    let job: Job = viewer.client.get(&format!("/jobs/{}", segment(&id))).await?;
-    Ok(shown(&JobPage {
-        page: Page::new(&viewer, Section::Deliveries, job.title())
+/// One of them; with what a form about it came to.
+pub(super) async fn page(viewer: &Viewer, id: &str, query: &Query, form: Form) -> Answer<Response> {
+    let job: Job = viewer.client.get(&format!("/jobs/{}", segment(id))).await?;
+    let status = form.status();
+    let page = JobPage {
+        results: if job.kind == "backtest" { Results::load(viewer, id, query, form).await? } else { None },
+        page: Page::new(viewer, Section::Deliveries, job.title())
             .below("/deliveries", "Deliveries")
             .below("/jobs", "Long work"),
         may_cancel: viewer.may(Permission::DeliveriesRetry),
         job,
-    }))
+    };
+    Ok(shown_as(status, &page))
+}
+
+/// One of them.
+pub(super) async fn show(Path(id): Path<String>, viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
+    let query = Query::parse(query.as_deref()).only(&["outcome", "cursor"]);
+    page(&viewer, &id, &query, Form::default()).await
 }
 
 /// Ends it; what it did stays done.

@@ -108,6 +108,7 @@ pub(super) struct Page {
     pub(super) style: String,
     pub(super) script: String,
     pub(super) live: String,
+    pub(super) trial: String,
 }
 
 /// Who looks, for the page's frame.
@@ -159,6 +160,7 @@ impl Page {
             style: assets::path("app.css"),
             script: assets::path("app.js"),
             live: assets::path("live.js"),
+            trial: assets::path("try.js"),
         }
     }
 
