@@ -23,6 +23,7 @@ use crate::domain::page::Page;
 use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::project::{DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Project, check_external_id};
+use crate::domain::retention::{DAYS_MAX, Retention};
 use crate::store::{DeletedProject, Store};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,6 +33,8 @@ pub(super) struct ProjectBody {
     name: String,
     description: Option<String>,
     external_id: Option<String>,
+    /// How long its history is kept, in days; what is null is as the server has it, 0 is for ever.
+    retention: Retention,
     created_at: Millis,
     updated_at: Millis,
 }
@@ -42,6 +45,7 @@ fn project_body(project: &Project) -> ProjectBody {
         name: project.name.clone(),
         description: project.description.clone(),
         external_id: project.external_id.clone(),
+        retention: project.retention,
         created_at: project.created_at,
         updated_at: project.updated_at,
     }
@@ -54,6 +58,8 @@ pub(super) struct Create {
     name: String,
     description: Option<String>,
     external_id: Option<String>,
+    #[serde(default)]
+    retention: Retention,
 }
 
 #[derive(Debug, Deserialize, Default, ToSchema)]
@@ -66,6 +72,40 @@ pub(super) struct Patch {
     description: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     external_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    retention: Option<Option<RetentionPatch>>,
+}
+
+/// What of it changes.
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = RetentionPatch)]
+#[serde(deny_unknown_fields)]
+struct RetentionPatch {
+    #[serde(default, deserialize_with = "given")]
+    payload_days: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    attempts_days: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    audit_days: Option<Option<u32>>,
+}
+
+impl RetentionPatch {
+    /// The change that makes it what is said.
+    fn to_be(retention: Retention) -> Self {
+        Self {
+            payload_days: Some(retention.payload_days),
+            attempts_days: Some(retention.attempts_days),
+            audit_days: Some(retention.audit_days),
+        }
+    }
+
+    fn over(self, current: Retention) -> Retention {
+        Retention {
+            payload_days: self.payload_days.unwrap_or(current.payload_days),
+            attempts_days: self.attempts_days.unwrap_or(current.attempts_days),
+            audit_days: self.audit_days.unwrap_or(current.audit_days),
+        }
+    }
 }
 
 fn check(project: &Project) -> Answer<()> {
@@ -74,6 +114,12 @@ fn check(project: &Project) -> Answer<()> {
     errors.at_most("/description", project.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS);
     if let Some(Err(wrong)) = project.external_id.as_deref().map(check_external_id) {
         errors.add("/external_id", wrong);
+    }
+    let Retention { payload_days, attempts_days, audit_days } = project.retention;
+    for (name, days) in [("payload_days", payload_days), ("attempts_days", attempts_days), ("audit_days", audit_days)] {
+        if days.is_some_and(|days| days > DAYS_MAX) {
+            errors.add(format!("/retention/{name}"), format!("is 0 to {DAYS_MAX} days; 0 is for ever"));
+        }
     }
     errors.check()
 }
@@ -105,6 +151,7 @@ async fn insert(api: &Api, caller: &Caller, form: Create) -> Answer<Response> {
         name: form.name,
         description: form.description,
         external_id: form.external_id,
+        retention: form.retention,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -142,8 +189,9 @@ pub(super) async fn put(
     }
     match api.store.project_called(&external_id).await? {
         Some(current) => {
-            let Create { name, description, .. } = form;
-            let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None };
+            let Create { name, description, retention, .. } = form;
+            let retention = Some(Some(RetentionPatch::to_be(retention)));
+            let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None, retention };
             change(&api, &caller, &headers, current, patch).await
         }
         None if headers.contains_key(header::IF_MATCH) => Err(is_changed_meanwhile("project").into()),
@@ -250,11 +298,19 @@ async fn change(api: &Api, caller: &Caller, headers: &HeaderMap, current: Projec
     if patch.external_id.as_ref().is_some_and(|external_id| *external_id != current.external_id) {
         caller.needs_everywhere(Permission::Admin)?;
     }
+    let retention = patch.retention.map_or(current.retention, |change| {
+        change.map_or_else(Retention::default, |change| change.over(current.retention))
+    });
+    // Nobody hides what they have done: the log is looked after by whoever looks after all projects.
+    if retention.audit_days != current.retention.audit_days {
+        caller.needs_everywhere(Permission::Admin)?;
+    }
     let mut errors = Errors::default();
     let changed = Project {
         name: errors.kept("/name", patch.name, current.name.clone()),
         description: patch.description.unwrap_or_else(|| current.description.clone()),
         external_id: patch.external_id.unwrap_or_else(|| current.external_id.clone()),
+        retention,
         version: current.version + 1,
         updated_at: api.clock.now(),
         ..current.clone()

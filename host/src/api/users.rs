@@ -194,6 +194,23 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Cr
     Ok((StatusCode::CREATED, etag(user.version), axum::Json(body)).into_response())
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SetupState)]
+pub(super) struct SetupBody {
+    needed: bool,
+}
+
+/// Whether the server still waits for its first user, so that a page can ask for them.
+#[utoipa::path(
+    get,
+    path = "/setup",
+    security(()),
+    responses((status = OK, body = SetupBody))
+)]
+pub(super) async fn is_setup_needed(State(api): State<Api>) -> Answer<axum::Json<SetupBody>> {
+    Ok(axum::Json(SetupBody { needed: !api.store.has_users().await? }))
+}
+
 /// Makes the first user, who may do everything, as long as there is none. It takes the admin token, so nobody who merely finds
 /// the server becomes its owner.
 #[utoipa::path(

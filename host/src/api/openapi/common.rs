@@ -14,13 +14,18 @@ lengths of time and sizes are whole numbers whose unit is in their name (`_ms`, 
 settings of the server, and what is too large is told with the setting's name.";
 
 /// What each part of the API is about, by the first segment of its paths.
-const TAGS: [(&str, &str); 19] = [
+const TAGS: [(&str, &str); 24] = [
     ("events", "What happened: posted by providers, once, an array or lines at a time, or as CloudEvents."),
     ("event-types", "What events are about, and what their payloads look like."),
     ("webhooks", "Where events go, and how."),
     ("deliveries", "One event on its way to one webhook: its requests, attempts and answers."),
     ("jobs", "Long work: how far it is, and its end."),
     ("plugins", "Sandboxed programs that make requests of events."),
+    ("gallery", "Plugins that lie ready on the server."),
+    ("schedules", "Events that are emitted at certain times."),
+    ("overview", "What became of recent deliveries, in numbers."),
+    ("live", "A word when there is something new."),
+    ("settings", "What the server was started with."),
     ("projects", "Everything in one is isolated from every other."),
     ("tokens", "What programs come with."),
     ("users", "People."),
@@ -145,6 +150,8 @@ fn path_parameters(path: &str) -> Vec<Value> {
             ("deliveries", _) => ("The delivery.", reference("DeliveryId")),
             ("jobs", _) => ("The job.", reference("JobId")),
             ("projects", _) => ("The project.", reference("ProjectId")),
+            ("schedules", _) => ("The schedule.", reference("ScheduleId")),
+            ("gallery", _) => ("The plugin's name.", text),
             ("tokens", _) => ("The token.", reference("TokenId")),
             ("users", _) => ("The user.", reference("UserId")),
             ("sessions", _) => ("The session; `current` is the one that the request comes with.", text),

@@ -18,8 +18,8 @@ use serde_json::Value;
 use utoipa::OpenApi as _;
 
 use super::{
-    audit, deliveries, event_types, events, health, jobs, me, members, metrics, plugins, problem, projects, results,
-    roles, sessions, tokens, users, webhooks,
+    audit, deliveries, event_types, events, gallery, health, jobs, live, me, members, metrics, overview, plugins,
+    problem, projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
 };
 use crate::domain::permission::Permission;
 use crate::domain::problem::ProblemCode;
@@ -36,6 +36,7 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
     components(schemas(problem::Body<'static>, ProblemCode, Permission)),
     paths(
         events::publish,
+        events::count,
         events::list,
         events::read,
         events::replay,
@@ -45,6 +46,10 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
         event_types::patch,
         event_types::delete,
         webhooks::create,
+        webhooks::check_url,
+        webhooks::try_out,
+        webhooks::digest::read,
+        webhooks::digest::send,
         webhooks::list,
         webhooks::read,
         webhooks::put,
@@ -83,6 +88,8 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
         plugins::download,
         plugins::preview,
         plugins::resume,
+        gallery::list,
+        gallery::add,
         projects::create,
         projects::list,
         projects::read,
@@ -92,6 +99,13 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
         members::list,
         members::put,
         members::delete,
+        schedules::create,
+        schedules::list,
+        schedules::preview,
+        schedules::read,
+        schedules::patch,
+        schedules::delete,
+        schedules::run,
         tokens::create,
         tokens::list,
         tokens::read,
@@ -103,6 +117,7 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
         users::patch,
         users::delete,
         users::setup,
+        users::is_setup_needed,
         roles::create,
         roles::list,
         roles::read,
@@ -114,6 +129,9 @@ pub(super) const EVERYWHERE: &str = "admin:everywhere";
         sessions::end,
         me::read,
         me::change_password,
+        settings::list,
+        overview::read,
+        live::listen,
         audit::list,
         audit::export,
         health::healthz,

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod by_hand;
+pub(super) mod digest;
 mod explain;
 pub(super) mod facts;
 mod form;
@@ -14,6 +15,7 @@ mod revisions;
 mod rotate;
 mod test;
 mod trigger;
+mod try_out;
 mod view;
 
 use axum::extract::State;
@@ -36,7 +38,7 @@ use crate::store::OpenWork;
 
 pub(super) use backtest::*;
 pub(super) use explain::*;
-pub(super) use form::check_config;
+pub(super) use form::{check_config, check_filter, check_patterns};
 pub(super) use put::*;
 use query::WebhookQuery;
 pub(super) use recover::*;
@@ -45,6 +47,7 @@ pub(super) use revisions::*;
 pub(super) use rotate::*;
 pub(super) use test::*;
 pub(super) use trigger::*;
+pub(super) use try_out::*;
 
 /// Registers a webhook. The signing secret is shown in this answer only.
 #[utoipa::path(

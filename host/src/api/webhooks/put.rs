@@ -12,6 +12,7 @@ use super::super::etag::{check_unchanged, etag, is_changed_meanwhile};
 use super::super::extract::Json;
 use super::super::openapi::IfMatch;
 use super::super::problem::Answer;
+use super::digest::DigestPatch;
 use super::form::Create;
 use super::patch::{Patch, PluginPatch, RateLimitPatch};
 use super::view::WebhookBody;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::Api;
 use crate::domain::clock::Millis;
+use crate::domain::digest::DigestForm;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
@@ -44,6 +45,12 @@ pub(in super::super) struct WebhookBody {
     /// The keys that sign, newest first.
     signing_keys: Vec<SigningKeyBody>,
     github_signature: bool,
+    /// Whether its requests are kept for whoever listens instead of being sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    listener: bool,
+    /// When it is deleted by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Millis>,
     /// Masked, as all secrets.
     bearer_token: Option<&'static str>,
     body_token: Option<&'static str>,
@@ -58,6 +65,7 @@ pub(in super::super) struct WebhookBody {
     order: Order,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    digest: Option<DigestForm>,
     /// Whether requests pause because the receiver fails, as this node sees it.
     breaker: BreakerBody,
     created_at: Millis,
@@ -183,6 +191,8 @@ impl WebhookBody {
                 .map(|key| SigningKeyBody { created_at: key.created_at, expires_at: key.expires_at })
                 .collect(),
             github_signature: webhook.github_signature,
+            listener: webhook.is_listener,
+            expires_at: webhook.expires_at,
             bearer_token: webhook.secrets.bearer_token.as_ref().map(|_| MASK),
             body_token: webhook.secrets.body_token.as_ref().map(|_| MASK),
             headers: webhook.header_names().map(|name| (name.to_owned(), MASK)).collect(),
@@ -194,6 +204,7 @@ impl WebhookBody {
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,
+            digest: webhook.digest.as_ref().map(|digest| digest.form().clone()),
             breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.store.time(api.clock.now())),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
