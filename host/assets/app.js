@@ -98,7 +98,7 @@ document.addEventListener('input', (event) => {
 document.addEventListener('change', (event) => {
   if (event.target.matches('select[data-live]')) typed(event.target, 0);
   if (event.target.matches('[data-all]')) {
-    for (const box of $$('tbody input[type="checkbox"]', event.target.form)) box.checked = event.target.checked;
+    for (const box of $$('tbody input[type="checkbox"]')) box.checked = event.target.checked;
   }
 });
 

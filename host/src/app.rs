@@ -27,6 +27,7 @@ use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
+use crate::schedule::{self, Timetable};
 use crate::store::{Location, Store, StoreError, WriterSettings};
 use crate::ui::{self, Ui};
 
@@ -110,6 +111,18 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let timetable = Timetable::new(schedule::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.schedules.clone(),
+        digests: config.digests.clone(),
+        retention: config.retention.clone(),
+        order_wait_ms: config.delivery.order_wait_ms,
+        ingest: Some(ingest.clone()),
+    });
+    let emitting = tokio::spawn(timetable.clone().run(claiming.clone()));
+    let removing = tokio::spawn(timetable.keep_house(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
@@ -117,11 +130,17 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
     let telling = tokio::spawn(tell_of_new(api.clone(), stop.clone()));
+    let ending = tokio::spawn(end_webhooks(store.clone(), clock.clone(), entropy.clone(), stop.clone()));
     let grace = Duration::from_millis(config.server.stop_grace_ms);
     serve_until(listener, all_routes(&api, &clock), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
+    for at_its_times in [emitting, removing] {
+        if let Err(error) = at_its_times.await {
+            tracing::error!(%error, "what happens at certain times ended");
+        }
+    }
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
     }
@@ -136,7 +155,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, noting, telling, syncing, touching, listening, partitioning, checking] {
+    for task in [forgetting, noting, telling, ending, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = api.door.note_uses(&store).await {
@@ -270,6 +289,34 @@ async fn forget(store: Store, clock: Clock, config: Arc<Config>, stop: Cancellat
                 tracing::warn!(%error, "what is old cannot be forgotten");
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Deletes webhooks whose time is over, within seconds: listeners whose listener is gone are among them.
+async fn end_webhooks(store: Store, clock: Clock, entropy: Entropy, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(5);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(PAUSE).await;
+        let now = clock.now();
+        let ended = async {
+            for (project, id) in store.ended_webhooks(now).await? {
+                let entry = Entry {
+                    id: AuditId::new(now, entropy.id()),
+                    project: Some(project),
+                    actor: Actor::system("its time was over"),
+                    origin: Origin::default(),
+                    action: "webhook.deleted",
+                    target: Target::new("webhook", id),
+                    before: None,
+                    after: None,
+                };
+                store.audited(entry).delete_webhook(project, id, now).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "webhooks whose time is over cannot be deleted");
         }
     }
 }

@@ -145,7 +145,7 @@ impl Installation {
 
     /// Starts the server, which must end at once; gives what it says.
     pub async fn fails_to_start(self) -> String {
-        let mut child = self.command().spawn().expect("the server starts");
+        let mut child = self.command("127.0.0.1:0").spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let drained = drain(stderr, Arc::clone(&self.log));
         let status = timeout(START, child.wait()).await.expect("it ends by itself").expect("the exit status");
@@ -156,7 +156,12 @@ impl Installation {
 
     /// Starts the server and waits until it listens.
     pub async fn start(self) -> Server {
-        let mut child = self.command().spawn().expect("the server starts");
+        self.start_at("127.0.0.1:0").await
+    }
+
+    /// The same at an address of which the port is known.
+    pub async fn start_at(self, listen: &str) -> Server {
+        let mut child = self.command(listen).spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut drains = vec![drain(stderr, Arc::clone(&self.log))];
@@ -214,12 +219,12 @@ impl Installation {
         command
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, listen: &str) -> Command {
         let file = |name: &str| self.folder().join(name);
         let mut command = self.program();
         command
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", listen])
             .args(["--database", &self.database()])
             .arg("--key-file")
             .arg(file("hookwright.keys"))

@@ -25,6 +25,7 @@ mod rates;
 mod results;
 mod roles;
 mod router;
+mod schedules;
 mod sessions;
 mod settings;
 mod tokens;

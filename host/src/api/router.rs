@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem,
-    projects, results, roles, sessions, settings, tokens, users, webhooks,
+    projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
@@ -81,6 +81,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/webhooks/{id}/explain", webhooks::explain),
         get("/webhooks/{id}/facts", webhooks::facts::list),
         delete("/webhooks/{id}/facts", webhooks::facts::erase),
+        get("/webhooks/{id}/digest", webhooks::digest::read),
+        post("/webhooks/{id}/digest/send", webhooks::digest::send),
         get("/webhooks/{id}/revisions", webhooks::revisions),
         post("/webhooks/{id}/reprocess", webhooks::reprocess),
         post("/webhooks/{id}/recover", webhooks::recover),
@@ -115,6 +117,13 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/projects/{id}", projects::read),
         patch("/projects/{id}", projects::patch),
         delete("/projects/{id}", projects::delete),
+        post("/schedules", schedules::create),
+        get("/schedules", schedules::list),
+        post("/schedules/preview", schedules::preview),
+        get("/schedules/{id}", schedules::read),
+        patch("/schedules/{id}", schedules::patch),
+        delete("/schedules/{id}", schedules::delete),
+        post("/schedules/{id}/run", schedules::run),
         post("/tokens", tokens::create),
         get("/tokens", tokens::list),
         get("/tokens/{id}", tokens::read),

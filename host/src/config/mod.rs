@@ -2,6 +2,7 @@
 //! Every limit of the server stands here with its unit and its default.
 
 mod accounts;
+mod schedules;
 mod shown;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
 
 pub use accounts::{AccountsConfig, LimitsConfig};
+pub use schedules::{DigestConfig, RetentionConfig, ScheduleConfig};
 pub use shown::Setting;
 
 /// Why settings cannot be used.
@@ -54,6 +56,12 @@ pub struct Config {
     pub plugins: PluginConfig,
     /// Long work.
     pub jobs: JobConfig,
+    /// What happens at certain times.
+    pub schedules: ScheduleConfig,
+    /// What webhooks collect.
+    pub digests: DigestConfig,
+    /// How long history is kept.
+    pub retention: RetentionConfig,
     /// The log of deliveries, and the audit log.
     pub log: LogConfig,
     /// Who gets in.
@@ -608,6 +616,9 @@ impl Config {
         within("log.search_rows", u64::from(self.log.search_rows), 1, 100_000)?;
         self.network.proxy()?;
         self.accounts.check()?;
+        self.schedules.check()?;
+        self.digests.check()?;
+        self.retention.check()?;
         self.limits.check()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -775,6 +786,11 @@ mod tests {
             ("jobs", "keep_days", 3650),
             ("log", "scan_rows", 1_000_000),
             ("log", "search_rows", 100_000),
+            ("schedules", "per_project", 10_000),
+            ("digests", "events_max", 10_000),
+            ("retention", "step", 10_000),
+            ("retention", "share_percent", 50),
+            ("digests", "bytes_max", 16_777_216),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),
             ("delivery", "order_wait_max_ms", 604_800_000_u64),

@@ -51,6 +51,7 @@ impl Dispatcher {
         }
         let built = message::build(&webhook, &work.head, work.request, &work.content, now);
         let exchange = match &built {
+            Ok(_) if webhook.is_listener => Exchange::kept_for_listener(),
             Ok(message) => {
                 let timeout = Duration::from_millis(timeout_ms);
                 self.parts.sender.send(message, self.read_bytes(&work), timeout, now).await

@@ -12,7 +12,6 @@ use super::field::Field;
 use super::flash::done;
 use super::form::Form;
 use super::page::{Items, Page, Section, shown_as};
-use super::parts::{Status, Tone, When};
 use super::posted::Posted;
 use super::refusal::Answer;
 use super::sign_in::signed_in;
@@ -39,17 +38,6 @@ struct AccountPage {
     current_password: Field,
     new_password: Field,
     sessions: Vec<Session>,
-    now: Millis,
-}
-
-impl AccountPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-
-    fn this(&self) -> Status {
-        Status::new(Tone::Good, "this one")
-    }
 }
 
 async fn page(viewer: &Viewer, form: Form) -> Answer<Response> {
@@ -67,7 +55,6 @@ async fn page(viewer: &Viewer, form: Form) -> Answer<Response> {
             .required()
             .of(&form),
         sessions: sessions.items,
-        now: viewer.now,
         form,
     };
     Ok(shown_as(page.form.status(), &page))

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parts::{Icon, Status, lasting, size, span};
+use super::parts::{Icon, Status, lasting, size};
 use crate::domain::clock::Millis;
 
 /// A line of the log.
@@ -140,7 +140,7 @@ impl Summary {
 
     /// From its making to its end.
     pub(super) fn took(&self) -> Option<String> {
-        self.settled_at.map(|end| span(end.since(self.created_at)))
+        self.settled_at.map(|end| lasting(&end.since(self.created_at)))
     }
 
     /// Why it exists, in words.

@@ -11,7 +11,7 @@ use super::client::segment;
 use super::flash::{done, failed};
 use super::form::Form;
 use super::page::{Items, Page, Pager, Section, shown, shown_as};
-use super::parts::{Status, When};
+use super::parts::Status;
 use super::posted::Posted;
 use super::query::Query;
 use super::refusal::Answer;
@@ -82,13 +82,6 @@ struct JobPage {
     /// What a backtest came to.
     results: Option<Results>,
     may_cancel: bool,
-    now: Millis,
-}
-
-impl JobPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 #[derive(Template)]
@@ -97,13 +90,6 @@ struct JobsPage {
     page: Page,
     jobs: Vec<Job>,
     pager: Pager,
-    now: Millis,
-}
-
-impl JobsPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 /// All of them, newest first.
@@ -114,7 +100,6 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
         page: Page::new(&viewer, Section::Deliveries, "Long work").below("/deliveries", "Deliveries"),
         pager: Pager::new("/jobs", &query, jobs.next_cursor.as_deref()),
         jobs: jobs.items,
-        now: viewer.now,
     }))
 }
 
@@ -128,7 +113,6 @@ pub(super) async fn page(viewer: &Viewer, id: &str, query: &Query, form: Form) -
             .below("/deliveries", "Deliveries")
             .below("/jobs", "Long work"),
         may_cancel: viewer.may(Permission::DeliveriesRetry),
-        now: viewer.now,
         job,
     };
     Ok(shown_as(status, &page))

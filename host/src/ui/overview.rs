@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::chart::{Bar, Chart};
 use super::client::segment;
 use super::page::{Items, Page, Section, shown};
-use super::parts::{Icon, When, lasting};
+use super::parts::{Icon, When, cpu_time, lasting};
 use super::query::Query;
 use super::refusal::Answer;
 use super::time;
@@ -135,14 +135,9 @@ struct OverviewPage {
     may_write: bool,
     may_send: bool,
     chart: Chart,
-    now: Millis,
 }
 
 impl OverviewPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-
     fn name(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| "deleted webhook".to_owned())
     }
@@ -158,10 +153,6 @@ impl OverviewPage {
         all.sort_by_key(|share| std::cmp::Reverse(share.latency_ms.p95));
         all.truncate(SHOWN);
         all
-    }
-
-    fn cpu(&self, us: &u64) -> String {
-        format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
     }
 }
 
@@ -271,6 +262,5 @@ pub(super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
         may_send: viewer.may(Permission::EventsPublish),
         chart: chart(&overview),
         overview,
-        now: viewer.now,
     }))
 }

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::assets;
 use super::flash::Flash;
-use super::parts::Icon;
+use super::parts::{Icon, When};
 use super::query::Query;
 use super::viewer::{Project, Viewer};
+use crate::domain::clock::Millis;
 use crate::domain::permission::Permission;
 
 /// A list as the API gives it.
@@ -103,6 +104,7 @@ pub(super) struct Page {
     pub(super) csrf: String,
     /// Where a form that concerns no page in particular goes back to.
     pub(super) here: String,
+    pub(super) now: Millis,
     pub(super) style: String,
     pub(super) script: String,
     pub(super) live: String,
@@ -138,6 +140,7 @@ impl Page {
             who: Some(who),
             csrf: viewer.me.csrf_token.clone(),
             here: viewer.here.clone(),
+            now: viewer.now,
             ..Self::outside(title)
         }
     }
@@ -153,11 +156,18 @@ impl Page {
             who: None,
             csrf: String::new(),
             here: "/".to_owned(),
+            now: Millis::default(),
             style: assets::path("app.css"),
             script: assets::path("app.js"),
             live: assets::path("live.js"),
             trial: assets::path("try.js"),
         }
+    }
+
+    /// A time, as seen from now.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
+    pub(super) const fn when(&self, at: &Millis) -> When {
+        When::new(*at, self.now)
     }
 
     /// A drawing of this name.

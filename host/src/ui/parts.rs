@@ -132,10 +132,20 @@ pub(super) fn span(ms: u64) -> String {
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
-/// The same for templates, which give references.
+/// How long something took, short: `84 ms`, `1.2 s`, `3 min 5 s`. Templates give references.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
 pub(super) fn lasting(ms: &u64) -> String {
-    span(*ms)
+    match *ms {
+        0..1000 => format!("{ms} ms"),
+        1000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => span(*ms),
+    }
+}
+
+/// CPU time of so many microseconds. Templates give references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
+pub(super) fn cpu_time(us: &u64) -> String {
+    format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
 }
 
 /// A size in the unit that people use.
@@ -181,6 +191,8 @@ mod tests {
         assert_eq!(words(1_000_000_000 - 61_000), "1 min ago");
         assert_eq!(words(1_000_000_000 + 7_200_000), "in 2 h");
         assert_eq!(When::new(Millis(1_769_860_800_005), Millis(0)).exact(), "2026-01-31 12:00:00.005 UTC");
+        let told = [84, 1204, 185_000].map(|ms| lasting(&ms));
+        assert_eq!(told, ["84 ms", "1.2 s", "3 min 5 s"]);
         assert_eq!((span(93_784_000), span(5000), span(0)), ("1 d 2 h".into(), "5 s".into(), "0 s".into()));
         assert_eq!(
             (size(1023), size(1536), size(3 * 1024 * 1024)),

@@ -16,7 +16,7 @@ const REFERENCES_MAX: usize = 8;
 #[derive(Debug, Template)]
 #[template(path = "entry.html")]
 pub(super) enum Entry {
-    Field { field: Field },
+    Field { field: Box<Field> },
     Set { legend: String, help: String, entries: Vec<Self> },
 }
 
@@ -135,12 +135,17 @@ fn entry(root: &Value, property: &Value, key: &str, name: &str, needed: bool, fo
         Kind::Json => Field::text(name, label, 5).mono().deep(),
     };
     let hint = match kind(root, schema, depth + 1) {
-        Kind::Lines => " One a line.",
-        Kind::Json => " As JSON.",
-        _ => "",
+        Kind::Lines => {
+            let items = schema.get("items").map(|items| followed(root, items));
+            let allowed = items.and_then(|items| items.get("enum")).and_then(Value::as_array);
+            let allowed = allowed.map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
+            allowed.map_or_else(|| " One a line.".to_owned(), |all| format!(" One a line: {all}."))
+        }
+        Kind::Json => " As JSON.".to_owned(),
+        _ => String::new(),
     };
     let field = field.help(format!("{help}{hint}").trim().to_owned());
-    Entry::Field { field: if needed { field.needed() } else { field }.of(form) }
+    Entry::Field { field: Box::new(if needed { field.needed() } else { field }.of(form)) }
 }
 
 /// Fills a form in with a value of this schema; what is absent gets the schema's default.

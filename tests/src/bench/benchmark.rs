@@ -115,6 +115,7 @@ impl Benchmark {
             groups.push((Part::Stored, row::stored(store)));
             groups.push((Part::Hanging, row::hanging(store)));
             groups.push((Part::Backlog, row::backlog(store)));
+            groups.push((Part::Removing, row::removing(store)));
         }
         groups.retain(|(part, _)| self.part.is_none_or(|wanted| wanted == *part));
         groups

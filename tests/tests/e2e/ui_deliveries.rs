@@ -1,6 +1,8 @@
 //! The log by page: found, read, sent again, given up, exported; and events.
 
-use hookwright_tests::{receiver::Reply, stage::Stage, visitor::Visitor};
+use std::time::Duration;
+
+use hookwright_tests::{eventually::eventually, receiver::Reply, stage::Stage, visitor::Visitor};
 use serde_json::json;
 
 async fn failed(stage: &Stage) -> String {
@@ -83,7 +85,8 @@ async fn many_are_chosen_sent_again_and_given_up() {
     let job = ada.follow(&seen).await;
     assert!(job.has("Send deliveries again"), "{}", job.text());
     for id in &ids[1..] {
-        assert_eq!(stage.api.settled(id).await.status, "succeeded");
+        let arrived = async || (stage.api.delivery(id).await.status == "succeeded").then_some(());
+        eventually(Duration::from_secs(30), "the job sends it again", arrived).await;
     }
     assert!(ada.page("/jobs").await.has("Send deliveries again"));
     let export = ada.get("/deliveries/export?status=succeeded").await;

@@ -4,6 +4,7 @@ use hookwright_tests::{
     stage::Stage,
     visitor::{EMAIL, PASSWORD, Visitor},
 };
+use serde_json::json;
 
 #[tokio::test]
 async fn a_fresh_server_is_set_up_with_the_admin_token() {
@@ -147,4 +148,27 @@ async fn sessions_can_be_ended_and_passwords_changed() {
     assert!(!ada.follow(&seen).await.has("data-keys"), "keys are off");
     let seen = ada.submit("/account", "/account/sessions/end", &[]).await;
     assert_eq!(seen.location.as_deref(), Some("/sign-in"));
+}
+
+#[tokio::test]
+async fn a_page_works_in_the_project_that_was_chosen_or_that_a_link_names() {
+    let stage = Stage::open().await;
+    let ada = Visitor::first(stage.server.url(), &stage.api).await;
+    stage.api.register(&json!({ "name": "Of default", "url": "http://127.0.0.1:9/", "events": ["*"] })).await;
+    assert!(!ada.page("/webhooks").await.has("project-choice"), "one project is no choice");
+    let other = stage.api.post("/projects", &json!({ "name": "Team 7" })).await.expect("a project").body;
+    let id = other["id"].as_str().expect("an id");
+    let link = ada.get(&format!("/webhooks?state=enabled&project={id}")).await;
+    assert_eq!(link.location.as_deref(), Some("/webhooks?state=enabled"));
+    let there = ada.page("/webhooks").await;
+    assert!(there.has("project-choice") && there.has("No webhook yet"), "{}", there.text());
+    let default = stage.api.list("/projects").await;
+    let default = default.iter().find(|project| project["name"] == "default").expect("the first project");
+    let chosen = [("project", default["id"].as_str().expect("an id")), ("here", "/webhooks/whk_1/edit?x=1")];
+    let seen = ada.submit("/webhooks", "/project", &chosen).await;
+    assert_eq!(seen.location.as_deref(), Some("/webhooks"), "the list, since the other project has no such webhook");
+    assert!(ada.page("/webhooks").await.has("Of default"));
+    // One that is gone, or was never there, is as none.
+    ada.get("/?project=prj_00000000000070008000000000000009").await;
+    assert!(ada.page("/webhooks").await.has("Of default"));
 }

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod by_hand;
+pub(super) mod digest;
 mod explain;
 pub(super) mod facts;
 mod form;

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use crate::domain::clock::Millis;
+use crate::domain::digest::DigestForm;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
@@ -38,6 +39,12 @@ pub(in super::super) struct WebhookBody {
     envelope: Envelope,
     signing_keys: Vec<SigningKeyBody>,
     github_signature: bool,
+    /// Whether its requests are kept for whoever listens instead of being sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    listener: bool,
+    /// When it is deleted by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Millis>,
     bearer_token: Option<&'static str>,
     body_token: Option<&'static str>,
     headers: BTreeMap<String, &'static str>,
@@ -49,6 +56,7 @@ pub(in super::super) struct WebhookBody {
     order: Order,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    digest: Option<DigestForm>,
     breaker: BreakerBody,
     created_at: Millis,
     updated_at: Millis,
@@ -167,6 +175,8 @@ impl WebhookBody {
                 .map(|key| SigningKeyBody { created_at: key.created_at, expires_at: key.expires_at })
                 .collect(),
             github_signature: webhook.github_signature,
+            listener: webhook.is_listener,
+            expires_at: webhook.expires_at,
             bearer_token: webhook.secrets.bearer_token.as_ref().map(|_| MASK),
             body_token: webhook.secrets.body_token.as_ref().map(|_| MASK),
             headers: webhook.header_names().map(|name| (name.to_owned(), MASK)).collect(),
@@ -178,6 +188,7 @@ impl WebhookBody {
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,
+            digest: webhook.digest.as_ref().map(|digest| digest.form().clone()),
             breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.store.time(api.clock.now())),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,

@@ -9,12 +9,11 @@ use serde_json::Value;
 use super::super::client::segment;
 use super::super::delivery::{Delivery, Request, pretty};
 use super::super::page::{Page, Section, shown};
-use super::super::parts::{Id, Status, When, lasting};
+use super::super::parts::{Id, Status, lasting};
 use super::super::query::Query;
 use super::super::refusal::{Answer, Refusal};
 use super::super::viewer::Viewer;
 use super::difference::{self, Line};
-use crate::domain::clock::Millis;
 use crate::domain::permission::Permission;
 
 #[derive(Debug, Deserialize)]
@@ -51,14 +50,9 @@ struct DetailPage {
     raw: bool,
     may_retry: bool,
     sees_payloads: bool,
-    now: Millis,
 }
 
 impl DetailPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-
     fn shown_id(&self) -> Id {
         Id::new(&self.delivery.summary.id)
     }
@@ -102,7 +96,7 @@ fn with_variables(text: &str) -> String {
         if !before.is_empty() {
             shell.push_str(&quoted(before));
         }
-        shell.push_str(&format!("\"${variable}\""));
+        shell.extend(["\"$", variable.as_str(), "\""]);
         rest = behind;
     }
     if !rest.is_empty() || shell.is_empty() {
@@ -170,7 +164,6 @@ pub(in super::super) async fn show(
         raw: query.get("as") == Some("raw"),
         may_retry: viewer.may(Permission::DeliveriesRetry),
         sees_payloads: viewer.sees_payloads(),
-        now: viewer.now,
         delivery,
     }))
 }

@@ -11,7 +11,7 @@ use super::super::delivery::Summary;
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::page::{Items, Page, Pager, Section, shown_as};
-use super::super::parts::{Status, When};
+use super::super::parts::Status;
 use super::super::query::Query;
 use super::super::refusal::{Answer, Problem};
 use super::super::time;
@@ -67,14 +67,9 @@ struct ListPage {
     is_filtered: bool,
     may_retry: bool,
     export: String,
-    now: Millis,
 }
 
 impl ListPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-
     fn webhook(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| "deleted webhook".to_owned())
     }
@@ -173,7 +168,6 @@ fn page(viewer: &Viewer, form: Form, query: Query, webhooks: &[Named], deliverie
         is_filtered: !query.is_empty(),
         may_retry: viewer.may(Permission::DeliveriesRetry),
         export: query.at("/deliveries/export"),
-        now: viewer.now,
         query,
         form,
     }

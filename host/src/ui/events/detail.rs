@@ -10,7 +10,7 @@ use super::super::client::segment;
 use super::super::deliveries::list::{Named, webhooks};
 use super::super::delivery::{Header, Summary};
 use super::super::page::{Items, Page, Section, shown};
-use super::super::parts::{Id, When};
+use super::super::parts::Id;
 use super::super::refusal::{Answer, FieldError};
 use super::super::viewer::Viewer;
 use crate::domain::clock::Millis;
@@ -54,14 +54,9 @@ struct DetailPage {
     sees_payloads: bool,
     may_trigger: bool,
     may_retry: bool,
-    now: Millis,
 }
 
 impl DetailPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-
     fn shown_id(&self) -> Id {
         Id::new(&self.event.id)
     }
@@ -110,7 +105,6 @@ pub(in super::super) async fn show(Path(id): Path<String>, viewer: Viewer) -> An
         sees_payloads: viewer.sees_payloads(),
         may_trigger: viewer.may(Permission::CanTriggerIntegrations),
         may_retry: viewer.may(Permission::DeliveriesRetry),
-        now: viewer.now,
         event,
     }))
 }

@@ -9,7 +9,6 @@ use super::super::deliveries::list::{Named, webhooks};
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::page::{Items, Page, Pager, Section, shown};
-use super::super::parts::When;
 use super::super::query::Query;
 use super::super::refusal::Answer;
 use super::super::viewer::Viewer;
@@ -35,13 +34,6 @@ struct ListPage {
     is_filtered: bool,
     may_send: bool,
     may_trigger: bool,
-    now: Millis,
-}
-
-impl ListPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 /// The list.
@@ -62,6 +54,5 @@ pub(in super::super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) ->
         is_filtered: !query.is_empty(),
         may_send: viewer.may(Permission::EventsPublish),
         may_trigger,
-        now: viewer.now,
     }))
 }

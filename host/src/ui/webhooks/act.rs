@@ -14,7 +14,7 @@ use super::super::posted::Posted;
 use super::super::refusal::{Answer, Problem};
 use super::super::sign_in::is_here;
 use super::super::viewer::Viewer;
-use super::form::sample;
+use super::ask::sample;
 use super::registered;
 
 /// What came of a test or a trigger, and a button to do it again.

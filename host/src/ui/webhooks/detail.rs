@@ -11,7 +11,7 @@ use super::super::delivery::Summary;
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::page::{Items, Page, Section, shown};
-use super::super::parts::{Id, Status, Tone, When, lasting};
+use super::super::parts::{Id, Status, Tone, lasting};
 use super::super::refusal::Answer;
 use super::super::viewer::Viewer;
 use super::retries;
@@ -110,7 +110,6 @@ struct DetailPage {
     may_trigger: bool,
     may_retry: bool,
     may_audit: bool,
-    now: Millis,
 }
 
 impl Webhook {
@@ -155,12 +154,6 @@ impl Plugin {
     }
 }
 
-impl DetailPage {
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
-}
-
 /// All of it.
 pub(in super::super) async fn show(Path(id): Path<String>, viewer: Viewer) -> Answer<Response> {
     let path = format!("/webhooks/{}", segment(&id));
@@ -189,7 +182,6 @@ pub(in super::super) async fn show(Path(id): Path<String>, viewer: Viewer) -> An
         may_trigger: viewer.may(Permission::CanTriggerIntegrations),
         may_retry: viewer.may(Permission::DeliveriesRetry),
         may_audit: viewer.may(Permission::AuditRead),
-        now: viewer.now,
         webhook,
     }))
 }

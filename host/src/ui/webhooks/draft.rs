@@ -29,18 +29,18 @@ pub(super) fn patterns(form: &Form) -> Vec<String> {
 }
 
 /// The headers that are written, one a line.
-fn headers(form: &Form) -> Result<Map<String, Value>, Problem> {
+fn headers(form: &Form) -> Result<Map<String, Value>, Box<Problem>> {
     let lines = form.get(NEW_HEADERS).unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
     lines
         .map(|line| match line.split_once(':') {
             Some((name, value)) => Ok((name.trim().to_owned(), value.trim().into())),
-            None => Err(Problem::field(NEW_HEADERS, format!("`{line}` is not like `Name: value`"))),
+            None => Err(Box::new(Problem::field(NEW_HEADERS, format!("`{line}` is not like `Name: value`")))),
         })
         .collect()
 }
 
 /// The body that says what the form says. `current` is the webhook that is changed; what is secret and left empty stays.
-pub(super) fn body(form: &Form, manifest: Option<&Value>, current: Option<&Value>) -> Result<Value, Problem> {
+pub(super) fn body(form: &Form, manifest: Option<&Value>, current: Option<&Value>) -> Result<Value, Box<Problem>> {
     let mut body = Map::new();
     let mut set = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
     set("name", form.filled("/name").unwrap_or_default().into());
@@ -62,7 +62,10 @@ pub(super) fn body(form: &Form, manifest: Option<&Value>, current: Option<&Value
     }
     set("github_signature", form.is_ticked("/github_signature").into());
     set("timeout_ms", form.number_or_null("/timeout_ms"));
-    set("retry", retries::read(form.get(RETRY).unwrap_or_default()).map_err(|wrong| Problem::field(RETRY, wrong))?);
+    set(
+        "retry",
+        retries::read(form.get(RETRY).unwrap_or_default()).map_err(|wrong| Box::new(Problem::field(RETRY, wrong)))?,
+    );
     let limit = (form.filled("/rate_limit/requests"), form.filled("/rate_limit/per_ms"));
     let limit = match limit {
         (None, _) => Value::Null,

@@ -3,11 +3,9 @@
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::client::{Client, segment};
-use super::super::delivery::{Delivery, Outcome};
 use super::super::field::Field;
 use super::super::flash::done;
 use super::super::form::Form;
@@ -17,55 +15,12 @@ use super::super::query::Query;
 use super::super::refusal::{Answer, Problem};
 use super::super::schema_form::{Entry, entries, fill};
 use super::super::viewer::Viewer;
-use super::draft::{self, MORE_EVENTS, NEW_HEADERS, PLUGIN, RETRY, patterns};
+use super::ask::{Asked, check, count, test};
+use super::catalogue::{EventType, Group, groups, known_types};
+use super::draft::{self, MORE_EVENTS, RETRY, patterns};
+use super::fields::{Version, plugin_choice, secrets, sending, trust};
 use super::retries;
 use crate::domain::permission::Permission;
-
-/// A type of the catalogue.
-#[derive(Debug, Deserialize)]
-struct EventType {
-    name: String,
-    #[serde(default)]
-    description: String,
-    #[serde(skip)]
-    ticked: bool,
-}
-
-/// A version that could be chosen.
-#[derive(Debug, Deserialize)]
-struct Version {
-    name: String,
-    version: String,
-    status: String,
-    #[serde(default)]
-    summary: String,
-}
-
-/// Types that begin alike.
-struct Group {
-    /// The pattern of all of them.
-    pattern: String,
-    ticked: bool,
-    types: Vec<EventType>,
-}
-
-/// How many recent events a filter would let pass.
-#[derive(Debug, Deserialize)]
-struct Matches {
-    examined: u64,
-    wanted: u64,
-    matched: u64,
-    errors: u64,
-    first_error: Option<String>,
-}
-
-/// What was asked for besides saving.
-#[derive(Default)]
-struct Asked {
-    matches: Option<Result<Matches, String>>,
-    url: Option<Result<String, String>>,
-    test: Option<Result<Outcome, String>>,
-}
 
 #[derive(Template)]
 #[template(path = "webhooks/form.html")]
@@ -127,130 +82,6 @@ async fn known(viewer: &Viewer, form: &Form) -> Answer<Known> {
     Ok(Known { types: types.items, versions, manifest: manifest(&viewer.client, form).await? })
 }
 
-fn groups(types: Vec<EventType>, chosen: &[String]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for mut kind in types {
-        let family = kind.name.split_once('.').map_or(kind.name.as_str(), |(family, _)| family);
-        let pattern = format!("{family}.*");
-        kind.ticked = chosen.contains(&kind.name);
-        if groups.last().is_none_or(|group| group.pattern != pattern) {
-            groups.push(Group { ticked: chosen.contains(&pattern), pattern, types: Vec::new() });
-        }
-        if let Some(group) = groups.last_mut() {
-            group.types.push(kind);
-        }
-    }
-    groups
-}
-
-fn plugin_choice(versions: &[Version], form: &Form) -> Field {
-    let mut of = vec![(String::new(), "No plugin: the event as it is".to_owned())];
-    for version in versions.iter().filter(|version| version.status == "ready") {
-        of.push((format!("{}@{}", version.name, version.version), format!("{} {}", version.name, version.version)));
-    }
-    // One that is in use stays, also when it is not offered.
-    if let Some(chosen) = form.filled(PLUGIN).filter(|chosen| !of.iter().any(|(value, _)| value == chosen)) {
-        of.push((chosen.to_owned(), chosen.replace('@', " ")));
-    }
-    Field::choice(PLUGIN, "Plugin", of)
-        .help("Turns each event into the requests that a tool expects. Its settings appear below.")
-        .live("plugin", "plugin-settings")
-        .of(form)
-}
-
-fn secrets(manifest: Option<&Value>, current: Option<&Value>, form: &Form) -> Vec<Field> {
-    let wanted = manifest.and_then(|manifest| manifest["secrets"].as_object());
-    let one = |(name, secret): (&String, &Value)| {
-        let is_set = current.is_some_and(|current| current["plugin"]["secrets"].get(name).is_some());
-        let help = secret["description"].as_str().unwrap_or_default();
-        let needed = secret["required"].as_bool().unwrap_or(true) && !is_set;
-        let field = Field::secret(&format!("/plugin/secrets/{name}"), name, is_set).help(help);
-        if needed { field.needed() } else { field }.of(form)
-    };
-    wanted.into_iter().flatten().map(one).collect()
-}
-
-fn sending(form: &Form) -> Vec<Field> {
-    vec![
-        Field::choice(
-            "/content_type",
-            "Content type",
-            [("json", "JSON"), ("form", "Form: payload= and the JSON, as GitHub does")],
-        )
-        .of(form),
-        Field::choice(
-            "/envelope",
-            "Body",
-            [("standard", "Standard: type, timestamp and data"), ("raw", "Raw: the payload as it was posted")],
-        )
-        .help("A plugin makes bodies of its own.")
-        .of(form),
-        Field::choice(
-            "/order",
-            "Order",
-            [
-                ("", "As the plugin needs it; none without one"),
-                ("none", "None: everything at once"),
-                ("subject", "By subject: events about the same thing one after the other"),
-                ("strict", "Strict: one event after the other"),
-            ],
-        )
-        .of(form),
-        Field::line("/rate_limit/requests", "Rate limit: requests")
-            .help("At most so many requests in the time below; empty for no limit.")
-            .mono()
-            .of(form),
-        Field::line("/rate_limit/per_ms", "Rate limit: in so many milliseconds")
-            .help("1000 is a second.")
-            .mono()
-            .of(form),
-        Field::line("/timeout_ms", "Time-out in milliseconds")
-            .help("How long one attempt may take; empty for the server's own, 20 seconds unless it is set.")
-            .mono()
-            .of(form),
-        Field::choice(
-            "/on_uncertain",
-            "When nobody knows whether it arrived",
-            [("retry", "Send it again"), ("hold", "Wait for a person")],
-        )
-        .of(form),
-        Field::choice(
-            "/on_plugin_failure",
-            "When the plugin fails",
-            [
-                ("park", "Park the delivery, to be transformed again later"),
-                ("send_unchanged", "Send the event as it is"),
-                ("drop", "Send nothing"),
-            ],
-        )
-        .of(form),
-    ]
-}
-
-fn trust(form: &Form, current: Option<&Value>) -> Vec<Field> {
-    let is_set = |name: &str| current.is_some_and(|current| !current[name].is_null());
-    let mut fields = vec![
-        Field::secret("/bearer_token", "Bearer token", is_set("bearer_token"))
-            .help("Sent as `Authorization: Bearer …`, for receivers that want one.")
-            .of(form),
-        Field::secret("/body_token", "Token inside of the body", is_set("body_token"))
-            .help("Sent as the field `token` beside the data, for receivers that look there.")
-            .of(form),
-        Field::text(NEW_HEADERS, "Headers", 3)
-            .example("X-Team: seven")
-            .help("One a line, like `Name: value`. Values are kept as secrets and never shown again.")
-            .mono()
-            .deep()
-            .of(form),
-        Field::tick("/github_signature", "Also sign as GitHub does (X-Hub-Signature-256)").of(form),
-    ];
-    if current.is_none() {
-        let help = "Every request is signed as Standard Webhooks says. The server makes a secret and shows it once; fill in one of your own (whsec_…) only if the receiver has it already.";
-        fields.push(Field::secret("/signing_secret", "Signing secret", false).help(help).of(form));
-    }
-    fields
-}
-
 fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked: Asked) -> FormPage {
     let current_ref = current.as_ref();
     let masked = current_ref.and_then(|current| current["url"].as_str());
@@ -276,8 +107,7 @@ fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked
             (framed.below(format!("/webhooks/{id}"), words.unwrap_or("Webhook")), format!("/webhooks/{id}/edit"))
         }
     };
-    let mut all = groups(known.types, &chosen);
-    all.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+    let all = groups(known.types, &chosen);
     let in_catalogue = |pattern: &String| {
         pattern == "*"
             || all.iter().any(|group| group.pattern == *pattern || group.types.iter().any(|kind| kind.name == *pattern))
@@ -346,13 +176,6 @@ fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked
     }
 }
 
-fn known_types(groups: &[Group]) -> Vec<(String, String)> {
-    let mut of = vec![(String::new(), "webhook.test, a short message".to_owned())];
-    let names = groups.iter().flat_map(|group| group.types.iter().map(|kind| kind.name.clone()));
-    of.extend(names.map(|name| (name.clone(), name)));
-    of
-}
-
 /// The empty form.
 pub(in super::super) async fn new(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
     let query = Query::parse(query.as_deref());
@@ -387,7 +210,7 @@ pub(in super::super) async fn create(Posted { viewer, form }: Posted) -> Answer<
     }
     let body = match draft::body(&form, known.manifest.as_ref(), None) {
         Ok(body) => body,
-        Err(problem) => return Ok(refused(&viewer, form, known, None, problem)),
+        Err(problem) => return Ok(refused(&viewer, form, known, None, *problem)),
     };
     match viewer.client.post("/webhooks", &body).await {
         Ok(reply) => Ok(super::registered::page(&viewer, &reply)),
@@ -405,8 +228,11 @@ pub(in super::super) async fn save(Path(id): Path<String>, Posted { viewer, form
     }
     let body = match draft::body(&form, known.manifest.as_ref(), Some(&current)) {
         Ok(body) => body,
-        Err(problem) => return Ok(refused(&viewer, form, known, Some(current), problem)),
+        Err(problem) => return Ok(refused(&viewer, form, known, Some(current), *problem)),
     };
+    if body.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(done(&path, "Nothing was changed."));
+    }
     match viewer.client.patch(&path, &body).await {
         Ok(_) => Ok(done(&path, "The webhook is changed.")),
         Err(refusal) => Ok(refused(&viewer, form, known, Some(current), refusal.about_the_form()?)),
@@ -444,7 +270,7 @@ async fn ask(viewer: &Viewer, what: String, mut form: Form, known: Known, curren
         "test" => {
             let body = match draft::body(&form, known.manifest.as_ref(), None) {
                 Ok(body) => body,
-                Err(problem) => return Ok(refused(viewer, form, known, current, problem)),
+                Err(problem) => return Ok(refused(viewer, form, known, current, *problem)),
             };
             match test(viewer, &form, body).await {
                 Ok(outcome) => asked.test = Some(Ok(outcome)),
@@ -458,53 +284,4 @@ async fn ask(viewer: &Viewer, what: String, mut form: Form, known: Known, curren
         _ => {}
     }
     Ok(shown(&page(viewer, form, known, current, asked)))
-}
-
-async fn count(viewer: &Viewer, form: &Form) -> Answer<Result<Matches, String>> {
-    let body = json!({ "events": patterns(form), "filter": form.text_or_null("/filter") });
-    match viewer.client.post("/events/count", &body).await {
-        Ok(reply) => Ok(Ok(reply.read()?)),
-        Err(refusal) => refusal.about_the_form().map(|problem| Err(problem.detail)),
-    }
-}
-
-async fn check(viewer: &Viewer, form: &Form) -> Answer<Result<String, String>> {
-    let url = form.filled("/url").unwrap_or_default();
-    match viewer.client.post("/webhooks/check-url", &json!({ "url": url })).await {
-        Ok(reply) => Ok(Ok(reply.text("/origin").to_owned())),
-        Err(refusal) => {
-            let problem = refusal.about_the_form()?;
-            Ok(Err(problem.errors.first().map_or(problem.detail.clone(), |error| error.detail.clone())))
-        }
-    }
-}
-
-async fn test(viewer: &Viewer, form: &Form, webhook: Value) -> Answer<Outcome> {
-    let sample = sample(&viewer.client, form).await?;
-    let body = json!({ "webhook": webhook, "event": sample });
-    let delivery: Delivery = viewer.client.post("/webhooks/test", &body).await?.read()?;
-    Ok(Outcome { delivery, is_stored: false })
-}
-
-/// The event that a test sends: what is filled in, or the example of its type.
-pub(super) async fn sample(client: &Client, form: &Form) -> Answer<Value> {
-    let kind = form.filled("test-type");
-    let given = form.filled("test-payload").map(|text| serde_json::from_str::<Value>(text));
-    let payload = match (given, kind) {
-        (Some(Ok(payload)), _) => Some(payload),
-        (Some(Err(error)), _) => return Err(Problem::field("test-payload", format!("is not JSON: {error}")).into()),
-        (None, Some(kind)) => {
-            let described: Value = client.get(&format!("/event-types/{}", segment(kind))).await?;
-            described.get("example").filter(|example| !example.is_null()).cloned()
-        }
-        (None, None) => None,
-    };
-    let mut event = json!({});
-    if let Some(kind) = kind {
-        event["type"] = kind.into();
-    }
-    if let Some(payload) = payload {
-        event["payload"] = payload;
-    }
-    Ok(event)
 }

@@ -11,11 +11,10 @@ use super::super::field::Field;
 use super::super::form::Form;
 use super::super::overview::WebhookShare;
 use super::super::page::{Items, Page, Pager, Section, shown};
-use super::super::parts::{Status, Tone, When};
+use super::super::parts::{Status, Tone};
 use super::super::query::Query;
 use super::super::refusal::Answer;
 use super::super::viewer::Viewer;
-use crate::domain::clock::Millis;
 use crate::domain::permission::Permission;
 
 /// Patterns that are shown of one webhook.
@@ -62,7 +61,6 @@ struct ListPage {
     may_write: bool,
     may_trigger: bool,
     sees_deliveries: bool,
-    now: Millis,
 }
 
 impl Webhook {
@@ -104,10 +102,6 @@ impl ListPage {
     fn share(&self, webhook: &Webhook) -> Option<&WebhookShare> {
         self.shares.get(&webhook.id)
     }
-
-    fn when(&self, at: &Millis) -> When {
-        When::new(*at, self.now)
-    }
 }
 
 /// The list. A text or a state is looked for among the newest 200.
@@ -140,6 +134,5 @@ pub(in super::super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) ->
         may_write: viewer.may(Permission::WebhooksWrite),
         may_trigger: viewer.may(Permission::CanTriggerIntegrations),
         sees_deliveries,
-        now: viewer.now,
     }))
 }
