@@ -102,7 +102,6 @@ struct Part<'a> {
     subject: Option<&'a str>,
     occurred_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
     /// Of a payload that is no JSON: its media type, and the bytes as text or in base64.
     #[serde(skip_serializing_if = "Option::is_none")]

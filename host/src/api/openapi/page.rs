@@ -17,7 +17,7 @@ const POLICY: (HeaderName, HeaderValue) = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
 );
-const STYLE: &str = include_str!("../../../templates/reference.css");
+const STYLE: &str = include_str!("../../../templates/reference/reference.css");
 
 #[derive(Template)]
 #[template(path = "reference.html")]

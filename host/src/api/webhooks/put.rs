@@ -117,6 +117,9 @@ fn to_be(form: Create, current: &Webhook) -> Patch {
         on_plugin_failure: Some(Some(form.on_plugin_failure)),
         order: form.order.map(Some),
         order_wait_ms: Some(form.order_wait_ms),
+        digest: Some(form.digest.map(DigestPatch::to_be)),
+        expires_in_ms: Some(form.expires_in_ms),
+        listener: Some(form.listener),
         rate_limit: Some(
             form.rate_limit
                 .map(|limit| RateLimitPatch { requests: Some(Some(limit.requests)), per_ms: Some(Some(limit.per_ms)) }),
