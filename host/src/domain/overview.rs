@@ -55,8 +55,10 @@ impl Counts {
         *match status {
             DeliveryStatus::Succeeded => &mut self.succeeded,
             DeliveryStatus::Failed | DeliveryStatus::Parked => &mut self.failed,
-            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held => &mut self.open,
-            DeliveryStatus::Skipped | DeliveryStatus::Cancelled => &mut self.unsent,
+            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held | DeliveryStatus::Collecting => {
+                &mut self.open
+            }
+            DeliveryStatus::Skipped | DeliveryStatus::Cancelled | DeliveryStatus::Collected => &mut self.unsent,
         } += 1;
     }
 }
