@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, Door, router};
+use crate::api::{self, Api, Door, Live, router, surround};
 use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
@@ -29,6 +29,7 @@ use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
 use crate::schedule::{self, Timetable};
 use crate::store::{Location, Store, StoreError, WriterSettings};
+use crate::ui::{self, Ui};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -128,8 +129,10 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
     let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
+    let telling = tokio::spawn(tell_of_new(api.clone(), stop.clone()));
+    let ending = tokio::spawn(end_webhooks(store.clone(), clock.clone(), entropy.clone(), stop.clone()));
     let grace = Duration::from_millis(config.server.stop_grace_ms);
-    serve_until(listener, router(api.clone()), stop, grace).await;
+    serve_until(listener, all_routes(&api, &clock), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
@@ -152,7 +155,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, noting, syncing, touching, listening, partitioning, checking] {
+    for task in [forgetting, noting, telling, ending, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = api.door.note_uses(&store).await {
@@ -163,6 +166,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     }
     store.close().await;
     Ok(())
+}
+
+/// The API, and the pages that are made of it.
+fn all_routes(api: &Api, clock: &Clock) -> axum::Router {
+    let routes = router(api.clone());
+    let pages = ui::router(Ui { api: routes.clone(), clock: clock.clone() });
+    routes.merge(surround(api, pages))
 }
 
 /// What a server consists of, before any of it runs.
@@ -226,6 +236,7 @@ fn assemble(
         entropy: entropy.clone(),
         config: config.clone(),
         door: Door::new(config),
+        live: Arc::new(Live::default()),
     });
     Ok(Assembled { api, dispatcher, ingest, jobs, plugins })
 }
@@ -282,6 +293,34 @@ async fn forget(store: Store, clock: Clock, config: Arc<Config>, stop: Cancellat
     }
 }
 
+/// Deletes webhooks whose time is over, within seconds: listeners whose listener is gone are among them.
+async fn end_webhooks(store: Store, clock: Clock, entropy: Entropy, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(5);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(PAUSE).await;
+        let now = clock.now();
+        let ended = async {
+            for (project, id) in store.ended_webhooks(now).await? {
+                let entry = Entry {
+                    id: AuditId::new(now, entropy.id()),
+                    project: Some(project),
+                    actor: Actor::system("its time was over"),
+                    origin: Origin::default(),
+                    action: "webhook.deleted",
+                    target: Target::new("webhook", id),
+                    before: None,
+                    after: None,
+                };
+                store.audited(entry).delete_webhook(project, id, now).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "webhooks whose time is over cannot be deleted");
+        }
+    }
+}
+
 /// Stores now and then when tokens and sessions were used last.
 async fn note_uses(api: Api, stop: CancellationToken) {
     const PAUSE: Duration = Duration::from_mins(1);
@@ -291,6 +330,11 @@ async fn note_uses(api: Api, stop: CancellationToken) {
             tracing::warn!(%error, "when tokens were used last cannot be stored");
         }
     }
+}
+
+/// Tells whoever listens that there is something new.
+async fn tell_of_new(api: Api, stop: CancellationToken) {
+    api.live.run(&api.store, &api.clock, &stop).await;
 }
 
 /// Makes room for the coming months' history, long before it is needed.

@@ -133,6 +133,8 @@ CREATE TABLE webhooks (
     rate_limit      TEXT,
     digest          TEXT,
     github_signature BOOLEAN NOT NULL,
+    is_listener     BOOLEAN NOT NULL,
+    expires_at      BIGINT,
     revision        BIGINT NOT NULL,
     version         BIGINT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -145,6 +147,8 @@ CREATE UNIQUE INDEX webhooks_external_id ON webhooks (project_id, external_id)
     WHERE external_id IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX webhooks_changed ON webhooks (changed_at_revision);
+
+CREATE INDEX webhooks_expiring ON webhooks (expires_at) WHERE expires_at IS NOT NULL AND deleted_at IS NULL;
 
 -- One row: grows with each change of any webhook, so that every node can tell whether it knows them as they are.
 CREATE TABLE subscriptions_revision (

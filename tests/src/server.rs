@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::api::Api;
+use crate::{api::Api, example};
 
 /// How long an upload is waited for, in milliseconds.
 const UPLOAD_WAIT_MS: &str = "40000";
@@ -120,6 +120,14 @@ impl Installation {
         self
     }
 
+    /// Offers the ready integrations.
+    pub fn with_gallery(self) -> Self {
+        let folder = self.folder().join("gallery");
+        example::gallery(&folder);
+        let folder = folder.to_str().expect("a path of UTF-8").to_owned();
+        self.env("HOOKWRIGHT_PLUGINS_GALLERY", &folder)
+    }
+
     /// Starts without the variables given so far.
     pub fn plain_env(mut self) -> Self {
         self.environment.clear();
@@ -137,7 +145,7 @@ impl Installation {
 
     /// Starts the server, which must end at once; gives what it says.
     pub async fn fails_to_start(self) -> String {
-        let mut child = self.command().spawn().expect("the server starts");
+        let mut child = self.command("127.0.0.1:0").spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let drained = drain(stderr, Arc::clone(&self.log));
         let status = timeout(START, child.wait()).await.expect("it ends by itself").expect("the exit status");
@@ -148,7 +156,12 @@ impl Installation {
 
     /// Starts the server and waits until it listens.
     pub async fn start(self) -> Server {
-        let mut child = self.command().spawn().expect("the server starts");
+        self.start_at("127.0.0.1:0").await
+    }
+
+    /// The same at an address of which the port is known.
+    pub async fn start_at(self, listen: &str) -> Server {
+        let mut child = self.command(listen).spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut drains = vec![drain(stderr, Arc::clone(&self.log))];
@@ -206,12 +219,12 @@ impl Installation {
         command
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, listen: &str) -> Command {
         let file = |name: &str| self.folder().join(name);
         let mut command = self.program();
         command
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", listen])
             .args(["--database", &self.database()])
             .arg("--key-file")
             .arg(file("hookwright.keys"))
@@ -352,16 +365,16 @@ pub(crate) fn test_postgres() -> String {
         .expect("this needs a PostgreSQL: run it by make, or by scripts/with-postgres.sh COMMAND")
 }
 
-/// Cargo puts the server next to the folder that holds this test binary.
+/// Cargo puts the server next to a program of ours, or next to the folder that holds a test binary.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let path = test.ancestors().nth(2).expect("a target folder").join("hookwright");
-    assert!(
-        path.exists(),
-        "{} is missing: `cargo build -p hookwright --features failpoints`, or run `make test`",
-        path.display()
-    );
-    path
+    let this = std::env::current_exe().expect("the path of this program");
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("hookwright")).find(|path| path.is_file());
+    beside.unwrap_or_else(|| {
+        panic!(
+            "there is no hookwright near {}: `cargo build -p hookwright --features failpoints`, or run `make test`",
+            this.display()
+        )
+    })
 }
 
 fn drain(mut pipe: impl AsyncRead + Unpin + Send + 'static, log: Log) -> JoinHandle<()> {

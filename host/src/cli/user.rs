@@ -1,7 +1,8 @@
-//! `hookwright user …`: people who may log in, looked after beside the database. That is the way back when nobody can log in any
-//! more; whoever can write to the database may do everything anyway.
+//! `hookwright user …`: people who may log in, looked after beside the database, or with `--api` through a server. The first is the
+//! way back when nobody can log in any more; whoever can write to the database may do everything anyway.
 
-use std::io::{BufRead as _, IsTerminal as _};
+mod remote;
+
 use std::process::ExitCode;
 
 use base64::Engine as _;
@@ -11,6 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::Failure;
+use super::client::Address;
+use super::input::secret_line;
 use super::settings::StoreSettings;
 use crate::app;
 use crate::config::Config;
@@ -25,27 +28,46 @@ use crate::store::{ChangedUser, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make a user
+    /// Make a user, beside the database or through a server (--api)
     #[command(after_help = "Examples:
   hookwright user create --email ada@example.com --name Ada --role admin
   pass show hookwright | hookwright user create --email ada@example.com --name Ada --role viewer --password-stdin
-  hookwright user create --email bob@example.com --name Bob --role developer --project prj_…")]
+  hookwright user create --email bob@example.com --name Bob --role developer --project prj_…
+  hookwright user create --email eve@example.com --name Eve --role viewer --api")]
     Create(CreateArgs),
-    /// Show who there is
+    /// Show who there is, beside the database or through a server (--api)
     #[command(after_help = "Examples:
   hookwright user list
-  hookwright user list --json --database postgres://hookwright@db/hookwright")]
+  hookwright user list --json --database postgres://hookwright@db/hookwright
+  hookwright user list --api --profile prod")]
     List(ListArgs),
     /// Give a user another password; all their sessions end
     #[command(after_help = "Examples:
   hookwright user password ada@example.com
-  pass show hookwright | hookwright user password ada@example.com --password-stdin")]
+  pass show hookwright | hookwright user password ada@example.com --password-stdin
+  hookwright user password ada@example.com --api")]
     Password(PasswordArgs),
     /// Let a user do nothing any more; all their sessions end
     #[command(after_help = "Examples:
   hookwright user disable ada@example.com
-  hookwright user disable ada@example.com --undo")]
+  hookwright user disable ada@example.com --undo
+  hookwright user disable ada@example.com --api --profile prod")]
     Disable(DisableArgs),
+    /// One user, as a server knows them
+    #[command(after_help = "Examples:
+  hookwright user show ada@example.com
+  hookwright user show usr_0199… --json")]
+    Show(remote::OneArgs),
+    /// Change a user's name, address or roles, through a server
+    #[command(after_help = "Examples:
+  hookwright user edit ada@example.com --name 'Ada Lovelace'
+  hookwright user edit ada@example.com --role admin
+  hookwright user edit ada@example.com --role developer --in-project prj_0199…")]
+    Edit(remote::EditArgs),
+    /// Remove a user, through a server; tokens that they made stay
+    #[command(after_help = "Examples:
+  hookwright user delete ada@example.com")]
+    Delete(remote::OneArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +88,8 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
     settings: StoreSettings,
 }
 
@@ -74,6 +98,8 @@ pub(super) struct ListArgs {
     /// As JSON, for programs
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    way: Way,
     #[command(flatten)]
     settings: StoreSettings,
 }
@@ -86,6 +112,8 @@ pub(super) struct PasswordArgs {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
     settings: StoreSettings,
 }
 
@@ -97,14 +125,32 @@ pub(super) struct DisableArgs {
     #[arg(long)]
     undo: bool,
     #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
     settings: StoreSettings,
 }
 
+/// Beside the database, or through a server.
+#[derive(Debug, Args)]
+struct Way {
+    /// Through a server's API, as whoever the token is, instead of beside the database
+    #[arg(long)]
+    api: bool,
+    #[command(flatten)]
+    address: Address,
+}
+
 pub(super) async fn run(command: UserCommand) -> Result<ExitCode, Failure> {
-    let (UserCommand::Create(CreateArgs { settings, .. })
-    | UserCommand::List(ListArgs { settings, .. })
-    | UserCommand::Password(PasswordArgs { settings, .. })
-    | UserCommand::Disable(DisableArgs { settings, .. })) = &command;
+    let (UserCommand::Create(CreateArgs { settings, way, .. })
+    | UserCommand::List(ListArgs { settings, way, .. })
+    | UserCommand::Password(PasswordArgs { settings, way, .. })
+    | UserCommand::Disable(DisableArgs { settings, way, .. })) = &command
+    else {
+        return remote::run(&command).await;
+    };
+    if way.api {
+        return remote::run(&command).await;
+    }
     let config = settings.load()?;
     let store = app::open_store_beside(&config, &Entropy::System).await?;
     let done = match &command {
@@ -112,6 +158,7 @@ pub(super) async fn run(command: UserCommand) -> Result<ExitCode, Failure> {
         UserCommand::List(args) => list(&store, args.json).await,
         UserCommand::Password(args) => change_password(&store, &config, args).await,
         UserCommand::Disable(args) => disable(&store, args).await,
+        UserCommand::Show(_) | UserCommand::Edit(_) | UserCommand::Delete(_) => Ok(()),
     };
     store.close().await;
     done.map(|()| ExitCode::SUCCESS)
@@ -136,12 +183,7 @@ fn password(from_stdin: bool) -> Result<(SecretString, bool), Failure> {
         let made = URL_SAFE_NO_PAD.encode(Entropy::System.bytes::<18>());
         return Ok((made.into(), true));
     }
-    if std::io::stdin().is_terminal() {
-        eprintln!("the password, which will be seen as you write it:");
-    }
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok((line.trim_end_matches(['\r', '\n']).into(), false))
+    Ok((secret_line("the password")?, false))
 }
 
 fn hashed(config: &Config, password: &SecretString, user: &User) -> Result<PasswordHash, Failure> {

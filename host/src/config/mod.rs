@@ -3,6 +3,7 @@
 
 mod accounts;
 mod schedules;
+mod shown;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use crate::domain::verdict::VerdictLimits;
 
 pub use accounts::{AccountsConfig, LimitsConfig};
 pub use schedules::{DigestConfig, RetentionConfig, ScheduleConfig};
+pub use shown::Setting;
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -468,6 +470,8 @@ pub struct PluginConfig {
     pub compile_output_bytes: u64,
     /// Components that are compiled at once, each of another project.
     pub compiles_at_once: usize,
+    /// Folder of plugins (`*.wasm`) that every project can add with one click; by default `plugins` next to the program.
+    pub gallery: Option<PathBuf>,
     /// Folder of compiled code; by default next to the database, or `hookwright.plugin-cache` in this folder.
     pub cache_folder: Option<PathBuf>,
     /// Most bytes of compiled code in that folder. What was not used for longest goes first.
@@ -518,6 +522,7 @@ impl Default for PluginConfig {
             compile_memory_bytes: 1536 * 1024 * 1024,
             compile_output_bytes: 64 * 1024 * 1024,
             compiles_at_once: 1,
+            gallery: None,
             cache_folder: None,
             cache_bytes: 1024 * 1024 * 1024,
             traps_in_a_row: 20,

@@ -51,6 +51,7 @@ impl Dispatcher {
         }
         let built = message::build(&webhook, &work.head, work.request, &work.content, now);
         let exchange = match &built {
+            Ok(_) if webhook.is_listener => Exchange::kept_for_listener(),
             Ok(message) => {
                 let timeout = Duration::from_millis(timeout_ms);
                 self.parts.sender.send(message, self.read_bytes(&work), timeout, now).await
@@ -114,12 +115,12 @@ impl Dispatcher {
     }
 
     /// How much of the answer's body is read: what is kept, or as much as the plugin may see of it.
-    fn read_bytes(&self, work: &ClaimedSend) -> usize {
+    pub(super) fn read_bytes(&self, work: &ClaimedSend) -> usize {
         let kept = self.parts.delivery.response_kept_bytes;
         reader(work).map_or(kept, |_| kept.max(self.parts.plugins.answer_bytes))
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         work: &ClaimedSend,
         webhook: &Webhook,
@@ -139,7 +140,7 @@ impl Dispatcher {
         next_step(situation, ending, verdict, self.parts.entropy.jitter())
     }
 
-    fn result(
+    pub(super) fn result(
         &self,
         work: &ClaimedSend,
         webhook: &Webhook,

@@ -82,6 +82,18 @@ pub struct Exchange {
     pub response: Option<Response>,
 }
 
+impl Exchange {
+    /// What was not sent, but kept as it would have been for whoever listens: done, and answered by nobody.
+    pub(super) fn kept_for_listener() -> Self {
+        Self {
+            ending: Ending::Answered { status: 200, retry_after_ms: None },
+            error: Some("not sent: it is kept for whoever listens".to_owned()),
+            duration_ms: 0,
+            response: None,
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Response {

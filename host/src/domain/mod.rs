@@ -20,6 +20,7 @@ pub mod id;
 pub mod job;
 pub mod operational;
 pub mod outcome;
+pub mod overview;
 pub mod pace;
 pub mod page;
 pub mod password;

@@ -131,6 +131,11 @@ pub const RATE_REQUESTS_MAX: u32 = 1_000_000;
 /// Longest period of a rate limit in milliseconds: 24 hours.
 pub const RATE_PER_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// Longest that a webhook lasts which is to end by itself, in milliseconds: a year.
+pub const EXPIRY_MAX_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+/// Longest that a listener lasts unless whoever listens says that it goes on, in milliseconds: an hour.
+pub const LISTENER_MAX_MS: u64 = 60 * 60 * 1000;
+
 /// How many requests a receiver takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -360,6 +365,10 @@ pub struct Webhook {
     pub rate_limit: Option<RateLimit>,
     /// When what it collects goes out; it gets each event by itself when absent.
     pub digest: Option<Arc<Digest>>,
+    /// Whether its requests are kept for whoever listens instead of being sent. Never changes.
+    pub is_listener: bool,
+    /// When it is deleted by itself; never when absent.
+    pub expires_at: Option<Millis>,
     /// What only the server may know.
     pub secrets: Secrets,
     /// Finds those in what receivers answer.

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::IngestConfig;
+use crate::deliver::TooManyTrials;
 use crate::deliver::{Dispatcher, Slot};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
@@ -18,6 +19,7 @@ use crate::domain::event::{Event, Idempotency};
 use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
+use crate::store::DeliveryView;
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, FanOut, InOrder,
     LoadedRequest, NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
@@ -351,6 +353,12 @@ impl Ingest {
     pub fn wake(&self) {
         self.dispatcher.wake();
     }
+
+    /// Sends an event to a webhook that is not registered, once; nothing is stored.
+    pub async fn try_out(&self, webhook: &Webhook, event: Event) -> Result<DeliveryView, TooManyTrials> {
+        self.dispatcher.try_out(webhook, event).await
+    }
+
     /// When the breaker of a webhook lets a request pass again, if it is open.
     pub fn paused_until(&self, webhook: WebhookId) -> Option<Millis> {
         self.dispatcher.paused_until(webhook)

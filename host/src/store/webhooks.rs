@@ -67,6 +67,8 @@ struct WebhookRow {
     rate_limit: Option<String>,
     digest: Option<String>,
     github_signature: bool,
+    is_listener: bool,
+    expires_at: Option<i64>,
     revision: i64,
     version: i64,
     created_at: i64,
@@ -83,7 +85,7 @@ struct WebhookRow {
 }
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
-        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.digest, w.github_signature, w.revision, w.version,
+        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.digest, w.github_signature, w.is_listener, w.expires_at, w.revision, w.version,
         w.created_at, w.updated_at, w.on_plugin_failure,
         c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
         p.abilities AS plugin_abilities
@@ -147,6 +149,8 @@ impl Store {
                 .transpose()?
                 .map(Arc::new),
             github_signature: row.github_signature,
+            is_listener: row.is_listener,
+            expires_at: row.expires_at.map(Millis),
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,
@@ -161,8 +165,8 @@ impl Store {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
                 filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, github_signature,
-                digest, changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0)";
+                digest, is_listener, expires_at, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             hold_project(tx, webhook.project).await?;
@@ -192,6 +196,8 @@ impl Store {
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
                 digest(&webhook),
+                webhook.is_listener,
+                webhook.expires_at.map(|at| at.0),
             ];
             tx.execute(INSERT, &values).await?;
             insert_configuration(tx, &webhook).await?;
@@ -226,7 +232,7 @@ impl Store {
                 origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
                 on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
                 delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22,
-                github_signature = $23, digest = $24
+                github_signature = $23, digest = $24, expires_at = $25
              WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
         const DIGEST: &str = "SELECT digest FROM webhooks WHERE id = $1";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
@@ -258,6 +264,7 @@ impl Store {
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
                 digest(&webhook),
+                webhook.expires_at.map(|at| at.0),
             ];
             let was: Vec<(Option<String>,)> = tx.fetch(DIGEST, &values![webhook.id.uuid()]).await?;
             let was = was.into_iter().next().and_then(|(digest,)| digest);
@@ -321,6 +328,15 @@ impl Store {
             self.sync_subscriptions().await?;
         }
         Ok(deleted)
+    }
+
+    /// Webhooks whose time is over, with their projects: a few of them.
+    pub async fn ended_webhooks(&self, now: Millis) -> Result<Vec<(ProjectId, WebhookId)>, StoreError> {
+        const SELECT: &str = "SELECT project_id, id FROM webhooks
+             WHERE expires_at IS NOT NULL AND expires_at <= $1 AND deleted_at IS NULL ORDER BY expires_at LIMIT 100";
+        let rows: Vec<(Uuid, Uuid)> =
+            reading!(&self.db, pool => sqlx::query_as(SELECT).bind(now.0).fetch_all(pool).await?);
+        Ok(rows.into_iter().map(|(project, id)| (ProjectId::from_uuid(project), WebhookId::from_uuid(id))).collect())
     }
 
     /// One webhook.

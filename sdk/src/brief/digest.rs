@@ -1,41 +1,55 @@
 //! What a digest says: each of its events, briefly.
 
-use super::read::{MAX_ITEMS, known, text};
+use super::read::{MAX_ITEMS, reading, text};
 use super::{Brief, Kind};
-use crate::catalogue::{Digest, Known, Part};
+use crate::catalogue::{self, Node, Wrong};
+use crate::text::{join, separated};
 
 /// Event types that the headline names.
 const MAX_TYPES: usize = 3;
 
-pub(super) fn digest(it: Digest) -> Brief {
-    let count = it.events.len();
-    let title = if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
-    let mut types: Vec<String> =
-        it.types.iter().take(MAX_TYPES).map(|(event_type, count)| format!("{count} {event_type}")).collect();
-    if it.types.len() > MAX_TYPES {
-        types.push("others".to_owned());
+pub(super) fn digest(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
+    let head = it.field("digest");
+    let events = it.parts("events")?;
+    let count = events.len();
+    let title = if count == 1 { "1 event".to_owned() } else { join(&[&count.to_string(), " events"]) };
+    let mut types = Vec::new();
+    for it in head.and_then(|head| head.field("types")).map_or(&[][..], Node::items) {
+        if types.len() == MAX_TYPES {
+            types.push("others".to_owned());
+            break;
+        }
+        if let (Some(name), Some(count)) = (it.optional("type"), it.number("count")) {
+            types.push(join(&[&count.to_string(), " ", &name]));
+        }
     }
-    let headline = if types.is_empty() { title.clone() } else { format!("{title}: {}", types.join(", ")) };
-    let left_out = count.saturating_sub(MAX_ITEMS);
-    let mut items: Vec<Brief> = it.events.into_iter().take(MAX_ITEMS).map(part).collect();
-    if left_out > 0 {
-        let headline = format!("{left_out} more events");
+    let headline = if types.is_empty() { title.clone() } else { join(&[&title, ": ", &separated(&types, ", ")]) };
+    let mut items = Vec::new();
+    for it in events.iter().take(MAX_ITEMS) {
+        items.push(event(it.node)?);
+    }
+    if count > MAX_ITEMS {
+        let headline = join(&[&(count - MAX_ITEMS).to_string(), " more events"]);
         items.push(Brief { kind: Kind::Custom, title: headline.clone(), headline, ..Brief::default() });
     }
-    let follows = (it.more > 0).then(|| format!("{} more follow in the next digest.", it.more));
-    Brief { kind: Kind::Digest, headline, title, text: follows, items, ..Brief::default() }
+    let more = head.and_then(|head| head.number("more")).filter(|more| *more > 0);
+    let follows = more.map(|more| join(&[&more.to_string(), " more follow in the next digest."]));
+    Ok(Brief { kind: Kind::Digest, headline, title, text: follows, items, ..Brief::default() })
 }
 
-fn part(it: Part) -> Brief {
-    let brief = match it.known {
-        Known::Custom | Known::Empty | Known::Digest(_) => {
-            let about = it.subject.or(it.label).unwrap_or_default();
-            let headline = if about.is_empty() { it.kind.clone() } else { format!("{}: {about}", it.kind) };
-            Brief { kind: Kind::Custom, headline, title: text(Some(about)).unwrap_or_default(), ..Brief::default() }
-        }
-        of_catalogue => known(of_catalogue),
-    };
-    brief.tidied(&it.kind)
+/// One event that is not as it must be keeps nobody from the others; and a digest in a digest is none.
+fn event(it: &Node<'_>) -> Result<Brief, Wrong> {
+    let event_type = it.text("type")?;
+    let payload = it.field("payload");
+    let read = reading(&event_type).filter(|_| event_type != catalogue::DIGEST);
+    let known = read.zip(payload).and_then(|(read, payload)| read(payload, &event_type).ok());
+    let brief = known.unwrap_or_else(|| {
+        let label = || payload.and_then(Node::label).or_else(|| it.optional("payload_text"));
+        let about = it.optional("subject").or_else(label).unwrap_or_default();
+        let headline = if about.is_empty() { event_type.clone() } else { join(&[&event_type, ": ", &about]) };
+        Brief { kind: Kind::Custom, headline, title: text(Some(about)).unwrap_or_default(), ..Brief::default() }
+    });
+    Ok(brief.tidied(&event_type))
 }
 
 #[cfg(test)]

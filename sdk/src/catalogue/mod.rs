@@ -8,36 +8,33 @@ mod node;
 mod payload;
 mod read;
 
-pub use digest::{Digest, Part};
+pub use digest::{Collected, Digest};
 pub use payload::{
     Action, Change, FailedTest, Lead, LeadSubmitted, Retro, RetroCompleted, Story, StoryEvent, Task, TestRun,
     TestRunEvent, Ticket, TicketEvent, Workflow, WorkflowEvent,
 };
 
 pub(crate) use node::Node;
-use read::{Read, Wrong};
+pub(crate) use payload::is_bad;
+use read::Read;
+pub(crate) use read::Wrong;
 
+use crate::text::join;
 use crate::{Event, Failure};
 
 /// The event type of what a webhook has collected.
-const DIGEST: &str = "digest";
-/// Event types of the catalogue.
-const KINDS: [&str; 12] = [
-    "retro.completed",
-    "ticket.created",
-    "ticket.updated",
-    "ticket.status_changed",
-    "story.created",
-    "story.updated",
-    "lead.submitted",
-    "workflow.started",
-    "workflow.step_completed",
-    "workflow.completed",
-    "test.run_created",
-    "test.run_completed",
-];
+pub(crate) const DIGEST: &str = "digest";
 
 /// An event's payload by its event type.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let event = testing::event("lead.submitted").payload(serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]})).build();
+/// assert!(matches!(event.catalogue()?, Known::LeadSubmitted(_)));
+/// assert_eq!(testing::event("lead.submitted").build().catalogue()?, Known::Empty);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Known {
@@ -78,36 +75,39 @@ impl Known {
         if event.payload_bytes().is_none() {
             return Ok(Self::Empty);
         }
-        let is_known = |kind: &str| kind == DIGEST || KINDS.contains(&kind);
-        if !is_known(event.kind()) {
-            return Ok(Self::Custom);
+        // The payload of another type may be anything.
+        match reader(event.kind()) {
+            None => Ok(Self::Custom),
+            Some(read) => read(&event.tree()?).map_err(|wrong| failure(&wrong)),
         }
-        let payload: Node<'_> = event.json()?;
-        Self::read(event.kind(), &payload).map_err(|wrong| {
-            let message = format!("The payload is not as expected: `{}` {}.", wrong.path, wrong.what);
-            Failure::new("payload.invalid", message)
-        })
     }
+}
 
-    /// A payload that is read already.
-    fn read(kind: &str, payload: &Node<'_>) -> Result<Self, Wrong> {
-        Ok(match kind {
-            "retro.completed" => Self::RetroCompleted(Read::read(payload)?),
-            "ticket.created" => Self::TicketCreated(Read::read(payload)?),
-            "ticket.updated" => Self::TicketUpdated(Read::read(payload)?),
-            "ticket.status_changed" => Self::TicketStatusChanged(Read::read(payload)?),
-            "story.created" => Self::StoryCreated(Read::read(payload)?),
-            "story.updated" => Self::StoryUpdated(Read::read(payload)?),
-            "lead.submitted" => Self::LeadSubmitted(Read::read(payload)?),
-            "workflow.started" => Self::WorkflowStarted(Read::read(payload)?),
-            "workflow.step_completed" => Self::WorkflowStepCompleted(Read::read(payload)?),
-            "workflow.completed" => Self::WorkflowCompleted(Read::read(payload)?),
-            "test.run_created" => Self::TestRunCreated(Read::read(payload)?),
-            "test.run_completed" => Self::TestRunCompleted(Read::read(payload)?),
-            DIGEST => Self::Digest(Read::read(payload)?),
-            _ => Self::Custom,
-        })
-    }
+type Reader = fn(&Node<'_>) -> Result<Known, Wrong>;
+
+/// How payloads of an event type of the catalogue are read; none for any other.
+fn reader(kind: &str) -> Option<Reader> {
+    Some(match kind {
+        "retro.completed" => |it| Read::read(it).map(Known::RetroCompleted),
+        "ticket.created" => |it| Read::read(it).map(Known::TicketCreated),
+        "ticket.updated" => |it| Read::read(it).map(Known::TicketUpdated),
+        "ticket.status_changed" => |it| Read::read(it).map(Known::TicketStatusChanged),
+        "story.created" => |it| Read::read(it).map(Known::StoryCreated),
+        "story.updated" => |it| Read::read(it).map(Known::StoryUpdated),
+        "lead.submitted" => |it| Read::read(it).map(Known::LeadSubmitted),
+        "workflow.started" => |it| Read::read(it).map(Known::WorkflowStarted),
+        "workflow.step_completed" => |it| Read::read(it).map(Known::WorkflowStepCompleted),
+        "workflow.completed" => |it| Read::read(it).map(Known::WorkflowCompleted),
+        "test.run_created" => |it| Read::read(it).map(Known::TestRunCreated),
+        "test.run_completed" => |it| Read::read(it).map(Known::TestRunCompleted),
+        DIGEST => |it| Read::read(it).map(Known::Digest),
+        _ => return None,
+    })
+}
+
+pub(crate) fn failure(wrong: &Wrong) -> Failure {
+    let message = join(&["The payload is not as expected: `", &wrong.path, "` ", wrong.what, "."]);
+    Failure::new("payload.invalid", message)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) enum Part {
     Removing,
     /// What plugins cost, without a server
     Plugins,
+    /// How long pages take with a million deliveries stored
+    Pages,
 }
 
 /// What stands between publishers and receivers, and where it keeps events.
@@ -155,6 +157,11 @@ pub(super) fn quick() -> Vec<Row> {
 /// The same with few and with many deliveries stored.
 pub(super) fn stored(store: Store) -> Vec<Row> {
     [FEW, 2_000_000].map(|stored| Row { stored, ..usual(store, 1) }).to_vec()
+}
+
+/// So much is stored while pages are looked at.
+pub(super) fn with_pages(store: Store) -> Row {
+    Row { stored: 1_000_000, ..usual(store, 1) }
 }
 
 /// Ten receivers: all answer, and one does not.

@@ -11,6 +11,8 @@ pub enum Output {
         code: String,
         message: String,
     },
+    /// A failure that wants to be run again after so many milliseconds.
+    Later(u64),
 }
 
 /// A name with a value; bytes, because a guest may return what is no text.
@@ -186,6 +188,13 @@ impl Output {
                 memory.put(result, &[1]);
                 memory.string(result + 8, code.as_bytes());
                 memory.string(result + 16, message.as_bytes());
+            }
+            Self::Later(ms) => {
+                memory.put(result, &[1]);
+                memory.string(result + 8, b"too-soon");
+                memory.string(result + 16, b"come back later");
+                memory.put(result + 24, &[1]);
+                memory.put(result + 32, &ms.to_le_bytes());
             }
         }
         memory.bytes

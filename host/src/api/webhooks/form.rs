@@ -28,8 +28,9 @@ use crate::domain::schema::Schema;
 use crate::domain::signature::SigningSecret;
 use crate::domain::token::Permission;
 use crate::domain::webhook::{
-    Configuration, ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, PluginUse, RATE_PER_MAX_MS,
-    RATE_REQUESTS_MAX, RateLimit, Secrets, SigningKey, State, Target, Webhook, check_header, is_header_value,
+    Configuration, ContentType, EXPIRY_MAX_MS, Envelope, LISTENER_MAX_MS, MASK, OnPluginFailure, OnUncertain, Order,
+    PluginUse, RATE_PER_MAX_MS, RATE_REQUESTS_MAX, RateLimit, Secrets, SigningKey, State, Target, Webhook,
+    check_header, is_header_value,
 };
 use crate::sandbox::RunLimits;
 
@@ -81,6 +82,9 @@ pub(in super::super) struct Create {
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
     digest: Option<DigestForm>,
+    #[serde(default)]
+    listener: bool,
+    expires_in_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +106,11 @@ const fn yes() -> bool {
 pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<Webhook> {
     let project = caller.project_named(api, form.project, Permission::WebhooksWrite, "").await?;
     let mut errors = Errors::default();
-    let url = check_url(api, &form.url, &mut errors).await;
+    let url = if form.listener {
+        check_listener_url(&form.url, &mut errors)
+    } else {
+        check_url(api, &form.url, &mut errors).await
+    };
     let events = check_patterns(&form.events, &mut errors);
     check_texts(&form.name, form.description.as_deref(), form.external_id.as_deref(), &form.labels, &mut errors);
     let filter = form.filter.and_then(|source| check_filter(api, source, &mut errors));
@@ -110,6 +118,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     check_order_wait(api, form.order_wait_ms, &mut errors);
     check_rate_limit(form.rate_limit, &mut errors);
     let digest = form.digest.and_then(|form| check_digest(api, form, &mut errors));
+    check_expiry(form.expires_in_ms, form.listener, &mut errors);
     let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
     let body_token = form.body_token.as_deref().and_then(|token| check_secret("/body_token", token, &mut errors));
     if body_token.is_some() {
@@ -161,6 +170,8 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         rate_limit: form.rate_limit,
         digest,
         github_signature: form.github_signature,
+        is_listener: form.listener,
+        expires_at: form.expires_in_ms.map(|ms| now.plus(ms)),
         redactor: Arc::new(Redactor::new(&secrets.named())),
         target: Target::of(&secrets),
         secrets,
@@ -216,7 +227,30 @@ pub(super) async fn check_url(api: &Api, text: &str, errors: &mut Errors) -> Opt
     }
 }
 
-pub(super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
+/// The address that a listener's requests are for. Nothing is sent there, so it may be anybody's own machine; without a path
+/// it is no secret, and whoever listens sees all of it.
+pub(super) fn check_listener_url(text: &str, errors: &mut Errors) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https") && url.as_str() == format!("{}/", url.origin().ascii_serialization())
+    });
+    if url.is_none() {
+        errors
+            .add("/url", "of a listener is scheme, host and port, like `http://localhost:3000`: nothing is sent to it");
+    }
+    url
+}
+
+/// How long a webhook lasts that is to end by itself; a listener must.
+pub(super) fn check_expiry(expires_in_ms: Option<u64>, is_listener: bool, errors: &mut Errors) {
+    let max = if is_listener { LISTENER_MAX_MS } else { EXPIRY_MAX_MS };
+    match expires_in_ms {
+        None if is_listener => errors.add("/expires_in_ms", "is needed for a listener"),
+        Some(ms) if !(1..=max).contains(&ms) => errors.add("/expires_in_ms", format!("is 1 to {max} ms")),
+        _ => {}
+    }
+}
+
+pub(in super::super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
     if texts.is_empty() {
         errors.add("/events", "names at least one pattern; `[\"*\"]` is all events");
     }
@@ -293,7 +327,7 @@ pub(super) fn check_rate_limit(rate_limit: Option<RateLimit>, errors: &mut Error
     }
 }
 
-pub(super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
+pub(in super::super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
     match api.filters.check(&source) {
         Ok(()) => Some(Arc::new(Filter::new(source))),
         Err(error) => {

@@ -16,9 +16,9 @@ use super::super::form::{Errors, given};
 use super::super::problem::Answer;
 use super::digest::{DigestPatch, check_digest};
 use super::form::{
-    PluginForm, check_bearer, check_filter, check_headers, check_needed_secrets, check_order, check_order_wait,
-    check_patterns, check_plugin, check_rate_limit, check_secret, check_texts, check_timeout, check_token_place,
-    check_url, state,
+    PluginForm, check_bearer, check_expiry, check_filter, check_headers, check_listener_url, check_needed_secrets,
+    check_order, check_order_wait, check_patterns, check_plugin, check_rate_limit, check_secret, check_texts,
+    check_timeout, check_token_place, check_url, state,
 };
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::problem::pointer_token;
@@ -80,6 +80,11 @@ pub(in super::super) struct Patch {
     rate_limit: Option<Option<RateLimitPatch>>,
     #[serde(deserialize_with = "given")]
     digest: Option<Option<DigestPatch>>,
+    /// From now on.
+    #[serde(deserialize_with = "given")]
+    expires_in_ms: Option<Option<u64>>,
+    /// As it was made: requests that are kept do not become requests that are sent.
+    listener: Option<bool>,
 }
 
 impl Patch {
@@ -141,7 +146,7 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
     }
     change_sending(api, &mut next, &mut patch, &mut errors);
     if let Some(Some(url)) = &patch.url
-        && let Some(url) = check_url(api, url, &mut errors).await
+        && let Some(url) = changed_url(api, current, url, &mut errors).await
     {
         move_to(&mut next.secrets, url);
     }
@@ -179,6 +184,13 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
         if enabled != next.state.is_enabled() {
             next.state = state(enabled);
         }
+    }
+    if patch.listener.is_some_and(|listener| listener != current.is_listener) {
+        errors.add("/listener", "cannot be changed; make another webhook");
+    }
+    if let Some(expires_in_ms) = patch.expires_in_ms {
+        check_expiry(expires_in_ms, current.is_listener, &mut errors);
+        next.expires_at = expires_in_ms.map(|ms| api.clock.now().plus(ms));
     }
     if patch.open_work.is_some() && (current.state.is_enabled() || !next.state.is_enabled()) {
         errors.add("/open_work", "goes with `\"enabled\": true` for a webhook that is disabled");
@@ -219,6 +231,10 @@ pub(super) async fn apply(api: &Api, current: &Webhook, mut patch: Patch) -> Ans
     next.secrets_changed();
     next.version += 1;
     Ok((next, patch.open_work.unwrap_or_default()))
+}
+
+async fn changed_url(api: &Api, current: &Webhook, text: &str, errors: &mut Errors) -> Option<Url> {
+    if current.is_listener { check_listener_url(text, errors) } else { check_url(api, text, errors).await }
 }
 
 /// What receivers know the server by, but for the plugin's secrets.

@@ -39,6 +39,12 @@ pub(in super::super) struct WebhookBody {
     envelope: Envelope,
     signing_keys: Vec<SigningKeyBody>,
     github_signature: bool,
+    /// Whether its requests are kept for whoever listens instead of being sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    listener: bool,
+    /// When it is deleted by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Millis>,
     bearer_token: Option<&'static str>,
     body_token: Option<&'static str>,
     headers: BTreeMap<String, &'static str>,
@@ -169,6 +175,8 @@ impl WebhookBody {
                 .map(|key| SigningKeyBody { created_at: key.created_at, expires_at: key.expires_at })
                 .collect(),
             github_signature: webhook.github_signature,
+            listener: webhook.is_listener,
+            expires_at: webhook.expires_at,
             bearer_token: webhook.secrets.bearer_token.as_ref().map(|_| MASK),
             body_token: webhook.secrets.body_token.as_ref().map(|_| MASK),
             headers: webhook.header_names().map(|name| (name.to_owned(), MASK)).collect(),

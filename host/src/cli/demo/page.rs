@@ -1,38 +1,29 @@
 //! What the terminal shows: ink, rows and shortened bodies.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use serde_json::Value;
+
+use crate::cli::ink::Pen;
+pub(super) use crate::cli::ink::{Ink, shorten};
 
 pub(super) const WIDTH: usize = 100;
 const BODY_LINES: usize = 10;
 
 #[derive(Clone, Copy)]
 pub(super) struct Page {
-    colour: bool,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Ink {
-    Bold,
-    Dim,
-    Good,
-    Bad,
-    Name,
+    pen: Pen,
 }
 
 impl Page {
-    /// Colour only for a terminal, and not where it is unwanted (no-color.org).
     pub(super) fn for_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self { colour: std::io::stdout().is_terminal() && !unwanted && !dumb }
+        Self { pen: Pen::for_stdout() }
     }
 
     #[cfg(test)]
     pub(super) fn plain() -> Self {
-        Self { colour: false }
+        Self { pen: Pen::plain() }
     }
 
     /// A line, at once: whoever watches sees it happen.
@@ -43,18 +34,11 @@ impl Page {
     }
 
     pub(super) fn ink(self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Bold => "1",
-            Ink::Dim => "2",
-            Ink::Good => "32",
-            Ink::Bad => "31",
-            Ink::Name => "36",
-        };
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        self.pen.ink(ink, text)
     }
 
     pub(super) fn mark(self, good: bool, text: &str) -> String {
-        if good { self.ink(Ink::Good, &format!("✓ {text}")) } else { self.ink(Ink::Bad, &format!("✗ {text}")) }
+        self.pen.mark(good, text)
     }
 
     /// A line across the page with its title at the left.
@@ -116,17 +100,6 @@ fn lay_out(out: &mut String, json: &Value, depth: usize, width: usize) {
     let _ = write!(out, "\n{:1$}{close}", "", 2 * depth);
 }
 
-/// One line of at most `width` characters, without anything that a terminal would obey.
-pub(super) fn shorten(text: &str, width: usize) -> String {
-    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String = clean.by_ref().take(width).collect();
-    if clean.next().is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line
-}
-
 pub(super) fn micros(us: u64) -> String {
     if us < 1_000 { format!("{us} µs") } else { format!("{}.{} ms", us / 1_000, us % 1_000 / 100) }
 }
@@ -150,7 +123,7 @@ pub(super) fn day(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, bytes, day, laid_out, micros, shorten};
+    use super::{Page, bytes, day, laid_out, micros};
 
     #[test]
     fn numbers_are_short() {
@@ -158,13 +131,6 @@ mod tests {
         assert_eq!(day("2027-01-15T12:00:00Z").as_deref(), Some("15 Jan"));
         assert_eq!([day("2027-13-15"), day("2027-00-15"), day("soon"), day("übermorgen")], [const { None }; 4]);
         assert_eq!([bytes(999), bytes(54_321), bytes(2_097_152)], ["999 B", "54.3 kB", "2.0 MB"]);
-    }
-
-    #[test]
-    fn lines_fit_and_cannot_command_the_terminal() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdefg", 6), "abcde…");
-        assert_eq!(shorten("a\x1b[2Jb", 10), "a [2Jb");
     }
 
     #[test]

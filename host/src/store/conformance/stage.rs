@@ -147,6 +147,8 @@ impl Stage {
             rate_limit: None,
             github_signature: false,
             digest: None,
+            is_listener: false,
+            expires_at: None,
             redactor: Arc::new(Redactor::new(&secrets.named())),
             target: Target::of(&secrets),
             secrets,

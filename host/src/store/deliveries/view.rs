@@ -371,7 +371,7 @@ fn request_views(
 }
 
 /// What a webhook without plugin sends, as it is shown.
-pub(in super::super) fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {
+pub fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {
     let Configuration { envelope, content_type, body_token, .. } = *configuration;
     let (content_type, body) = if event.is_payload_gone() {
         (None, Bytes::new())
