@@ -13,7 +13,7 @@ async fn a_schedule_is_made_shown_changed_run_and_deleted() {
     let create = [&["schedule", "create"][..], &cron, &["--type", "report.due", "--payload", "{\"n\": 1}"]].concat();
     let made = person.json(&create).await;
     assert_eq!(made["words"], "every weekday at 09:00, Europe/Berlin");
-    let schedule = id(&made);
+    let schedule = id(&made).to_owned();
     let shown = person.done(&["schedule", "show", &schedule]).await;
     assert_eq!(shown.matches("next: ").count(), 5, "{shown}");
     let ran = person.json(&["schedule", "run", &schedule]).await;
