@@ -42,9 +42,9 @@ pub struct Counts {
     pub succeeded: u64,
     /// Failed for good, or parked since the plugin failed.
     pub failed: u64,
-    /// Still on their way, or held for a person.
+    /// Still on their way, held for a person, or waiting for a digest.
     pub open: u64,
-    /// Skipped or cancelled: not sent on purpose.
+    /// Skipped or cancelled: not sent on purpose; or in a digest, whose delivery is counted for itself.
     pub unsent: u64,
 }
 
@@ -53,8 +53,10 @@ impl Counts {
         *match status {
             DeliveryStatus::Succeeded => &mut self.succeeded,
             DeliveryStatus::Failed | DeliveryStatus::Parked => &mut self.failed,
-            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held => &mut self.open,
-            DeliveryStatus::Skipped | DeliveryStatus::Cancelled => &mut self.unsent,
+            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held | DeliveryStatus::Collecting => {
+                &mut self.open
+            }
+            DeliveryStatus::Skipped | DeliveryStatus::Cancelled | DeliveryStatus::Collected => &mut self.unsent,
         } += 1;
     }
 }
