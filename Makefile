@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak build plugins examples languages schemas lint format clippy compiler
+.PHONY: help demo test bench soak build plugins examples languages schemas browser screenshots lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
@@ -19,7 +19,7 @@ help: ## Says what there is
 demo: examples ## Shows it at work: a server, four tools side by side (ONCE=1: ends by itself)
 	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
 
-test: plugins schemas ## Runs all tests
+test: plugins schemas browser ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test --workspace $(EXAMPLES)
 
@@ -29,7 +29,7 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 	HOOKWRIGHT=$(RELEASE)/hookwright scripts/plugins.sh
 	@POSTGRES_FSYNC=on scripts/with-postgres.sh $(RELEASE)/hw-bench $(BENCH)
 
-soak: examples schemas ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
+soak: examples schemas browser ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 	CHECKS_CASES=5000 $(CARGO) test --workspace $(EXAMPLES) whatever_happens
 
@@ -49,6 +49,14 @@ languages: build
 # What it reads comes from npm.
 schemas:
 	scripts/schemas.sh
+
+# A browser for the tests of the pages, from the system's packages.
+browser:
+	scripts/browser.sh
+
+screenshots: examples browser ## Shows every page with realistic data (target/screenshots)
+	$(CARGO) build --bin hw-screenshots $(FLAGS)
+	$(abspath $(or $(CARGO_TARGET_DIR),target)/debug/hw-screenshots)
 
 lint: format clippy ## Checks format and lints
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, Door, router};
+use crate::api::{self, Api, Door, Live, router, surround};
 use crate::config::{Config, DatabaseUrl};
 use crate::deliver::{Dispatcher, Guard, Names, Parts, Sender};
 use crate::domain::address::AddressPolicy;
@@ -27,7 +27,9 @@ use crate::ingest::Ingest;
 use crate::jobs::{self, Jobs};
 use crate::plugins::{self, Plugins};
 use crate::sandbox::{CacheSettings, Compiler, Sandbox};
+use crate::schedule::{self, Timetable};
 use crate::store::{Location, Store, StoreError, WriterSettings};
+use crate::ui::{self, Ui};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -109,18 +111,36 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     let sweep = Duration::from_millis(config.delivery.sweep_ms);
     let fanning_out = tokio::spawn(ingest.clone().fan_out(sweep, claiming.clone()));
     let mut working = tokio::spawn(jobs.clone().run(claiming.clone()));
+    let timetable = Timetable::new(schedule::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.schedules.clone(),
+        digests: config.digests.clone(),
+        retention: config.retention.clone(),
+        order_wait_ms: config.delivery.order_wait_ms,
+        ingest: Some(ingest.clone()),
+    });
+    let emitting = tokio::spawn(timetable.clone().run(claiming.clone()));
+    let removing = tokio::spawn(timetable.keep_house(claiming.clone()));
     let forgetting = tokio::spawn(forget(store.clone(), clock.clone(), config.clone(), stop.clone()));
     let syncing = tokio::spawn(sync_subscriptions(store.clone(), stop.clone()));
     let partitioning =
         tokio::spawn(make_partitions(store.clone(), clock.clone(), config.store.partitions_ms, stop.clone()));
     let checking = tokio::spawn(plugins.clone().run(stop.clone()));
     let noting = tokio::spawn(note_uses(api.clone(), stop.clone()));
+    let telling = tokio::spawn(tell_of_new(api.clone(), stop.clone()));
     let ending = tokio::spawn(end_webhooks(store.clone(), clock.clone(), entropy.clone(), stop.clone()));
     let grace = Duration::from_millis(config.server.stop_grace_ms);
-    serve_until(listener, router(api.clone()), stop, grace).await;
+    serve_until(listener, all_routes(&api, &clock), stop, grace).await;
     // Nothing comes in any more: finish commits, then what is in hand, then close. What is not finished in time keeps its
     // lease, and the next start sees to it.
     claiming.cancel();
+    for at_its_times in [emitting, removing] {
+        if let Err(error) = at_its_times.await {
+            tracing::error!(%error, "what happens at certain times ended");
+        }
+    }
     if let Err(error) = fanning_out.await {
         tracing::error!(%error, "the making of a wide event's deliveries ended");
     }
@@ -135,7 +155,7 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     if tokio::time::timeout(grace, delivering).await.is_err() {
         tracing::warn!("some deliveries are still on their way; the next start goes on with them");
     }
-    for task in [forgetting, noting, ending, syncing, touching, listening, partitioning, checking] {
+    for task in [forgetting, noting, telling, ending, syncing, touching, listening, partitioning, checking] {
         task.abort();
     }
     if let Err(error) = api.door.note_uses(&store).await {
@@ -146,6 +166,13 @@ pub async fn serve(config: Config, stop: CancellationToken, started: impl FnOnce
     }
     store.close().await;
     Ok(())
+}
+
+/// The API, and the pages that are made of it.
+fn all_routes(api: &Api, clock: &Clock) -> axum::Router {
+    let routes = router(api.clone());
+    let pages = ui::router(Ui { api: routes.clone(), clock: clock.clone() });
+    routes.merge(surround(api, pages))
 }
 
 /// What a server consists of, before any of it runs.
@@ -209,6 +236,7 @@ fn assemble(
         entropy: entropy.clone(),
         config: config.clone(),
         door: Door::new(config),
+        live: Arc::new(Live::default()),
     });
     Ok(Assembled { api, dispatcher, ingest, jobs, plugins })
 }
@@ -302,6 +330,11 @@ async fn note_uses(api: Api, stop: CancellationToken) {
             tracing::warn!(%error, "when tokens were used last cannot be stored");
         }
     }
+}
+
+/// Tells whoever listens that there is something new.
+async fn tell_of_new(api: Api, stop: CancellationToken) {
+    api.live.run(&api.store, &api.clock, &stop).await;
 }
 
 /// Makes room for the coming months' history, long before it is needed.

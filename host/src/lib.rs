@@ -2,7 +2,7 @@
 //! plugin that reshapes it into what any HTTP API expects. `docs/ARCHITECTURE.md` is the way in.
 //!
 //! Floors, from the top; a room imports only from floors below its own:
-//! `cli` → `app` → `api` → `ingest`, `deliver`, `plugins`, `jobs` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
+//! `cli` → `app` → `ui`, `api`, `schedule` → `ingest`, `deliver`, `plugins`, `jobs` → `sandbox`, `store` → `domain`, `config`, `lifecycle`, `telemetry`.
 
 pub mod api;
 pub mod app;
@@ -15,5 +15,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod plugins;
 pub mod sandbox;
+pub mod schedule;
 pub mod store;
 pub mod telemetry;
+pub mod ui;

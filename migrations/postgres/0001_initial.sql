@@ -10,6 +10,7 @@ CREATE TABLE projects (
     version     BIGINT NOT NULL DEFAULT 1,
     created_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL DEFAULT 0,
+    retention   TEXT,
     deleted_at  BIGINT
 );
 
@@ -130,6 +131,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   BIGINT,
     rate_limit      TEXT,
+    digest          TEXT,
     github_signature BOOLEAN NOT NULL,
     is_listener     BOOLEAN NOT NULL,
     expires_at      BIGINT,
@@ -200,10 +202,13 @@ CREATE TABLE events (
     received_at  BIGINT NOT NULL,
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
-    payload      BYTEA
+    payload      BYTEA,
+    payload_removed_at BIGINT
 ) PARTITION BY RANGE (id);
 
--- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one.
+-- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
+-- the digest in which one went out. What was sent and answered may be
+-- removed after a time, as events' payloads are.
 CREATE TABLE webhook_deliveries (
     id                 UUID    NOT NULL PRIMARY KEY,
     project_id         UUID    NOT NULL,
@@ -223,7 +228,9 @@ CREATE TABLE webhook_deliveries (
     created_at         BIGINT NOT NULL,
     settled_at         BIGINT,
     repeats            UUID,
-    reprocessed_by     UUID
+    reprocessed_by     UUID,
+    digest             UUID,
+    attempts_removed_at BIGINT
 ) PARTITION BY RANGE (id);
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -345,6 +352,7 @@ CREATE TABLE fan_out_steps (
     project_id  UUID    NOT NULL,
     webhooks    BYTEA   NOT NULL,
     due_at      BIGINT  NOT NULL,
+    trigger_kind TEXT   NOT NULL DEFAULT 'event',
     lease_token BIGINT,
     PRIMARY KEY (event_id, step)
 );
@@ -387,6 +395,72 @@ CREATE TABLE backtest_results (
 );
 
 CREATE INDEX backtest_results_outcome ON backtest_results (job_id, outcome, delivery_id);
+
+-- Events that are emitted at certain times. `next_at` is none when it is disabled, or when no run is left; whoever moves it
+-- emits the event in the same transaction.
+CREATE TABLE schedules (
+    id            UUID NOT NULL PRIMARY KEY,
+    project_id    UUID NOT NULL,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    expression    TEXT NOT NULL,
+    time_zone     TEXT NOT NULL,
+    event_type    TEXT NOT NULL,
+    subject       TEXT,
+    payload       BYTEA NOT NULL,
+    missed        TEXT NOT NULL,
+    enabled       BOOLEAN NOT NULL,
+    next_at       BIGINT,
+    last_due_at   BIGINT,
+    last_ran_at   BIGINT,
+    last_event_id UUID,
+    skipped_at    BIGINT,
+    version       BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL
+);
+
+CREATE INDEX schedules_project ON schedules (project_id, id);
+CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
+
+-- What webhooks have collected for their next digest: how many events, and when they go out. `next` is the place of the next
+-- one. Whoever adds an event holds this row.
+CREATE TABLE digest_heads (
+    webhook_id UUID   NOT NULL PRIMARY KEY,
+    project_id UUID   NOT NULL,
+    events     BIGINT NOT NULL,
+    next       BIGINT NOT NULL,
+    until_at   BIGINT NOT NULL,
+    quiet_at   BIGINT NOT NULL,
+    events_max BIGINT NOT NULL,
+    due_at     BIGINT NOT NULL
+);
+
+CREATE INDEX digest_heads_due ON digest_heads (due_at);
+
+-- The events themselves, in order, each with the delivery that it stands for. Gone when their digest is closed.
+CREATE TABLE digest_events (
+    webhook_id  UUID   NOT NULL,
+    sequence    BIGINT NOT NULL,
+    delivery_id UUID   NOT NULL,
+    event_id    UUID   NOT NULL,
+    project_id  UUID   NOT NULL,
+    PRIMARY KEY (webhook_id, sequence)
+);
+
+CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
+
+-- What is no longer kept is removed at its times, by one node at a time: what of, when next, and behind which row something is
+-- left to be looked at.
+CREATE TABLE retention_sweeps (
+    kind        TEXT   NOT NULL PRIMARY KEY,
+    next_at     BIGINT NOT NULL,
+    until_at    BIGINT NOT NULL,
+    lease_token BIGINT,
+    cursor_id   UUID,
+    removed     BIGINT NOT NULL,
+    ran_at      BIGINT
+);
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

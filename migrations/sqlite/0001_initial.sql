@@ -10,6 +10,7 @@ CREATE TABLE projects (
     version     INTEGER NOT NULL DEFAULT 1,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL DEFAULT 0,
+    retention   TEXT,
     deleted_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -130,6 +131,7 @@ CREATE TABLE webhooks (
     delivery_order  TEXT    NOT NULL,
     order_wait_ms   INTEGER,
     rate_limit      TEXT,
+    digest          TEXT,
     github_signature INTEGER NOT NULL,
     is_listener     INTEGER NOT NULL,
     expires_at      INTEGER,
@@ -199,10 +201,13 @@ CREATE TABLE events (
     received_at  INTEGER NOT NULL,
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
-    payload      BLOB
+    payload      BLOB,
+    payload_removed_at INTEGER
 ) STRICT;
 
--- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one.
+-- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
+-- the digest in which one went out. What was sent and answered may be
+-- removed after a time, as events' payloads are.
 CREATE TABLE webhook_deliveries (
     id                 BLOB    NOT NULL PRIMARY KEY,
     project_id         BLOB    NOT NULL,
@@ -222,7 +227,9 @@ CREATE TABLE webhook_deliveries (
     created_at         INTEGER NOT NULL,
     settled_at         INTEGER,
     repeats            BLOB,
-    reprocessed_by     BLOB
+    reprocessed_by     BLOB,
+    digest             BLOB,
+    attempts_removed_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
@@ -344,6 +351,7 @@ CREATE TABLE fan_out_steps (
     project_id  BLOB    NOT NULL,
     webhooks    BLOB    NOT NULL,
     due_at      INTEGER NOT NULL,
+    trigger_kind TEXT   NOT NULL DEFAULT 'event',
     lease_token INTEGER,
     PRIMARY KEY (event_id, step)
 ) STRICT;
@@ -386,6 +394,72 @@ CREATE TABLE backtest_results (
 ) STRICT;
 
 CREATE INDEX backtest_results_outcome ON backtest_results (job_id, outcome, delivery_id);
+
+-- Events that are emitted at certain times. `next_at` is none when it is disabled, or when no run is left; whoever moves it
+-- emits the event in the same transaction.
+CREATE TABLE schedules (
+    id            BLOB NOT NULL PRIMARY KEY,
+    project_id    BLOB NOT NULL,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    expression    TEXT NOT NULL,
+    time_zone     TEXT NOT NULL,
+    event_type    TEXT NOT NULL,
+    subject       TEXT,
+    payload       BLOB NOT NULL,
+    missed        TEXT NOT NULL,
+    enabled       INTEGER NOT NULL,
+    next_at       INTEGER,
+    last_due_at   INTEGER,
+    last_ran_at   INTEGER,
+    last_event_id BLOB,
+    skipped_at    INTEGER,
+    version       INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX schedules_project ON schedules (project_id, id);
+CREATE INDEX schedules_next ON schedules (next_at) WHERE next_at IS NOT NULL;
+
+-- What webhooks have collected for their next digest: how many events, and when they go out. `next` is the place of the next
+-- one. Whoever adds an event holds this row.
+CREATE TABLE digest_heads (
+    webhook_id BLOB   NOT NULL PRIMARY KEY,
+    project_id BLOB   NOT NULL,
+    events     INTEGER NOT NULL,
+    next       INTEGER NOT NULL,
+    until_at   INTEGER NOT NULL,
+    quiet_at   INTEGER NOT NULL,
+    events_max INTEGER NOT NULL,
+    due_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX digest_heads_due ON digest_heads (due_at);
+
+-- The events themselves, in order, each with the delivery that it stands for. Gone when their digest is closed.
+CREATE TABLE digest_events (
+    webhook_id  BLOB   NOT NULL,
+    sequence    INTEGER NOT NULL,
+    delivery_id BLOB   NOT NULL,
+    event_id    BLOB   NOT NULL,
+    project_id  BLOB   NOT NULL,
+    PRIMARY KEY (webhook_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX digest_events_delivery ON digest_events (delivery_id);
+
+-- What is no longer kept is removed at its times, by one node at a time: what of, when next, and behind which row something is
+-- left to be looked at.
+CREATE TABLE retention_sweeps (
+    kind        TEXT   NOT NULL PRIMARY KEY,
+    next_at     INTEGER NOT NULL,
+    until_at    INTEGER NOT NULL,
+    lease_token INTEGER,
+    cursor_id   BLOB,
+    removed     INTEGER NOT NULL,
+    ran_at      INTEGER
+) STRICT, WITHOUT ROWID;
 
 -- Webhooks that one node at a time sends to: those with a rate limit, and those whose breaker is open (then `paused_until`
 -- is set).

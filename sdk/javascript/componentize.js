@@ -16,7 +16,7 @@ try {
     const output = values.output === undefined ? join(folder, "target", "component.wasm") : resolve(values.output);
     await make(folder, output);
 } catch (error) {
-    console.error(`hookwright-componentize: ${error.message}`);
+    console.error(`hookwright-componentize: ${said(error)}`);
     process.exitCode = 1;
 }
 
@@ -48,4 +48,20 @@ function entry(main, reads) {
     ];
     if (reads) lines.push(`export const interpreter = reading(plugin);`);
     return lines.join("\n");
+}
+
+/** What the author can mend, with the place in their own files: `src/plugin.js:2:1: unexpected token`. */
+function said(error) {
+    // What the engine says, behind what the compiler was at.
+    const text = error.message.trim().split(/(?:Failed to [^:]*JavaScript[^:]*: )(?:Error: )?/).pop();
+    const [what, ...frames] = text.split("\n").map((line) => line.trim());
+    const missing = /^Error resolving module '(.*)' from '\/?(.*?)'/.exec(what);
+    if (missing !== null) {
+        const [, name, from] = missing;
+        const hint = name.startsWith(".") ? "there is no such file" : "is it in package.json, and made of plain ECMAScript modules?";
+        return `${from} imports ${JSON.stringify(name)}, which cannot be found: ${hint}`;
+    }
+    const own = frames.map((line) => /\(?\/?([^\s()]+:\d+:\d+)\)?$/.exec(line)?.[1]);
+    const place = own.find((place) => place !== undefined && !/hookwright-sdk\/|package\.json/.test(place));
+    return place === undefined ? what : `${place}: ${what}`;
 }

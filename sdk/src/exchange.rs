@@ -3,9 +3,20 @@ use serde::Deserialize;
 use crate::bindings::types;
 use crate::catalogue::Node;
 use crate::text::{one_line, truncate};
-use crate::{Request, Webhook};
+use crate::{Request, Webhook, json};
 
 /// One request with its answer.
+///
+/// ```
+/// use hookwright_sdk::{Exchange, Verdict};
+///
+/// fn verdict(exchange: &Exchange) -> Verdict {
+///     match exchange.response().status() {
+///         409 => Verdict::delivered().message("It was there already."),
+///         _ => Verdict::by_status(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     webhook: Webhook,
@@ -22,7 +33,7 @@ impl Exchange {
     pub(crate) fn new(raw: types::Exchange) -> Self {
         Self {
             webhook: Webhook(raw.subscription),
-            request: Request(raw.request),
+            request: Request::of(raw.request),
             response: Response(raw.response),
             event_id: raw.event_id,
             kind: raw.kind,
@@ -33,62 +44,147 @@ impl Exchange {
     }
 
     /// The webhook.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).build();
+    /// assert_eq!(exchange.webhook().configuration(), "{}");
+    /// ```
     pub fn webhook(&self) -> &Webhook {
         &self.webhook
     }
 
     /// The request, as this plugin made it.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::put()).build();
+    /// assert_eq!(exchange.request().method(), "PUT");
+    /// ```
     pub fn request(&self) -> &Request {
         &self.request
     }
 
     /// The answer.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).status(201).build();
+    /// assert_eq!(exchange.response().status(), 201);
+    /// ```
     pub fn response(&self) -> &Response {
         &self.response
     }
 
     /// `evt_…`.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).build();
+    /// assert!(exchange.event_id().starts_with("evt_"));
+    /// ```
     pub fn event_id(&self) -> &str {
         &self.event_id
     }
 
     /// The event type.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).kind("ticket.created").build();
+    /// assert_eq!(exchange.kind(), "ticket.created");
+    /// ```
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
     /// What the event is about.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).subject("42").build();
+    /// assert_eq!(exchange.subject(), Some("42"));
+    /// ```
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
     /// `dlv_…`.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).build();
+    /// assert!(exchange.delivery_id().starts_with("dlv_"));
+    /// ```
     pub fn delivery_id(&self) -> &str {
         &self.delivery_id
     }
 
     /// 1 for the first attempt.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).attempt(3).build();
+    /// assert_eq!(exchange.attempt(), 3);
+    /// ```
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 }
 
 /// What the receiver answered. Secrets in it are replaced by their names.
+///
+/// ```
+/// use hookwright_sdk::{Request, testing};
+///
+/// let exchange = testing::exchange(Request::post()).status(422).body("no").build();
+/// let response = exchange.response();
+/// assert_eq!((response.status(), response.text()), (422, Some("no")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response(types::Response);
 
 impl Response {
     /// HTTP status, 100 to 599.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).status(429).build();
+    /// assert_eq!(exchange.response().status(), 429);
+    /// ```
     pub fn status(&self) -> u16 {
         self.0.status
     }
 
     /// A header's first value, whatever the case of its name.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).header("retry-after", "5").build();
+    /// assert_eq!(exchange.response().header("Retry-After"), Some("5"));
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.0.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.as_str())
     }
 
     /// The body if it is text, up to 256 KiB.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).body("ok").build();
+    /// assert_eq!(exchange.response().text(), Some("ok"));
+    /// ```
     pub fn text(&self) -> Option<&str> {
         match &self.0.body {
             types::Payload::Text(text) => Some(text),
@@ -97,14 +193,33 @@ impl Response {
     }
 
     /// The body as JSON; none when it is not, or not of this type.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Issue {
+    ///     id: u64,
+    /// }
+    ///
+    /// let exchange = testing::exchange(Request::post()).body(r#"{"id": 7}"#).build();
+    /// assert_eq!(exchange.response().json::<Issue>().map(|issue| issue.id), Some(7));
+    /// ```
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
-        serde_json::from_str(self.text()?).ok()
+        json::parse(self.text()?).ok()
     }
 
     /// What the receiver says went wrong, for a message: the first of these fields that the JSON body has as
     /// text (`message`, `error.message`), else the body as it is. One line of at most 300 UTF-16 units.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).status(400).body(r#"{"error": {"message": "no such list"}}"#).build();
+    /// assert_eq!(exchange.response().reason(&["message", "error.message"]), "no such list");
+    /// ```
     pub fn reason(&self, fields: &[&str]) -> String {
-        let named = self.json::<Node<'_>>().and_then(|body| {
+        let named = self.text().and_then(|text| Node::parse(text).ok()).and_then(|body| {
             let inside = |path: &&str| path.split('.').try_fold(&body, |node, name| node.field(name))?.label();
             fields.iter().find_map(inside)
         });
@@ -126,11 +241,25 @@ impl Response {
     }
 
     /// True when the body was longer than what is here.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).build();
+    /// assert!(!exchange.response().truncated());
+    /// ```
     pub fn truncated(&self) -> bool {
         self.0.truncated
     }
 
     /// Milliseconds from the first byte sent to the last byte read.
+    ///
+    /// ```
+    /// use hookwright_sdk::{Request, testing};
+    ///
+    /// let exchange = testing::exchange(Request::post()).build();
+    /// assert_eq!(exchange.response().elapsed_ms(), 1);
+    /// ```
     pub fn elapsed_ms(&self) -> u64 {
         self.0.elapsed_ms
     }

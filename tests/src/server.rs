@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::api::Api;
+use crate::{api::Api, example};
 
 /// How long an upload is waited for, in milliseconds.
 const UPLOAD_WAIT_MS: &str = "40000";
@@ -118,6 +118,14 @@ impl Installation {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Offers the ready integrations.
+    pub fn with_gallery(self) -> Self {
+        let folder = self.folder().join("gallery");
+        example::gallery(&folder);
+        let folder = folder.to_str().expect("a path of UTF-8").to_owned();
+        self.env("HOOKWRIGHT_PLUGINS_GALLERY", &folder)
     }
 
     /// Starts without the variables given so far.
@@ -357,16 +365,16 @@ pub(crate) fn test_postgres() -> String {
         .expect("this needs a PostgreSQL: run it by make, or by scripts/with-postgres.sh COMMAND")
 }
 
-/// Cargo puts the server next to the folder that holds this test binary.
+/// Cargo puts the server next to a program of ours, or next to the folder that holds a test binary.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let path = test.ancestors().nth(2).expect("a target folder").join("hookwright");
-    assert!(
-        path.exists(),
-        "{} is missing: `cargo build -p hookwright --features failpoints`, or run `make test`",
-        path.display()
-    );
-    path
+    let this = std::env::current_exe().expect("the path of this program");
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("hookwright")).find(|path| path.is_file());
+    beside.unwrap_or_else(|| {
+        panic!(
+            "there is no hookwright near {}: `cargo build -p hookwright --features failpoints`, or run `make test`",
+            this.display()
+        )
+    })
 }
 
 fn drain(mut pipe: impl AsyncRead + Unpin + Send + 'static, log: Log) -> JoinHandle<()> {

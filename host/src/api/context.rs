@@ -129,13 +129,16 @@ pub(super) async fn around(State(api): State<Api>, mut request: Request, next: N
     let new_id = || format!("{:032x}", api.entropy.id());
     let context = Arc::new(Context::of(&request, &api.config.server, new_id));
     request.extensions_mut().insert(context.clone());
+    // What a page asks the API for is one request with the page.
+    let id = HeaderValue::from_str(&context.id).expect("a request id is plain ASCII");
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = tracing::info_span!("request", id = context.id);
     let mut response = CURRENT.scope(context.clone(), next.run(request)).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);
     }
-    headers.insert(REQUEST_ID, HeaderValue::from_str(&context.id).expect("a request id is plain ASCII"));
+    headers.insert(REQUEST_ID, id);
     if let Some(rate) = context.rate.get() {
         rate.tell(headers);
     }

@@ -10,11 +10,14 @@ mod event_types;
 mod events;
 mod extract;
 mod form;
+mod gallery;
 mod health;
 mod jobs;
 mod lines;
+mod live;
 mod logins;
 mod me;
+mod overview;
 mod plugins;
 mod problem;
 mod projects;
@@ -22,7 +25,9 @@ mod rates;
 mod results;
 mod roles;
 mod router;
+mod schedules;
 mod sessions;
+mod settings;
 mod tokens;
 mod users;
 mod webhooks;
@@ -40,7 +45,8 @@ use crate::plugins::Plugins;
 use crate::store::Store;
 
 pub use door::Door;
-pub use router::{Route, router, routes};
+pub use live::Live;
+pub use router::{Route, router, routes, surround};
 
 /// The API's state. Cheap to clone, since each request does.
 #[derive(Debug, Clone)]
@@ -84,4 +90,6 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// Who gets in.
     pub door: Door,
+    /// Who is told of what is new.
+    pub live: Arc<Live>,
 }

@@ -48,6 +48,19 @@ pub(super) fn problem_json(problem: &Problem) -> serde_json::Value {
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Problem);
 
+impl Refused {
+    /// The same about a form that stands inside of another, at `place`.
+    pub(super) fn below(mut self, place: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, place);
+        }
+        if let [one] = self.0.errors.as_slice() {
+            self.0.detail = format!("`{}`: {}", one.pointer, one.detail);
+        }
+        self
+    }
+}
+
 impl<P: Into<Problem>> From<P> for Refused {
     fn from(problem: P) -> Self {
         Self(problem.into())

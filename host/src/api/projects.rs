@@ -20,6 +20,7 @@ use crate::domain::page::Page;
 use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::project::{DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Project, check_external_id};
+use crate::domain::retention::{DAYS_MAX, Retention};
 use crate::store::DeletedProject;
 
 #[derive(Debug, Serialize)]
@@ -28,6 +29,8 @@ pub(super) struct ProjectBody {
     name: String,
     description: Option<String>,
     external_id: Option<String>,
+    /// How long its history is kept, in days; what is null is as the server has it, 0 is for ever.
+    retention: Retention,
     created_at: Millis,
     updated_at: Millis,
 }
@@ -38,6 +41,7 @@ fn project_body(project: &Project) -> ProjectBody {
         name: project.name.clone(),
         description: project.description.clone(),
         external_id: project.external_id.clone(),
+        retention: project.retention,
         created_at: project.created_at,
         updated_at: project.updated_at,
     }
@@ -49,6 +53,8 @@ pub(super) struct Create {
     name: String,
     description: Option<String>,
     external_id: Option<String>,
+    #[serde(default)]
+    retention: Retention,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -60,6 +66,30 @@ pub(super) struct Patch {
     description: Option<Option<String>>,
     #[serde(deserialize_with = "given")]
     external_id: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    retention: Option<Option<RetentionPatch>>,
+}
+
+/// What of it changes.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionPatch {
+    #[serde(deserialize_with = "given")]
+    payload_days: Option<Option<u32>>,
+    #[serde(deserialize_with = "given")]
+    attempts_days: Option<Option<u32>>,
+    #[serde(deserialize_with = "given")]
+    audit_days: Option<Option<u32>>,
+}
+
+impl RetentionPatch {
+    fn over(self, current: Retention) -> Retention {
+        Retention {
+            payload_days: self.payload_days.unwrap_or(current.payload_days),
+            attempts_days: self.attempts_days.unwrap_or(current.attempts_days),
+            audit_days: self.audit_days.unwrap_or(current.audit_days),
+        }
+    }
 }
 
 fn check(project: &Project) -> Answer<()> {
@@ -68,6 +98,12 @@ fn check(project: &Project) -> Answer<()> {
     errors.at_most("/description", project.description.as_deref().unwrap_or_default(), DESCRIPTION_MAX_CHARS);
     if let Some(Err(wrong)) = project.external_id.as_deref().map(check_external_id) {
         errors.add("/external_id", wrong);
+    }
+    let Retention { payload_days, attempts_days, audit_days } = project.retention;
+    for (name, days) in [("payload_days", payload_days), ("attempts_days", attempts_days), ("audit_days", audit_days)] {
+        if days.is_some_and(|days| days > DAYS_MAX) {
+            errors.add(format!("/retention/{name}"), format!("is 0 to {DAYS_MAX} days; 0 is for ever"));
+        }
     }
     errors.check()
 }
@@ -85,6 +121,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
         name: form.name,
         description: form.description,
         external_id: form.external_id,
+        retention: form.retention,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -160,11 +197,19 @@ pub(super) async fn patch(
     if patch.external_id.as_ref().is_some_and(|external_id| *external_id != current.external_id) {
         caller.needs_everywhere(Permission::Admin)?;
     }
+    let retention = patch.retention.map_or(current.retention, |change| {
+        change.map_or_else(Retention::default, |change| change.over(current.retention))
+    });
+    // Nobody hides what they have done: the log is looked after by whoever looks after all projects.
+    if retention.audit_days != current.retention.audit_days {
+        caller.needs_everywhere(Permission::Admin)?;
+    }
     let mut errors = Errors::default();
     let changed = Project {
         name: errors.kept("/name", patch.name, current.name.clone()),
         description: patch.description.unwrap_or_else(|| current.description.clone()),
         external_id: patch.external_id.unwrap_or_else(|| current.external_id.clone()),
+        retention,
         version: current.version + 1,
         updated_at: api.clock.now(),
         ..current.clone()

@@ -9,8 +9,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, event_types, events, health, jobs, me, plugins, problem, projects, results, roles,
-    sessions, tokens, users, webhooks,
+    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem,
+    projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
@@ -60,6 +60,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
     let mut routes = vec![
         post("/events", events::publish),
         get("/events", events::list),
+        post("/events/count", events::count),
         get("/events/{id}", events::read),
         post("/events/{id}/replay", events::replay),
         post("/event-types", event_types::create),
@@ -69,6 +70,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         delete("/event-types/{name}", event_types::delete),
         post("/webhooks", webhooks::create),
         get("/webhooks", webhooks::list),
+        post("/webhooks/check-url", webhooks::check_url),
+        post("/webhooks/test", webhooks::try_out),
         get("/webhooks/{id}", webhooks::read),
         patch("/webhooks/{id}", webhooks::patch),
         delete("/webhooks/{id}", webhooks::delete),
@@ -78,6 +81,8 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/webhooks/{id}/explain", webhooks::explain),
         get("/webhooks/{id}/facts", webhooks::facts::list),
         delete("/webhooks/{id}/facts", webhooks::facts::erase),
+        get("/webhooks/{id}/digest", webhooks::digest::read),
+        post("/webhooks/{id}/digest/send", webhooks::digest::send),
         get("/webhooks/{id}/revisions", webhooks::revisions),
         post("/webhooks/{id}/reprocess", webhooks::reprocess),
         post("/webhooks/{id}/recover", webhooks::recover),
@@ -105,11 +110,20 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/plugins/{name}/versions/{version}/component", plugins::download),
         post("/plugins/{name}/versions/{version}/preview", plugins::preview),
         post("/plugins/{name}/versions/{version}/resume", plugins::resume),
+        get("/gallery", gallery::list),
+        post("/gallery/{name}", gallery::add),
         post("/projects", projects::create),
         get("/projects", projects::list),
         get("/projects/{id}", projects::read),
         patch("/projects/{id}", projects::patch),
         delete("/projects/{id}", projects::delete),
+        post("/schedules", schedules::create),
+        get("/schedules", schedules::list),
+        post("/schedules/preview", schedules::preview),
+        get("/schedules/{id}", schedules::read),
+        patch("/schedules/{id}", schedules::patch),
+        delete("/schedules/{id}", schedules::delete),
+        post("/schedules/{id}/run", schedules::run),
         post("/tokens", tokens::create),
         get("/tokens", tokens::list),
         get("/tokens/{id}", tokens::read),
@@ -120,6 +134,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/users/{id}", users::read),
         patch("/users/{id}", users::patch),
         delete("/users/{id}", users::delete),
+        get("/setup", users::is_setup_needed),
         post("/setup", users::setup),
         post("/roles", roles::create),
         get("/roles", roles::list),
@@ -132,6 +147,9 @@ pub fn routes(api: &Api) -> Vec<Route> {
         delete("/sessions/{id}", sessions::end),
         get("/me", me::read),
         post("/me/password", me::change_password),
+        get("/settings", settings::list),
+        get("/overview", overview::read),
+        get("/live", live::listen),
         get("/audit", audit::list),
         get("/audit/export", audit::export),
     ];
@@ -145,12 +163,14 @@ pub fn routes(api: &Api) -> Vec<Route> {
 
 /// The whole API.
 pub fn router(api: Api) -> Router {
-    let body_max = api.config.server.body_max_bytes;
     let all = routes(&api).into_iter().fold(Router::new(), |all, route| all.route(&route.path, route.handler));
-    all.fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(body_max))
+    let all = all.fallback(problem::no_such_path).method_not_allowed_fallback(problem::no_such_method);
+    surround(&api, all).with_state(api)
+}
+
+/// Around whatever answers requests: limits of bodies, ids of requests, and headers that every answer has.
+pub fn surround<S: Clone + Send + Sync + 'static>(api: &Api, all: Router<S>) -> Router<S> {
+    all.layer(DefaultBodyLimit::max(api.config.server.body_max_bytes))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(api.clone(), context::around))
-        .with_state(api)
 }

@@ -177,6 +177,16 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
     Ok((StatusCode::CREATED, etag(user.version), axum::Json(body)).into_response())
 }
 
+#[derive(Debug, Serialize)]
+pub(super) struct SetupBody {
+    needed: bool,
+}
+
+/// Whether the server still waits for its first user, so that a page can ask for them.
+pub(super) async fn is_setup_needed(State(api): State<Api>) -> Answer<axum::Json<SetupBody>> {
+    Ok(axum::Json(SetupBody { needed: !api.store.has_users().await? }))
+}
+
 /// Makes the first user, who may do everything, as long as there is none. It takes the admin token, so nobody who merely finds
 /// the server becomes its owner.
 pub(super) async fn setup(State(api): State<Api>, caller: Caller, Json(form): Json<Setup>) -> Answer<Response> {

@@ -38,7 +38,7 @@ enum Access {
 use Access::{Admin, Anybody, Owner, Person, Public, With};
 use Permission::{
     AuditRead, CanTriggerIntegrations as Trigger, DeliveriesRead, DeliveriesRetry, EventsPublish, EventsRead,
-    PluginsRead, PluginsWrite, TokensWrite, WebhooksRead, WebhooksWrite,
+    PluginsRead, PluginsWrite, SchedulesWrite, TokensWrite, WebhooksRead, WebhooksWrite,
 };
 
 struct Row {
@@ -62,6 +62,8 @@ fn table() -> Vec<Row> {
         row("GET", "/readyz", Public, none()),
         row("POST", "/api/v1/events", With(&[EventsPublish]), json!({ "type": "a.b", "payload": {} })),
         row("GET", "/api/v1/events", With(&[EventsRead, Trigger]), none()),
+        // It tells what payloads say.
+        row("POST", "/api/v1/events/count", With(&[EventsRead]), json!({})),
         row("GET", "/api/v1/events/{event}", With(&[EventsRead, Trigger]), none()),
         row("POST", "/api/v1/events/{event}/replay", With(&[DeliveriesRetry]), json!({})),
         row("POST", "/api/v1/event-types", With(&[WebhooksWrite]), json!({ "name": "build.done" })),
@@ -70,6 +72,9 @@ fn table() -> Vec<Row> {
         row("PATCH", "/api/v1/event-types/{type}", With(&[WebhooksWrite]), json!({})),
         row("DELETE", "/api/v1/event-types/{type}", With(&[WebhooksWrite]), none()),
         row("POST", "/api/v1/webhooks", With(&[WebhooksWrite]), json!({ "url": "http://127.0.0.1:9/", "events": ["a.b"] })),
+        row("POST", "/api/v1/webhooks/check-url", With(&[WebhooksWrite]), json!({ "url": "http://127.0.0.1:9/" })),
+        // `webhooks:write` and `can_trigger_integrations` together.
+        row("POST", "/api/v1/webhooks/test", Admin, json!({ "webhook": { "url": "http://127.0.0.1:9/", "events": ["a.b"] } })),
         row("GET", "/api/v1/webhooks", With(&[WebhooksRead, Trigger]), none()),
         row("GET", "/api/v1/webhooks/{webhook}", With(&[WebhooksRead, Trigger]), none()),
         row("PATCH", "/api/v1/webhooks/{webhook}", With(&[WebhooksWrite]), json!({})),
@@ -80,6 +85,8 @@ fn table() -> Vec<Row> {
         // What plugins remember was made of payloads: it takes `webhooks:read` and `events:read` together.
         row("GET", "/api/v1/webhooks/{webhook}/facts", Admin, none()),
         row("DELETE", "/api/v1/webhooks/{webhook}/facts", With(&[WebhooksWrite]), none()),
+        row("GET", "/api/v1/webhooks/{webhook}/digest", With(&[WebhooksRead, Trigger]), none()),
+        row("POST", "/api/v1/webhooks/{webhook}/digest/send", With(&[DeliveriesRetry]), none()),
         row("GET", "/api/v1/webhooks/{webhook}/revisions", With(&[WebhooksRead, Trigger]), none()),
         row("POST", "/api/v1/webhooks/{webhook}/reprocess", With(&[DeliveriesRetry]), json!({ "dry_run": true })),
         row("POST", "/api/v1/webhooks/{webhook}/recover", With(&[DeliveriesRetry]), json!({ "since": "2020-01-01T00:00:00Z", "dry_run": true })),
@@ -112,11 +119,20 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/plugins/nothing/versions/{version}/component", With(&[PluginsRead]), none()),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/preview", With(&[PluginsRead]), json!({})),
         row("POST", "/api/v1/plugins/nothing/versions/{version}/resume", With(&[PluginsWrite]), none()),
+        row("GET", "/api/v1/gallery", With(&[PluginsRead]), none()),
+        row("POST", "/api/v1/gallery/nothing", With(&[PluginsWrite]), none()),
         row("POST", "/api/v1/projects", Owner, json!({ "name": "another" })),
         row("GET", "/api/v1/projects", Anybody, none()),
         row("GET", "/api/v1/projects/{project}", Anybody, none()),
         row("PATCH", "/api/v1/projects/{project}", Admin, json!({})),
         row("DELETE", "/api/v1/projects/{project}", Owner, none()),
+        row("POST", "/api/v1/schedules", With(&[SchedulesWrite]), json!({ "cron": "0 9 * * *", "event_type": "a.b" })),
+        row("GET", "/api/v1/schedules", With(&[SchedulesWrite, EventsRead, Trigger]), none()),
+        row("POST", "/api/v1/schedules/preview", With(&[SchedulesWrite, EventsRead, Trigger]), json!({ "cron": "0 9 * * *" })),
+        row("GET", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite, EventsRead, Trigger]), none()),
+        row("PATCH", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite]), json!({})),
+        row("POST", "/api/v1/schedules/{schedule}/run", With(&[SchedulesWrite]), json!({})),
+        row("DELETE", "/api/v1/schedules/{schedule}", With(&[SchedulesWrite]), none()),
         // It allows no more than whoever makes it has.
         row("POST", "/api/v1/tokens", With(&[TokensWrite]), json!({ "name": "x", "permissions": ["tokens:write"] })),
         row("GET", "/api/v1/tokens", With(&[TokensWrite]), none()),
@@ -128,6 +144,7 @@ fn table() -> Vec<Row> {
         row("GET", "/api/v1/users/{user}", Owner, none()),
         row("PATCH", "/api/v1/users/{user}", Owner, json!({})),
         row("DELETE", "/api/v1/users/{user}", Owner, none()),
+        row("GET", "/api/v1/setup", Public, none()),
         row("POST", "/api/v1/setup", Owner, json!({ "email": "y@example.com", "name": "y", "password": PASSWORD })),
         row("POST", "/api/v1/roles", Owner, json!({ "name": "another", "permissions": ["events:read"] })),
         row("GET", "/api/v1/roles", Anybody, none()),
@@ -139,6 +156,9 @@ fn table() -> Vec<Row> {
         row("DELETE", "/api/v1/sessions/{session}", Owner, none()),
         row("GET", "/api/v1/me", Anybody, none()),
         row("POST", "/api/v1/me/password", Person, json!({ "current_password": PASSWORD, "new_password": PASSWORD })),
+        row("GET", "/api/v1/settings", Owner, none()),
+        row("GET", "/api/v1/overview", With(&[DeliveriesRead, Trigger]), none()),
+        row("GET", "/api/v1/live", With(&[DeliveriesRead, Trigger]), none()),
         row("GET", "/api/v1/audit", With(&[AuditRead]), none()),
         row("GET", "/api/v1/audit/export", With(&[AuditRead]), none()),
         // The last, since it ends what the one before came with.
@@ -196,6 +216,8 @@ impl Server {
         let owner = std::fs::read_to_string(token_file).unwrap().trim().to_owned();
         let sandbox = start_sandbox(&config, &store, &clock, &entropy).unwrap();
         let api = assemble(&config, &store, sandbox, &clock, &entropy).unwrap().api;
+        // A test that reads all of an answer would read a stream for minutes.
+        api.live.end();
         let known = routes(&api).iter().map(|route| (route.method.clone(), shape(&route.path))).collect();
         let mut server =
             Self { router: router(api.clone()), door: api, owner, things: Vec::new(), known, _folder: folder };
@@ -218,6 +240,8 @@ impl Server {
         let session = self.login().await;
         let role = json!({ "name": "spare", "permissions": ["events:read"] });
         let role = self.made("POST", "/api/v1/roles", role).await;
+        let schedule = json!({ "cron": "0 9 * * *", "event_type": "x.y" });
+        let schedule = self.made("POST", "/api/v1/schedules", schedule).await;
         let spare_token = self.token(&project, &["tokens:write"]).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let _ = user;
@@ -231,6 +255,7 @@ impl Server {
             ("{session}", text(&session.0["id"])),
             ("{role}", text(&role["name"])),
             ("{token}", text(&spare_token["id"])),
+            ("{schedule}", text(&schedule["id"])),
             ("{version}", "1.0.0".to_owned()),
             ("{type}", "x.y".to_owned()),
         ];

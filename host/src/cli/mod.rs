@@ -22,6 +22,7 @@ mod migrate;
 mod plugin;
 mod profiles;
 mod project;
+mod schedule;
 mod serve;
 mod settings;
 mod settling;
@@ -103,6 +104,9 @@ enum Command {
     /// Make plugins
     #[command(subcommand)]
     Plugin(Box<plugin::PluginCommand>),
+    /// Events at certain times
+    #[command(subcommand)]
+    Schedule(Box<schedule::ScheduleCommand>),
     /// People who may log in
     #[command(subcommand)]
     User(user::UserCommand),
@@ -150,6 +154,7 @@ impl Cli {
             Command::Audit(command) => audit::run(command).await,
             Command::Completions(args) => completions::run(&args),
             Command::Plugin(command) => plugin::run(*command).await,
+            Command::Schedule(command) => schedule::run(*command).await,
             Command::User(command) => user::run(command).await,
             Command::Keys(command) => keys::run(command).await,
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),

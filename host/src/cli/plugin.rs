@@ -3,16 +3,18 @@
 mod backtest;
 mod build;
 mod check;
+mod derived;
+mod language;
 mod logs;
 mod names;
 mod new;
-mod project;
 mod push;
 mod replay;
 mod run;
 mod sdk;
 mod shown;
 mod source;
+mod sources;
 mod test;
 mod workshop;
 
@@ -27,12 +29,16 @@ use super::Failure;
 pub(super) enum PluginCommand {
     /// Make a folder with a plugin that builds and passes its tests
     #[command(after_help = "Examples:
-  hookwright plugin new my-plugin
-  cd my-plugin && cargo test && hookwright plugin test")]
+  hookwright plugin new my-plugin                      # in Rust
+  hookwright plugin new my-plugin --lang javascript    # or python
+  cd my-plugin && hookwright plugin test
+
+Building one in JavaScript installs what its package.json names with `npm install`, once; one in Python makes the
+folder venv and installs there what its requirements.txt names.")]
     New(new::NewArgs),
     /// Build a plugin's folder into a component, with the manifest in it
     #[command(after_help = "Examples:
-  hookwright plugin build                              # the folder that one is in
+  hookwright plugin build                              # the folder that one is in, with the tools of its language
   hookwright plugin build plugins-examples/slack --module target/wasm32-unknown-unknown/release/slack.wasm
   hookwright plugin build . --component plugin.wasm    # of a compiler that makes components
   hookwright plugin build . --output slack.component.wasm")]

@@ -2,6 +2,8 @@
 //! Every limit of the server stands here with its unit and its default.
 
 mod accounts;
+mod schedules;
+mod shown;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,8 @@ use crate::domain::schema::SchemaLimits;
 use crate::domain::verdict::VerdictLimits;
 
 pub use accounts::{AccountsConfig, LimitsConfig};
+pub use schedules::{DigestConfig, RetentionConfig, ScheduleConfig};
+pub use shown::Setting;
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,12 @@ pub struct Config {
     pub plugins: PluginConfig,
     /// Long work.
     pub jobs: JobConfig,
+    /// What happens at certain times.
+    pub schedules: ScheduleConfig,
+    /// What webhooks collect.
+    pub digests: DigestConfig,
+    /// How long history is kept.
+    pub retention: RetentionConfig,
     /// The log of deliveries, and the audit log.
     pub log: LogConfig,
     /// Who gets in.
@@ -460,6 +470,8 @@ pub struct PluginConfig {
     pub compile_output_bytes: u64,
     /// Components that are compiled at once, each of another project.
     pub compiles_at_once: usize,
+    /// Folder of plugins (`*.wasm`) that every project can add with one click; by default `plugins` next to the program.
+    pub gallery: Option<PathBuf>,
     /// Folder of compiled code; by default next to the database, or `hookwright.plugin-cache` in this folder.
     pub cache_folder: Option<PathBuf>,
     /// Most bytes of compiled code in that folder. What was not used for longest goes first.
@@ -510,6 +522,7 @@ impl Default for PluginConfig {
             compile_memory_bytes: 1536 * 1024 * 1024,
             compile_output_bytes: 64 * 1024 * 1024,
             compiles_at_once: 1,
+            gallery: None,
             cache_folder: None,
             cache_bytes: 1024 * 1024 * 1024,
             traps_in_a_row: 20,
@@ -603,6 +616,9 @@ impl Config {
         within("log.search_rows", u64::from(self.log.search_rows), 1, 100_000)?;
         self.network.proxy()?;
         self.accounts.check()?;
+        self.schedules.check()?;
+        self.digests.check()?;
+        self.retention.check()?;
         self.limits.check()?;
         within("network.lookup_timeout_ms", self.network.lookup_timeout_ms, 1, 60_000)?;
         within("network.connect_timeout_ms", self.network.connect_timeout_ms, 1, 60_000)?;
@@ -770,6 +786,11 @@ mod tests {
             ("jobs", "keep_days", 3650),
             ("log", "scan_rows", 1_000_000),
             ("log", "search_rows", 100_000),
+            ("schedules", "per_project", 10_000),
+            ("digests", "events_max", 10_000),
+            ("retention", "step", 10_000),
+            ("retention", "share_percent", 50),
+            ("digests", "bytes_max", 16_777_216),
             ("filters", "depth_max", 64),
             ("filters", "operations_max", 1_000_000),
             ("delivery", "order_wait_max_ms", 604_800_000_u64),

@@ -115,12 +115,12 @@ impl Dispatcher {
     }
 
     /// How much of the answer's body is read: what is kept, or as much as the plugin may see of it.
-    fn read_bytes(&self, work: &ClaimedSend) -> usize {
+    pub(super) fn read_bytes(&self, work: &ClaimedSend) -> usize {
         let kept = self.parts.delivery.response_kept_bytes;
         reader(work).map_or(kept, |_| kept.max(self.parts.plugins.answer_bytes))
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         work: &ClaimedSend,
         webhook: &Webhook,
@@ -140,7 +140,7 @@ impl Dispatcher {
         next_step(situation, ending, verdict, self.parts.entropy.jitter())
     }
 
-    fn result(
+    pub(super) fn result(
         &self,
         work: &ClaimedSend,
         webhook: &Webhook,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +31,9 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// How much of a webhook that persons wait for is claimed at once.
 const BY_HAND_AT_ONCE: usize = 16;
+
+/// How many webhooks are tried out at once.
+pub(super) const TRIALS_AT_ONCE: usize = 8;
 
 /// How long to wait at most when work was left for want of room.
 const LEFT_PAUSE: Duration = Duration::from_millis(100);
@@ -68,6 +71,8 @@ pub struct Dispatcher {
     /// When the loop wakes by itself.
     alarm: Mutex<Millis>,
     tasks: TaskTracker,
+    /// Places for webhooks that are tried out.
+    pub(super) trials: Semaphore,
 }
 
 impl Dispatcher {
@@ -94,6 +99,7 @@ impl Dispatcher {
             wake,
             alarm: Mutex::new(Millis::NEVER),
             tasks: TaskTracker::new(),
+            trials: Semaphore::new(TRIALS_AT_ONCE),
         })
     }
 

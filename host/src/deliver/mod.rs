@@ -21,6 +21,7 @@ mod proxy;
 mod stage;
 mod tls;
 mod transform;
+mod trial;
 mod watchers;
 
 pub use client::{Exchange, Sender, SenderError};
@@ -29,3 +30,4 @@ pub use guard::{Guard, URL_MAX_BYTES, UrlRefused};
 pub use lanes::Slot;
 pub use names::{FixedNames, Lookups, Names, Unresolved};
 pub use preview::{Previewed, preview};
+pub use trial::TooManyTrials;

@@ -386,7 +386,7 @@ fn chosen(end: End, choice: OnPluginFailure) -> (End, Option<OnPluginFailure>) {
 }
 
 /// What tells this run from any other.
-fn digests(
+pub(super) fn digests(
     head: &DeliveryHead,
     webhook: &Webhook,
     plugin: &PluginUse,
@@ -408,7 +408,7 @@ fn digests(
 
 /// How a run went, as it is kept with the delivery; for one that could begin with the webhook's name, its limits and what
 /// tells it from others. [`crate::domain::recording::Kept`] reads what a repetition needs.
-fn run_json(
+pub(super) fn run_json(
     used: &Used,
     begun: Option<(&Webhook, &RunLimits, Digests)>,
     error: Option<&PluginFailure>,

@@ -54,13 +54,17 @@ text_enum!(
         Held = "held",
         /// Given up by a person.
         Cancelled = "cancelled",
+        /// Waits to go out in a digest.
+        Collecting = "collecting",
+        /// Went out in a digest, whose delivery says what became of it.
+        Collected = "collected",
     }
 );
 
 impl DeliveryStatus {
     /// Whether work is still to come without anybody's doing.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Retrying)
+        matches!(self, Self::Pending | Self::Retrying | Self::Collecting)
     }
 }
 

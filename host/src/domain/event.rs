@@ -114,6 +114,11 @@ impl Event {
         self.payload.is_none() && self.content_type.is_empty()
     }
 
+    /// Whether it had a payload that is no longer kept.
+    pub fn is_payload_gone(&self) -> bool {
+        self.payload.is_none() && !self.content_type.is_empty()
+    }
+
     /// Whether the payload is JSON; it was read once as such when it came in.
     pub fn is_json(&self) -> bool {
         is_json(&self.content_type) && self.payload.as_ref().is_some_and(|payload| !payload.is_empty())

@@ -108,6 +108,9 @@ id_type!(
     /// Long work that goes on by itself.
     JobId, "job");
 id_type!(
+    /// An event that is emitted at certain times.
+    ScheduleId, "sch");
+id_type!(
     /// An API token.
     TokenId, "tok");
 id_type!(

@@ -10,6 +10,9 @@ pub const EVENT_TYPE_MAX_CHARS: usize = 128;
 /// Types of the server's own events begin so; nobody else may post them.
 pub const OPERATIONAL_PREFIX: &str = "hookwright.";
 
+/// What a webhook has collected.
+const DIGEST: &str = "digest";
+
 /// Why a text is no event type or pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEventType {
@@ -21,8 +24,8 @@ pub enum InvalidEventType {
     /// A pattern of another kind.
     #[error("a pattern is an event type like `ticket.created`, a prefix like `ticket.*`, or `*`")]
     Pattern,
-    /// Begins with `hookwright.`.
-    #[error("event types that begin with `hookwright.` are the server's own")]
+    /// Begins with `hookwright.`, or is `digest`.
+    #[error("`digest`, and event types that begin with `hookwright.`, are the server's own")]
     Reserved,
 }
 
@@ -45,12 +48,26 @@ impl EventType {
     /// A type that a provider may post.
     pub fn parse_from_provider(text: &str) -> Result<Self, InvalidEventType> {
         let event_type = Self::parse(text)?;
-        if event_type.is_operational() { Err(InvalidEventType::Reserved) } else { Ok(event_type) }
+        if event_type.is_operational() || event_type.is_digest() {
+            Err(InvalidEventType::Reserved)
+        } else {
+            Ok(event_type)
+        }
     }
 
     /// Whether the server itself raises it.
     pub fn is_operational(&self) -> bool {
         self.0.starts_with(OPERATIONAL_PREFIX)
+    }
+
+    /// The type of the events in which a webhook gets what it has collected.
+    pub fn digest() -> Self {
+        Self(DIGEST.to_owned())
+    }
+
+    /// Whether it is that one. Such an event is for the webhook that collected it, and for no other.
+    pub fn is_digest(&self) -> bool {
+        self.0 == DIGEST
     }
 
     /// The text.
@@ -94,6 +111,7 @@ impl Pattern {
     /// Whether an event of this type is wanted.
     pub fn matches(&self, event_type: &EventType) -> bool {
         match self {
+            _ if event_type.is_digest() => false,
             Self::All => !event_type.is_operational(),
             Self::Below(prefix) => event_type.as_str().starts_with(prefix.as_str()),
             Self::Exactly(wanted) => wanted == event_type,
@@ -147,6 +165,13 @@ mod tests {
         assert!(!matches("*", "hookwright.webhook.disabled"));
         assert!(matches("hookwright.*", "hookwright.webhook.disabled"));
         assert_eq!(EventType::parse_from_provider("hookwright.x"), Err(InvalidEventType::Reserved));
+    }
+
+    #[test]
+    fn a_digest_is_for_the_webhook_that_collected_it() {
+        assert!(!matches("*", "digest") && !matches("digest", "digest"));
+        assert_eq!(EventType::parse_from_provider("digest"), Err(InvalidEventType::Reserved));
+        assert!(EventType::parse_from_provider("digest.made").is_ok() && matches("digest.*", "digest.made"));
     }
 
     #[test]

@@ -55,6 +55,8 @@ problem_codes! {
     Conflict = 409 "conflict" "It is there already, and different",
     /// It is not in a state for that.
     WrongState = 409 "wrong_state" "It is not in a state for that",
+    /// It was there, and was removed after its time.
+    NoLongerKept = 410 "no_longer_kept" "It is no longer kept",
     /// It is used elsewhere.
     InUse = 409 "in_use" "It is in use",
     /// An idempotency key was used for something else.
@@ -150,6 +152,12 @@ impl Problem {
     /// One field that is not as it must be.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(pointer, detail)])
+    }
+
+    /// Something that was removed after its time.
+    pub fn no_longer_kept(what: &str, since: Option<super::clock::Millis>) -> Self {
+        let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+        Self::new(ProblemCode::NoLongerKept, format!("{what} is no longer kept{since}"))
     }
 
     /// No such thing.

@@ -2,6 +2,7 @@
 
 use super::clock::Millis;
 use super::id::ProjectId;
+use super::retention::Retention;
 
 /// Most characters of a project's name.
 pub const NAME_MAX_CHARS: usize = 255;
@@ -21,6 +22,8 @@ pub struct Project {
     pub description: Option<String>,
     /// What somebody else calls it; stands for the id in `X-Project`.
     pub external_id: Option<String>,
+    /// How long its history is kept, where it says so.
+    pub retention: Retention,
     /// Grows with each change.
     pub version: i64,
     /// When it was made.

@@ -33,8 +33,8 @@ pub enum Recovery {
 /// Decides by what there was when the recovery was asked for (`asked_at`), oldest first. What came to rest later is another
 /// story: so two recoveries that go on at the same time send nothing twice.
 pub fn recovery(past: &[Past], asked_at: Millis) -> Recovery {
-    use DeliveryStatus::{Cancelled, Held, Pending, Retrying, Succeeded};
-    let is_done = |past: &Past| matches!(past.status, Succeeded | Pending | Retrying | Held);
+    use DeliveryStatus::{Cancelled, Collected, Collecting, Held, Pending, Retrying, Succeeded};
+    let is_done = |past: &Past| matches!(past.status, Succeeded | Pending | Retrying | Held | Collecting | Collected);
     let is_later = |past: &Past| past.settled_at.is_some_and(|settled| settled > asked_at);
     if past.iter().any(|past| is_done(past) || is_later(past)) {
         return Recovery::Leave;
@@ -65,14 +65,16 @@ mod tests {
 
     #[test]
     fn what_did_not_arrive_is_sent_and_what_was_decided_is_left() {
-        use DeliveryStatus::{Cancelled, Failed, Held, Parked, Pending, Retrying, Skipped, Succeeded};
+        use DeliveryStatus::{
+            Cancelled, Collected, Collecting, Failed, Held, Parked, Pending, Retrying, Skipped, Succeeded,
+        };
         let first = past(1, Failed);
         assert_eq!(recovery(&[], ASKED), Recovery::Make(None), "missing");
         for status in [Failed, Skipped, Parked] {
             let past = past(2, status);
             assert_eq!(recovery(&[first, past], ASKED), Recovery::Make(Some(past.id)), "{status}");
         }
-        for status in [Pending, Retrying, Succeeded, Held, Cancelled] {
+        for status in [Pending, Retrying, Succeeded, Held, Cancelled, Collecting, Collected] {
             assert_eq!(recovery(&[first, past(2, status)], ASKED), Recovery::Leave, "{status}");
         }
         for status in [Pending, Retrying, Succeeded, Held] {

@@ -48,5 +48,10 @@ pub struct Selection {
 /// Deliveries that are sent again by a person stand so before.
 pub const RESENDABLE: [DeliveryStatus; 3] = [DeliveryStatus::Failed, DeliveryStatus::Held, DeliveryStatus::Cancelled];
 /// Deliveries that a person gives up stand so before.
-pub const CANCELLABLE: [DeliveryStatus; 4] =
-    [DeliveryStatus::Pending, DeliveryStatus::Retrying, DeliveryStatus::Held, DeliveryStatus::Parked];
+pub const CANCELLABLE: [DeliveryStatus; 5] = [
+    DeliveryStatus::Pending,
+    DeliveryStatus::Retrying,
+    DeliveryStatus::Held,
+    DeliveryStatus::Parked,
+    DeliveryStatus::Collecting,
+];

@@ -11,6 +11,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::clock::Millis;
+use super::digest::Digest;
 use super::event::Field;
 use super::filter::Filter;
 use super::id::{PluginVersionId, ProjectId, WebhookId};
@@ -362,6 +363,8 @@ pub struct Webhook {
     pub github_signature: bool,
     /// How many requests the receiver takes; any number when absent.
     pub rate_limit: Option<RateLimit>,
+    /// When what it collects goes out; it gets each event by itself when absent.
+    pub digest: Option<Arc<Digest>>,
     /// Whether its requests are kept for whoever listens instead of being sent. Never changes.
     pub is_listener: bool,
     /// When it is deleted by itself; never when absent.

@@ -57,7 +57,8 @@ impl Ingest {
     async fn next_step(&self) -> Result<bool, StoreError> {
         let now = self.dispatcher.now();
         let lease = Lease { token: self.entropy.token(), until: now.plus(LEASE_MS) };
-        let Some(FanOutStep { event, step, webhooks, lease }) = self.store.claim_fan_out(now, lease).await? else {
+        let Some(FanOutStep { event, step, webhooks, trigger, lease }) = self.store.claim_fan_out(now, lease).await?
+        else {
             return Ok(false);
         };
         fail::fail_point!("after-fan-out-claim", |_| std::process::abort());
@@ -69,7 +70,8 @@ impl Ingest {
             } else {
                 (webhooks.iter().filter_map(|id| snapshot.webhook(*id)).collect(), Vec::new())
             };
-            let (deliveries, places) = present.into_iter().map(|webhook| self.plan_for(webhook, &event)).unzip();
+            let (deliveries, places) =
+                present.into_iter().map(|webhook| self.plan_for(webhook, &event, trigger)).unzip();
             let new = NewEvent { event: event.clone(), fan_out: FanOut::Step { step, lease }, deliveries };
             let plan = Plan { places, verdicts };
             let candidates = Candidates { events: vec![new], plans: vec![plan] };

@@ -9,14 +9,17 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::IngestConfig;
+use crate::deliver::TooManyTrials;
 use crate::deliver::{Dispatcher, Slot};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
+use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
 use crate::domain::webhook::{State, Webhook};
+use crate::store::DeliveryView;
 use crate::store::{
     Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, FanOut, InOrder,
     LoadedRequest, NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
@@ -106,6 +109,11 @@ struct Candidates {
     plans: Vec<Plan>,
 }
 
+/// What events of a webhook are collected by, if they are. What a person asks for goes out at once.
+fn collecting(webhook: &Webhook, trigger: Trigger) -> Option<&Digest> {
+    webhook.digest.as_deref().filter(|_| matches!(trigger, Trigger::Event | Trigger::Schedule))
+}
+
 /// How many of an event's deliveries are made later.
 fn to_come(new: &NewEvent) -> usize {
     match &new.fan_out {
@@ -142,7 +150,8 @@ impl Ingest {
                 let (first, later) = split(wanted, is_ordered, at_once, self.config.fan_out_step);
                 let later = later.iter().map(|step| step.iter().map(|webhook| webhook.id).collect()).collect();
                 room = room.saturating_sub(first.len());
-                let (deliveries, places) = first.iter().map(|webhook| self.plan_for(webhook, event)).unzip();
+                let (deliveries, places) =
+                    first.iter().map(|webhook| self.plan_for(webhook, event, Trigger::Event)).unzip();
                 let fan_out = FanOut::Begin { idempotency: *idempotency, later };
                 candidates.events.push(NewEvent { event: event.clone(), fan_out, deliveries });
                 candidates.plans.push(Plan { places, verdicts });
@@ -187,8 +196,8 @@ impl Ingest {
     }
 
     /// The delivery of an event to a webhook that wants it.
-    fn plan_for(&self, webhook: &Arc<Webhook>, event: &Event) -> (NewDelivery, Place) {
-        self.plan(webhook, Trigger::Event, None, webhook.order.key(event.subject.as_deref()))
+    fn plan_for(&self, webhook: &Arc<Webhook>, event: &Event, trigger: Trigger) -> (NewDelivery, Place) {
+        self.plan(webhook, trigger, None, webhook.order.key(event.subject.as_deref()))
     }
 
     /// Makes a delivery of an event to one webhook only, whatever the webhook wants; a new event is stored with it.
@@ -220,10 +229,11 @@ impl Ingest {
         let now = self.dispatcher.now();
         let mut slot = None;
         let mut order = None;
-        let beginning = match &webhook.state {
-            State::Disabled { reason } if trigger != Trigger::Test => {
+        let beginning = match (&webhook.state, collecting(webhook, trigger)) {
+            (State::Disabled { reason }, _) if trigger != Trigger::Test => {
                 Beginning::Skipped { reason: format!("the webhook is disabled: {reason}") }
             }
+            (_, Some(digest)) => Beginning::Collected { bounds: digest.bounds(now) },
             _ => {
                 // What a person waits for does not wait for others. What waits is not begun at once, though its turn may have come.
                 order = order_key.map(|key| InOrder { key, until: now.plus(self.dispatcher.order_wait_ms(webhook)) });
@@ -343,6 +353,12 @@ impl Ingest {
     pub fn wake(&self) {
         self.dispatcher.wake();
     }
+
+    /// Sends an event to a webhook that is not registered, once; nothing is stored.
+    pub async fn try_out(&self, webhook: &Webhook, event: Event) -> Result<DeliveryView, TooManyTrials> {
+        self.dispatcher.try_out(webhook, event).await
+    }
+
     /// When the breaker of a webhook lets a request pass again, if it is open.
     pub fn paused_until(&self, webhook: WebhookId) -> Option<Millis> {
         self.dispatcher.paused_until(webhook)

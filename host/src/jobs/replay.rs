@@ -1,6 +1,7 @@
 //! One event, sent anew to the webhooks that want it now.
 
 use super::{Jobs, MATCHINGS_MAX, Parts};
+use crate::domain::clock::Millis;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::explanation::explain;
 use crate::domain::id::{DeliveryId, WebhookId};
@@ -16,11 +17,14 @@ pub enum NotReplayed {
     #[error("{0}")]
     NotWanted(String),
     /// It was made for one webhook.
-    #[error("the event was made for one webhook, by a test or by hand; send its delivery again instead")]
+    #[error("the event was made for one webhook, by a test, by hand or as its digest; send its delivery again instead")]
     OfOneWebhook,
     /// More webhooks want it than are served in one commit.
     #[error("{0} webhooks want it, more than are served at once ({1}, `ingest.fan_out_commit`); name one at a time")]
     TooMany(usize, usize),
+    /// Its payload was removed after its time.
+    #[error("the event's payload is no longer kept")]
+    NoLongerKept(Option<Millis>),
     /// The key was used for something else.
     #[error("the idempotency key was used for something else")]
     KeyReused,
@@ -43,6 +47,12 @@ impl Jobs {
         key: Option<Idempotency>,
     ) -> Result<Made, NotReplayed> {
         let Parts { store, filters, replays_max, .. } = &self.0.parts;
+        if event.is_payload_gone() {
+            return Err(NotReplayed::NoLongerKept(store.payload_removed_at(event.project, event.id).await?));
+        }
+        if event.event_type.is_digest() {
+            return Err(NotReplayed::OfOneWebhook);
+        }
         for _ in 0..MATCHINGS_MAX {
             let snapshot = store.subscriptions();
             let webhooks = match only {
@@ -71,6 +81,9 @@ impl Jobs {
             let replay = Replay { project, event: event.id, subject, webhooks, matched_at, key, remake };
             match self.asked().replay(replay).await? {
                 Replayed::Made(made, left_out) => return Ok((made, left_out)),
+                Replayed::NoLongerKept => {
+                    return Err(NotReplayed::NoLongerKept(store.payload_removed_at(event.project, event.id).await?));
+                }
                 Replayed::OfOneWebhook => return Err(NotReplayed::OfOneWebhook),
                 Replayed::KeyReused => return Err(NotReplayed::KeyReused),
                 Replayed::Stale => store.sync_subscriptions().await?,

@@ -1,5 +1,6 @@
 //! Plugins on their way in: stored, checked, ready or refused, whatever happens to the server meanwhile.
 
+mod gallery;
 mod preview;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::domain::plugin::{Digest, LimitHit, PluginFailure, PluginState, Plugin
 use crate::sandbox::{CompileError, Sandbox};
 use crate::store::{Deleted, Quota, Store, StoreError, Stored};
 
+pub use self::gallery::Exhibit;
+use self::gallery::Gallery;
 pub use self::preview::PreviewError;
 use self::preview::Previews;
 
@@ -51,7 +54,7 @@ pub enum Uploaded {
 
 /// Takes plugins in. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Plugins(Arc<Parts>, Previews, Option<Entry>);
+pub struct Plugins(Arc<Parts>, Previews, Option<Entry>, Gallery);
 
 /// What plugins are taken in with.
 #[derive(Debug)]
@@ -71,13 +74,13 @@ pub struct Parts {
 impl Plugins {
     /// Takes plugins in with these.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts), Previews::default(), None)
+        Self(Arc::new(parts), Previews::default(), None, Gallery::default())
     }
 
     /// The same; what is asked for through it is told of by this line of the audit log.
     #[must_use]
     pub fn audited(&self, entry: Entry) -> Self {
-        Self(self.0.clone(), self.1.clone(), Some(entry))
+        Self(self.0.clone(), self.1.clone(), Some(entry), self.3.clone())
     }
 
     /// The store, for what somebody asks to be done to a version.

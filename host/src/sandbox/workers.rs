@@ -139,3 +139,33 @@ fn work(shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Previews and backtests wait for deliveries, and come to their end all the same on a server that is never idle.
+    #[test]
+    fn runs_that_can_wait_get_one_turn_in_sixteen_and_all_that_nobody_else_wants() {
+        let ran: Arc<Mutex<Vec<char>>> = Arc::default();
+        let mut lines =
+            Lines { deliveries: FairQueue::new(100), idle: FairQueue::new(100), since_idle: 0, is_over: false };
+        let key = WebhookId::from_uuid(uuid::Uuid::nil());
+        let job = |name: char| -> Job {
+            let ran = ran.clone();
+            Box::new(move || ran.lock().push(name))
+        };
+        for _ in 0..3 {
+            assert!(lines.idle.push(key, job('i')).is_ok());
+        }
+        for _ in 0..30 {
+            assert!(lines.deliveries.push(key, job('d')).is_ok());
+        }
+        while let Some(job) = lines.pop() {
+            job();
+        }
+        let order: String = ran.lock().iter().collect();
+        let many = "d".repeat(15);
+        assert_eq!(order, format!("{many}i{many}ii"));
+    }
+}

@@ -59,6 +59,15 @@ impl Store {
         row.map(EventRow::into_event).transpose()
     }
 
+    /// Since when the payload of an event is no longer kept; none as long as it is.
+    pub async fn payload_removed_at(&self, project: ProjectId, id: EventId) -> Result<Option<Millis>, StoreError> {
+        const SELECT: &str = "SELECT payload_removed_at FROM events WHERE id = $1 AND project_id = $2";
+        let removed_at: Option<Option<i64>> = reading!(&self.db, pool => {
+            sqlx::query_scalar(SELECT).bind(id.uuid()).bind(project.uuid()).fetch_optional(pool).await?
+        });
+        Ok(removed_at.flatten().map(Millis))
+    }
+
     /// The deliveries of an event, oldest first.
     pub async fn deliveries_of_event(&self, id: EventId) -> Result<Vec<(DeliveryId, WebhookId)>, StoreError> {
         const SELECT: &str = "SELECT id, webhook_id FROM webhook_deliveries WHERE event_id = $1 ORDER BY id LIMIT 1000";

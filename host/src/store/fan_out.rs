@@ -8,6 +8,7 @@ use super::record::Lease;
 use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
+use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, ProjectId, WebhookId};
 
@@ -20,6 +21,8 @@ pub struct FanOutStep {
     pub step: i64,
     /// To which webhooks; when it names none, to those that want it.
     pub webhooks: Vec<WebhookId>,
+    /// Why they are made.
+    pub trigger: Trigger,
     /// The lease on it.
     pub lease: Lease,
 }
@@ -41,12 +44,12 @@ impl Store {
         const UPDATE: &str = "UPDATE fan_out_steps SET lease_token = $1, due_at = $2
             WHERE (event_id, step) = (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
                                       ORDER BY event_id, step LIMIT 1)
-            RETURNING event_id, step, project_id, webhooks";
+            RETURNING event_id, step, project_id, webhooks, trigger_kind";
         const UPDATE_BESIDE_OTHERS: &str = "UPDATE fan_out_steps SET lease_token = $1, due_at = $2
             WHERE (event_id, step) = (SELECT event_id, step FROM fan_out_steps WHERE due_at <= $3
                                       ORDER BY event_id, step LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING event_id, step, project_id, webhooks";
-        let claimed: Vec<(Uuid, i64, Uuid, Vec<u8>)> = self
+            RETURNING event_id, step, project_id, webhooks, trigger_kind";
+        let claimed: Vec<(Uuid, i64, Uuid, Vec<u8>, String)> = self
             .db
             .transact(move |tx| {
                 Box::pin(async move {
@@ -55,11 +58,12 @@ impl Store {
                 })
             })
             .await?;
-        let Some((event, step, project, webhooks)) = claimed.into_iter().next() else { return Ok(None) };
+        let Some((event, step, project, webhooks, trigger)) = claimed.into_iter().next() else { return Ok(None) };
         let id = EventId::from_uuid(event);
         let corrupt = |column| StoreError::Corrupt { table: "fan_out_steps", column, id: id.to_string() };
         let webhooks = unpacked(&webhooks).ok_or_else(|| corrupt("webhooks"))?;
+        let trigger = Trigger::parse(&trigger).ok_or_else(|| corrupt("trigger_kind"))?;
         let event = self.event(ProjectId::from_uuid(project), id).await?.ok_or_else(|| corrupt("event_id"))?;
-        Ok(Some(FanOutStep { event: Arc::new(event), step, webhooks, lease }))
+        Ok(Some(FanOutStep { event: Arc::new(event), step, webhooks, trigger, lease }))
     }
 }

@@ -66,6 +66,49 @@ async fn make_one(pool: &PgPool, table: &str, key: &str, month: NaiveDate) -> Re
     Ok(())
 }
 
+/// A month that has a partition.
+#[derive(Debug, Clone)]
+pub(super) struct Month {
+    /// The end of its tables' names.
+    pub(super) suffix: String,
+    /// Its first id.
+    pub(super) from: uuid::Uuid,
+    /// The first id of the next one.
+    pub(super) to: uuid::Uuid,
+}
+
+/// The months of a table that end at this id or before it, oldest first.
+pub(super) async fn over(pool: &PgPool, table: &str, before: uuid::Uuid) -> Result<Vec<Month>, sqlx::Error> {
+    const SELECT: &str = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        JOIN pg_class p ON p.oid = i.inhparent
+        WHERE p.relname = $1::text::name AND p.relnamespace = current_schema()::regnamespace ORDER BY c.relname";
+    let names: Vec<String> = sqlx::query_scalar(SELECT).bind(table).fetch_all(pool).await?;
+    let month = |name: String| {
+        let suffix = name.strip_prefix(table)?.strip_prefix('_')?.to_owned();
+        let first = NaiveDate::parse_from_str(&format!("{suffix}_01"), "%Y_%m_%d").ok()?;
+        Some(Month { from: bound(first), to: bound(first + Months::new(1)), suffix })
+    };
+    Ok(names.into_iter().filter_map(month).filter(|month| month.to <= before).collect())
+}
+
+/// Drops a month of a table, if it is there; gives the name of what went.
+pub(super) async fn drop_one(pool: &PgPool, table: &str, month: &Month) -> Result<Option<String>, StoreError> {
+    /// Whoever waits for a lock on a table makes everybody after it wait as well. There is time to try again.
+    const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+    let name = format!("{table}_{}", month.suffix);
+    if !is_there(&mut *pool.acquire().await?, &name).await? {
+        return Ok(None);
+    }
+    let mut tx = pool.begin().await?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *tx).await?;
+    for step in [format!("ALTER TABLE {table} DETACH PARTITION {name}"), format!("DROP TABLE {name}")] {
+        sqlx::query(AssertSqlSafe(step)).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(partition = name, "dropped a partition");
+    Ok(Some(name))
+}
+
 async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error> {
     // Read from the catalog: a function that looks a name up may remember, within a transaction, that it was not there.
     const SELECT: &str = "SELECT EXISTS (SELECT 1 FROM pg_class

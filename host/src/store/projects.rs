@@ -35,6 +35,7 @@ struct ProjectRow {
     name: String,
     description: Option<String>,
     external_id: Option<String>,
+    retention: Option<String>,
     version: i64,
     created_at: i64,
     updated_at: i64,
@@ -47,6 +48,8 @@ impl From<ProjectRow> for Project {
             name: row.name,
             description: row.description,
             external_id: row.external_id,
+            // One that cannot be read is told of where it counts: what is removed, and when.
+            retention: row.retention.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
             version: row.version,
             created_at: Millis(row.created_at),
             updated_at: Millis(row.updated_at.max(row.created_at)),
@@ -54,15 +57,14 @@ impl From<ProjectRow> for Project {
     }
 }
 
-const SELECT: &str =
-    "SELECT id, name, description, external_id, version, created_at, updated_at FROM projects WHERE deleted_at IS NULL";
+const SELECT: &str = "SELECT id, name, description, external_id, retention, version, created_at, updated_at FROM projects WHERE deleted_at IS NULL";
 
 impl Store {
     /// Stores a new project.
     pub async fn insert_project(&self, project: &Project) -> Result<(), StoreError> {
         const INSERT: &str =
-            "INSERT INTO projects (id, name, description, external_id, version, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            "INSERT INTO projects (id, name, description, external_id, version, created_at, updated_at, retention)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let (store, project) = (self.clone(), project.clone());
         let insert = async move |tx: &mut Tx| {
             let values = values![
@@ -73,6 +75,7 @@ impl Store {
                 project.version,
                 project.created_at.0,
                 project.updated_at.0,
+                retention(&project),
             ];
             tx.execute(INSERT, &values).await?;
             store.note(tx).await
@@ -83,7 +86,8 @@ impl Store {
     /// Stores a changed project if nobody else changed it meanwhile: false when its version is no longer `expected`.
     pub async fn update_project(&self, project: &Project, expected: i64) -> Result<bool, StoreError> {
         const UPDATE: &str =
-            "UPDATE projects SET name = $1, description = $2, external_id = $3, version = $4, updated_at = $5
+            "UPDATE projects SET name = $1, description = $2, external_id = $3, version = $4, updated_at = $5,
+                retention = $8
             WHERE id = $6 AND version = $7 AND deleted_at IS NULL";
         let (store, project) = (self.clone(), project.clone());
         let update = async move |tx: &mut Tx| {
@@ -95,6 +99,7 @@ impl Store {
                 project.updated_at.0,
                 project.id.uuid(),
                 expected,
+                retention(&project),
             ];
             let is_changed = tx.execute(UPDATE, &values).await? > 0;
             if is_changed {
@@ -136,6 +141,7 @@ impl Store {
             tx.execute(DELETE, &values![id.uuid(), now.0]).await?;
             tx.execute(REVOKE, &values![id.uuid(), now.0]).await?;
             tx.execute("DELETE FROM memberships WHERE project_id = $1", &project).await?;
+            tx.execute("DELETE FROM schedules WHERE project_id = $1", &project).await?;
             store.note(tx).await?;
             Ok(DeletedProject::Yes)
         };
@@ -181,6 +187,11 @@ impl Store {
         projects.sort_by_key(|project| std::cmp::Reverse(project.id));
         Ok(Page::from_rows(projects, page.limit, |project| project.id.uuid()))
     }
+}
+
+fn retention(project: &Project) -> Option<String> {
+    let json = || serde_json::to_string(&project.retention).expect("it is plain data");
+    (!project.retention.is_default()).then(json)
 }
 
 /// Makes sure that a project is there, and stays there until the transaction ends.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, Trigger};
+use crate::domain::digest::Bounds;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::giving_up::Failing;
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
@@ -64,6 +65,11 @@ pub enum Beginning {
         due: Millis,
         /// Held by who makes it.
         lease: Option<Lease>,
+    },
+    /// Nothing to do by itself: it waits for its webhook's digest.
+    Collected {
+        /// When that is due.
+        bounds: Bounds,
     },
     /// Nothing to do, on purpose.
     Skipped {

@@ -10,6 +10,7 @@ use super::db::reading;
 use super::deliveries::plain_request;
 use super::events::{EVENT_COLUMNS, EventRow};
 use super::{Store, StoreError};
+use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
 use crate::domain::outcome::{Outcome, OutcomeKind, past};
@@ -35,6 +36,8 @@ pub struct RecordedDelivery {
     pub reason: Option<String>,
     /// How many requests it has.
     pub requests: u32,
+    /// Since when what it was given, or what came of it, is no longer kept.
+    pub removed_at: Option<Millis>,
     /// What the webhook is called now, for runs that do not say.
     webhook_name: String,
 }
@@ -68,6 +71,7 @@ struct RecordedRow {
     reason: Option<String>,
     run: Option<String>,
     requests_total: i64,
+    removed_at: Option<i64>,
     revision: i64,
     content_type: String,
     envelope: String,
@@ -87,7 +91,8 @@ struct RecordedRow {
 
 fn columns() -> String {
     format!(
-        "SELECT d.id, d.webhook_id, d.trigger_kind, d.status, d.reason, d.run, d.requests_total, d.revision,
+        "SELECT d.id, d.webhook_id, d.trigger_kind, d.status, d.reason, d.run, d.requests_total,
+            coalesce(d.attempts_removed_at, e.payload_removed_at) AS removed_at, d.revision,
             c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits,
             p.name AS plugin_name, p.version AS plugin_version, p.abilities AS plugin_abilities,
             p.digest AS plugin_digest, w.origin, w.name AS webhook_name, {EVENT_COLUMNS}
@@ -132,6 +137,7 @@ impl RecordedRow {
             status: DeliveryStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
             reason: self.reason,
             requests: u32::try_from(self.requests_total).unwrap_or(0),
+            removed_at: self.removed_at.map(Millis),
             webhook_name: self.webhook_name,
         })
     }
@@ -228,7 +234,8 @@ impl Store {
         most: u32,
     ) -> Result<Scan, StoreError> {
         const SELECT: &str = "SELECT d.id, d.event_id, e.type, d.trigger_kind,
-                d.run IS NOT NULL OR d.requests_total > 0,
+                (d.run IS NOT NULL OR d.requests_total > 0)
+                    AND d.attempts_removed_at IS NULL AND e.payload_removed_at IS NULL,
                 EXISTS (SELECT 1 FROM webhook_deliveries x WHERE x.event_id = d.event_id AND x.webhook_id = d.webhook_id
                     AND x.id > d.id AND x.id < $6 AND x.trigger_kind NOT IN ('manual', 'test')
                     AND (x.run IS NOT NULL OR x.requests_total > 0))

@@ -37,10 +37,10 @@ pub(super) const DISABLED: &str = "the webhook is disabled";
 pub(super) struct Current {
     pub(super) id: WebhookId,
     project: ProjectId,
-    revision: i64,
-    has_plugin: bool,
-    order: Order,
-    order_wait_ms: Option<u64>,
+    pub(super) revision: i64,
+    pub(super) has_plugin: bool,
+    pub(super) order: Order,
+    pub(super) order_wait_ms: Option<u64>,
 }
 
 /// An event that gets a new delivery.

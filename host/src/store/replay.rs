@@ -49,6 +49,8 @@ pub enum Replayed {
     Stale,
     /// The event was made for one webhook: by a test or by hand.
     OfOneWebhook,
+    /// Its payload is no longer kept.
+    NoLongerKept,
     /// The key was used for something else.
     KeyReused,
 }
@@ -77,13 +79,14 @@ async fn is_stale(tx: &mut Tx, matched_at: i64) -> Result<bool, StoreError> {
     Ok(rows.first().is_none_or(|(revision,)| *revision > matched_at))
 }
 
-/// Keeps others from sending these events anew until the transaction ends. Of each the trigger of its first delivery, if it
-/// has one.
+/// Keeps others from sending these events anew until the transaction ends. Of each whose payload is kept the trigger of its
+/// first delivery, if it has one.
 async fn hold_events(tx: &mut Tx, events: &[EventId]) -> Result<HashMap<EventId, Option<Trigger>>, StoreError> {
     const SELECT: &str = "SELECT e.id, (SELECT d.trigger_kind FROM webhook_deliveries d WHERE d.event_id = e.id
-        ORDER BY d.id LIMIT 1) FROM events e {join} WHERE e.id = {1}";
+        ORDER BY d.id LIMIT 1) FROM events e {join} WHERE e.id = {1} AND e.payload_removed_at IS NULL";
     const SELECT_LOCKED: &str = "SELECT e.id, (SELECT d.trigger_kind FROM webhook_deliveries d WHERE d.event_id = e.id
-        ORDER BY d.id LIMIT 1) FROM events e {join} WHERE e.id = {1} ORDER BY e.id FOR UPDATE OF e";
+        ORDER BY d.id LIMIT 1) FROM events e {join} WHERE e.id = {1} AND e.payload_removed_at IS NULL
+        ORDER BY e.id FOR UPDATE OF e";
     let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
     let rows: Vec<(Uuid, Option<String>)> =
         tx.fetch_rows(&Rows::of(select, events, |event| values![event.uuid()])).await?;
@@ -219,6 +222,9 @@ async fn replayed(tx: &mut Tx, store: &Store, replay: &Replay) -> Result<Replaye
         }
         Some(Used::Otherwise) => return Ok(Replayed::KeyReused),
         None => {}
+    }
+    if first.is_empty() {
+        return Ok(Replayed::NoLongerKept);
     }
     if first.values().any(|first| is_of_one_webhook(*first)) {
         return Ok(Replayed::OfOneWebhook);

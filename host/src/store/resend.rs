@@ -114,6 +114,9 @@ pub(super) async fn resend(
     if let Some(why) = unwilling(tx, standing).await? {
         return Ok(Acted::refused(why));
     }
+    if let Some(since) = standing.removed_at {
+        return Ok(Acted::refused(format!("what was sent is no longer kept since {since}")));
+    }
     if standing.requests.is_empty() {
         return transform_now(tx, standing, chosen, now).await;
     }
@@ -164,7 +167,9 @@ fn cannot(standing: &Standing, request: &Request) -> Option<&'static str> {
     match request.work {
         Some(work) if work.is_leased => Some(BEING_SENT),
         Some(work) if work.is_blocked => Some(WAITS_ITS_TURN),
-        None if request.is_gone || !standing.has_event => Some("what was sent is no longer kept"),
+        None if request.is_gone || (!request.is_frozen && !standing.has_payload) => {
+            Some("what was sent is no longer kept")
+        }
         Some(_) | None => None,
     }
 }
@@ -177,6 +182,8 @@ async fn transform_now(tx: &mut Tx, standing: &Standing, chosen: &Chosen, now: M
     let Some(work) = standing.work.first() else {
         return Ok(Acted::refused(match standing.status {
             DeliveryStatus::Parked => "it is parked and has no requests; reprocess it".to_owned(),
+            DeliveryStatus::Collecting => "it waits for its webhook's digest; send that now instead".to_owned(),
+            DeliveryStatus::Collected => "it went out in a digest; send the digest's delivery again".to_owned(),
             status => format!("it is {status} and has no requests; replay its event"),
         }));
     };

@@ -251,6 +251,7 @@ pub(super) async fn free_leases(tx: &mut Tx) -> Result<(), StoreError> {
     tx.execute(STEPS, &[]).await?;
     tx.execute(CHECKS, &[]).await?;
     tx.execute(JOBS, &[]).await?;
+    tx.execute("UPDATE retention_sweeps SET until_at = 0, lease_token = NULL", &[]).await?;
     tx.execute("DELETE FROM webhook_owners", &[]).await?;
     Ok(())
 }

@@ -11,8 +11,9 @@ use super::db::{Tx, reading};
 use super::plugins::hold_version;
 use super::projects::hold_project;
 use super::value::values;
-use super::{Store, StoreError, deliveries, failures, pauses, sealed};
+use super::{Store, StoreError, deliveries, digests, failures, pauses, sealed};
 use crate::domain::clock::Millis;
+use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
@@ -64,6 +65,7 @@ struct WebhookRow {
     delivery_order: String,
     order_wait_ms: Option<i64>,
     rate_limit: Option<String>,
+    digest: Option<String>,
     github_signature: bool,
     is_listener: bool,
     expires_at: Option<i64>,
@@ -83,7 +85,7 @@ struct WebhookRow {
 }
 
 const SELECT: &str = "SELECT w.id, w.project_id, w.external_id, w.name, w.description, w.labels, w.events, w.filter, w.sealed, w.enabled,
-        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.github_signature, w.is_listener, w.expires_at, w.revision, w.version,
+        w.disabled_reason, w.retry, w.timeout_ms, w.on_uncertain, w.delivery_order, w.order_wait_ms, w.rate_limit, w.digest, w.github_signature, w.is_listener, w.expires_at, w.revision, w.version,
         w.created_at, w.updated_at, w.on_plugin_failure,
         c.content_type, c.envelope, c.body_token, c.plugin_version_id, c.plugin_config, c.plugin_limits, p.name AS plugin_name, p.version AS plugin_version,
         p.abilities AS plugin_abilities
@@ -138,6 +140,14 @@ impl Store {
                 .rate_limit
                 .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("rate_limit")))
                 .transpose()?,
+            digest: row
+                .digest
+                .map(|json| {
+                    let form = serde_json::from_str(&json).ok();
+                    form.and_then(|form| Digest::new(form)).ok_or_else(|| corrupt("digest"))
+                })
+                .transpose()?
+                .map(Arc::new),
             github_signature: row.github_signature,
             is_listener: row.is_listener,
             expires_at: row.expires_at.map(Millis),
@@ -155,8 +165,8 @@ impl Store {
         const INSERT: &str = "INSERT INTO webhooks (id, project_id, external_id, name, description, labels, events, origin,
                 sealed, enabled, disabled_reason, retry, timeout_ms, on_uncertain, revision, version, created_at, updated_at,
                 filter, delivery_order, order_wait_ms, rate_limit, on_plugin_failure, github_signature,
-                is_listener, expires_at, changed_at_revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, 0)";
+                digest, is_listener, expires_at, changed_at_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0)";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
         let insert = async move |tx: &mut Tx| {
             hold_project(tx, webhook.project).await?;
@@ -185,6 +195,7 @@ impl Store {
                 webhook.rate_limit.as_ref().map(json),
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
+                digest(&webhook),
                 webhook.is_listener,
                 webhook.expires_at.map(|at| at.0),
             ];
@@ -207,7 +218,8 @@ impl Store {
         Ok(())
     }
 
-    /// Stores a changed webhook if nobody else changed it meanwhile: false when its version is no longer `expected`.
+    /// Stores a changed webhook if nobody else changed it meanwhile: false when its version is no longer `expected`. When it
+    /// collects in another way now, what it has collected is due by that, or at once.
     pub async fn update_webhook(
         &self,
         webhook: &Webhook,
@@ -220,8 +232,9 @@ impl Store {
                 origin = $6, enabled = $7, disabled_reason = $8, retry = $9, timeout_ms = $10,
                 on_uncertain = $11, revision = $12, version = $13, updated_at = $14, filter = $15,
                 delivery_order = $16, order_wait_ms = $17, rate_limit = $18, on_plugin_failure = $22,
-                github_signature = $23, expires_at = $24
+                github_signature = $23, digest = $24, expires_at = $25
              WHERE id = $19 AND project_id = $20 AND version = $21 AND deleted_at IS NULL";
+        const DIGEST: &str = "SELECT digest FROM webhooks WHERE id = $1";
         const RESUME: &str = "UPDATE open_work SET due_at = CASE WHEN is_blocked THEN $4 ELSE $1 END
              WHERE webhook_id = $2 AND due_at = $3";
         let (store, webhook, entropy) = (self.clone(), webhook.clone(), entropy.clone());
@@ -250,12 +263,19 @@ impl Store {
                 expected,
                 webhook.on_plugin_failure.as_str(),
                 webhook.github_signature,
+                digest(&webhook),
                 webhook.expires_at.map(|at| at.0),
             ];
+            let was: Vec<(Option<String>,)> = tx.fetch(DIGEST, &values![webhook.id.uuid()]).await?;
+            let was = was.into_iter().next().and_then(|(digest,)| digest);
             if tx.execute(UPDATE, &values).await? == 0 {
                 return Ok(false);
             }
             insert_configuration(tx, &webhook).await?;
+            if was != digest(&webhook) {
+                let bounds = webhook.digest.as_ref().map(|digest| digest.bounds(webhook.updated_at));
+                digests::change(tx, webhook.id, bounds).await?;
+            }
             pauses::look_again(tx, webhook.id, webhook.updated_at).await?;
             match open_work {
                 OpenWork::Keep => {}
@@ -267,6 +287,7 @@ impl Store {
                 }
                 OpenWork::Cancel => {
                     deliveries::cancel_waiting(tx, webhook.id, NOT_RESUMED, webhook.updated_at).await?;
+                    digests::cancel_collected(tx, webhook.id, NOT_RESUMED, webhook.updated_at).await?;
                     failures::forget(tx, webhook.id).await?;
                 }
             }
@@ -294,6 +315,7 @@ impl Store {
                 return Ok(false);
             }
             deliveries::cancel_open(tx, id, DELETED, now).await?;
+            digests::cancel_collected(tx, id, DELETED, now).await?;
             failures::forget(tx, id).await?;
             tx.execute("DELETE FROM facts WHERE webhook_id = $1", &values![id.uuid()]).await?;
             tx.execute("DELETE FROM fact_counts WHERE webhook_id = $1", &values![id.uuid()]).await?;
@@ -380,6 +402,10 @@ pub(super) async fn note_change(tx: &mut Tx, id: WebhookId) -> Result<(), StoreE
     count_change(tx).await?;
     tx.execute(MARK, &values![id.uuid()]).await?;
     Ok(())
+}
+
+fn digest(webhook: &Webhook) -> Option<String> {
+    webhook.digest.as_ref().map(|digest| json(digest.form()))
 }
 
 async fn insert_configuration(tx: &mut Tx, webhook: &Webhook) -> Result<(), StoreError> {

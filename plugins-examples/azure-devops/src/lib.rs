@@ -9,60 +9,71 @@ mod item;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::brief::{Brief, Updates};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook};
-use serde::Deserialize;
+use hookwright_sdk::brief::{Brief, FACTS, Updates};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration,
+};
 
 /// The host takes this many requests from one event.
 const MAX_ITEMS: usize = 100;
 
-/// What a webhook's owner may set; `plugin.toml` says the same to the form in the UI.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What a webhook's owner may set.
+#[configuration]
+#[derive(Debug)]
 pub struct Config {
-    /// The type of work items.
+    /// The type of work items, as the project's process calls it.
+    #[config(
+        default = "Task",
+        pattern = r#"^[^/\\%.$?:&*#+"<>|]+$"#,
+        max_length = 100,
+        examples = ["Task", "Issue", "User Story"],
+    )]
     r#type: String,
-    /// The type by the first word of the event type, where it is another one.
+    /// The type by the first word of the event type, where it is another one: retro, ticket, story, lead,
+    /// workflow, test.
+    #[config(
+        default,
+        examples = [{"ticket": "Bug", "story": "User Story"}],
+        keys(choices = ["retro", "ticket", "story", "lead", "workflow", "test"]),
+        values(pattern = r#"^[^/\\%.$?:&*#+"<>|]+$"#, max_length = 100),
+    )]
     types: BTreeMap<String, String>,
-    /// The title, with placeholders.
+    /// The work item's title. Placeholders: {key} {title} {headline} {type} {status} {priority} {owner} {project}
+    /// {retro} and the like.
+    #[config(default = "{key} {title}", max_length = 200, examples = ["[{retro}] {title}"])]
     title: String,
-    /// Which facts are shown, in this order; all without a choice.
+    /// Which facts stand in the description, in this order. All when left out.
+    #[config(unique_items = true, items(choices = FACTS))]
     fields: Option<Vec<String>>,
-    /// For example `Fabrikam\Web`.
+    /// The area path; the project's own when left out.
+    #[config(title = "Area", min_length = 1, max_length = 4000, examples = [r"Fabrikam\Web"])]
     area_path: Option<String>,
-    /// For example `Fabrikam\Sprint 12`.
+    /// The iteration path; the project's own when left out.
+    #[config(title = "Iteration", min_length = 1, max_length = 4000, examples = [r"Fabrikam\Sprint 12"])]
     iteration_path: Option<String>,
-    /// Tags that every item gets.
+    /// Tags that every work item gets.
+    #[config(default, max_items = 50, examples = [["retro"]], items(pattern = "^[^;,]+$", max_length = 400))]
     tags: Vec<String>,
-    /// From a label, as events name them, to a tag.
+    /// From a label (of a lead: a program), as your events name it, to a tag.
+    #[config(default, examples = [{"defect": "bug"}], values(pattern = "^[^;,]+$", max_length = 400))]
     tag_map: BTreeMap<String, String>,
-    /// From an owner, as events name them, to a sign-in address.
+    /// From an owner, as your events name them, to the address with which they sign in.
+    #[config(default, examples = [{"ada": "ada@example.com"}], values(min_length = 1, max_length = 256))]
     assignees: BTreeMap<String, String>,
-    /// From a priority, as events name them, to 1 to 4.
+    /// From a priority, as your events name it, to 1 (first) to 4.
+    #[config(default, examples = [{"urgent": 1, "high": 2}], values(minimum = 1, maximum = 4))]
     priorities: BTreeMap<String, u8>,
-    /// The field for the due date, where the process has one.
+    /// Reference name of the field that takes the due date, if the type has one. Otherwise it stands in the
+    /// description.
+    #[config(
+        title = "Field of the due date",
+        pattern = "^[A-Za-z0-9_.]{1,128}$",
+        examples = ["Microsoft.VSTS.Scheduling.DueDate"],
+    )]
     due_field: Option<String>,
-    /// What becomes of news about what has an item already.
+    /// What updates and status changes do: nothing, or create another work item.
+    #[config(default)]
     updates: Updates,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            r#type: "Task".to_owned(),
-            types: BTreeMap::new(),
-            title: "{key} {title}".to_owned(),
-            fields: None,
-            area_path: None,
-            iteration_path: None,
-            tags: Vec::new(),
-            tag_map: BTreeMap::new(),
-            assignees: BTreeMap::new(),
-            priorities: BTreeMap::new(),
-            due_field: None,
-            updates: Updates::Skip,
-        }
-    }
 }
 
 /// The plugin.
@@ -95,7 +106,7 @@ fn create(task: Brief, config: &Config) -> Request {
         // Plain JSON is refused.
         .header("Content-Type", "application/json-patch+json")
         .json(&item::item(task, config))
-        .credential(Credential::basic("").secret("pat"))
+        .credential(Credential::basic("", Secret::named("pat")))
 }
 
 hookwright_sdk::export!(AzureDevops, interpreting);

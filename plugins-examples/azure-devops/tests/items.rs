@@ -22,7 +22,7 @@ fn cases() {
 
 #[test]
 fn defaults_are_as_the_form_says() {
-    checks::defaults_agree::<AzureDevops>(include_str!("../plugin.toml"), &json!({}));
+    checks::schema_agrees::<AzureDevops>(include_str!("configuration.json"), &json!({}));
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub fn cases(check: impl Fn(&Request)) {
         let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let Expect::Requests(requests) = case.expect else { continue };
         for form in requests {
-            let request = Request::new(form.method).segments(form.path);
+            let request = Request::new(form.method.parse().expect("a method")).segments(form.path);
             let request = form.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
             let request = match form.body {
                 Some(Body::Json(body)) => request.json(&body),

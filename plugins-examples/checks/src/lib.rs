@@ -11,7 +11,7 @@ mod table;
 
 pub use answers::understood;
 pub use cases::cases;
-pub use defaults::defaults_agree;
+pub use defaults::{defaults_agree, schema_agrees};
 pub use events::{KINDS, of_any_shape, payload};
 pub use rules::check_request;
 pub use table::Table;

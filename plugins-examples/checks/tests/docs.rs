@@ -67,7 +67,14 @@ fn every_plugin_says_what_to_enter() {
             let lines = manifest.lines().filter_map(|line| line.strip_prefix(prefix)?.strip_suffix(']'));
             lines.filter(|name| !name.contains('.')).map(str::to_owned).collect::<Vec<_>>()
         };
-        for field in named("[config.properties.") {
+        // Written there, or derived of the plugin's type.
+        let mut fields = named("[config.properties.");
+        if fields.is_empty() {
+            let schema = read(&format!("plugins-examples/{name}/tests/configuration.json"));
+            let schema: Value = serde_json::from_str(&schema).expect("JSON");
+            fields.extend(schema["properties"].as_object().expect("an object").keys().cloned());
+        }
+        for field in fields {
             assert!(readme.contains(&format!("`{field}`")), "{name}: `{field}` is not in the README");
         }
         for secret in named("[secrets.") {

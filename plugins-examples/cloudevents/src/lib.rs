@@ -6,7 +6,7 @@ mod base64;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, log};
+use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, json, log};
 use serde::Deserialize;
 
 /// The host takes 64 headers of 8 KiB.
@@ -69,10 +69,11 @@ impl Plugin for CloudEvents {
 }
 
 fn structured(event: &Event, mut attributes: BTreeMap<&str, String>) -> Request {
-    let is_json = |text: &&str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     // The payload stands in the document as it was posted: its numbers and their order stay what they were.
     let data = match (event.payload_text(), event.payload_bytes()) {
-        (Some(text), _) if attributes::is_json(event.content_type()) => Some(text).filter(is_json).map(str::to_owned),
+        (Some(text), _) if attributes::is_json(event.content_type()) => {
+            Some(text).filter(|text| json::is_valid(text)).map(str::to_owned)
+        }
         (Some(text), _) => serde_json::to_string(text).ok(),
         _ => None,
     };

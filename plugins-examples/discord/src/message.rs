@@ -1,7 +1,7 @@
 //! A message as Discord takes it: <https://docs.discord.com/developers/resources/webhook#execute-webhook>.
 //! Discord refuses the whole message for one text that is too long or empty.
 
-use hookwright_sdk::brief::{Brief, Line, Tone};
+use hookwright_sdk::brief::{Brief, Kind, Line, Tone};
 use hookwright_sdk::text::escape::markdown;
 use hookwright_sdk::text::{escape_within, lines_within, one_line, truncate};
 use serde::Serialize;
@@ -88,7 +88,10 @@ fn description(brief: &Brief) -> String {
     let text = brief.message_text().map(|text| escape_within(text.trim(), MAX_TEXT, markdown)).unwrap_or_default();
     let lines: Vec<&Line> = brief.message_lines().collect();
     let lines = lines_within(lines.into_iter().map(bullet), MAX_DESCRIPTION - MAX_TEXT - 4);
-    let items = lines_within(brief.items.iter().map(item), MAX_DESCRIPTION - 50);
+    let items = lines_within(
+        brief.items.iter().map(if brief.kind == Kind::Digest { news } else { item }),
+        MAX_DESCRIPTION - 50,
+    );
     let code = brief.code.as_deref().map(code).unwrap_or_default();
     let parts = [text, lines, items, code].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n\n")
@@ -100,6 +103,13 @@ fn bullet(it: &Line) -> String {
         (_, Some(note)) => format!("- **{}**: {}", line(&it.name), line(note)),
         (_, None) => format!("- {}", line(&it.name)),
     }
+}
+
+/// An event of a digest.
+fn news(it: &Brief) -> String {
+    let open = it.url.as_deref().filter(|url| url.len() <= 300 && !url.contains(['(', ')']));
+    let headline = format!("- {}", line(&it.headline));
+    [Some(headline), open.map(|url| format!("[open]({url})"))].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// An action of a retro.

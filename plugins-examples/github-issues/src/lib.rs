@@ -8,43 +8,46 @@ mod issue;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::brief::{Brief, Updates};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook};
-use serde::Deserialize;
+use hookwright_sdk::brief::{Brief, FACTS, Updates};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration,
+};
 
 /// The host takes this many requests from one event.
 const MAX_ISSUES: usize = 100;
 
-/// What a webhook's owner may set; `plugin.toml` says the same to the form in the UI.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a webhook's owner may set.
+#[configuration]
+#[derive(Debug)]
 pub struct Config {
-    /// `OWNER/NAME`.
+    /// Owner and name of the repository that gets the issues.
+    #[config(
+        pattern = "^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{0,99}[A-Za-z0-9_-]$",
+        examples = ["octo-org/website"],
+    )]
     repository: String,
-    /// The title, with placeholders.
-    #[serde(default = "title")]
+    /// The issue's title. Placeholders: {key} {title} {headline} {type} {status} {priority} {owner} {project}
+    /// {retro} and the like.
+    #[config(default = "{key} {title}", max_length = 200, examples = ["[{retro}] {title}"])]
     title: String,
-    /// Which facts are shown, in this order; all without a choice.
+    /// Which facts stand in the description, in this order. All when left out.
+    #[config(unique_items = true, items(choices = FACTS))]
     fields: Option<Vec<String>>,
     /// Labels that every issue gets.
-    #[serde(default)]
+    #[config(default, max_items = 50, examples = [["retro"]], items(min_length = 1, max_length = 50))]
     labels: Vec<String>,
-    /// From a label, as events name them, to one on GitHub.
-    #[serde(default)]
+    /// From a label (of a lead: a program), as your events name it, to a label on GitHub.
+    #[config(default, examples = [{"defect": "bug"}], values(min_length = 1, max_length = 50))]
     label_map: BTreeMap<String, String>,
-    /// From an owner, as events name them, to a login.
-    #[serde(default)]
+    /// From an owner, as your events name them, to a login on GitHub.
+    #[config(default, examples = [{"ada": "ada-lovelace"}], values(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"))]
     assignees: BTreeMap<String, String>,
-    /// Whether descriptions are Markdown already.
-    #[serde(default)]
+    /// Your descriptions are Markdown already: they are not escaped, and may mention people.
+    #[config(default)]
     markdown: bool,
-    /// What becomes of news about what has an issue already.
-    #[serde(default)]
+    /// What updates and status changes do: nothing, or create another issue.
+    #[config(default)]
     updates: Updates,
-}
-
-fn title() -> String {
-    "{key} {title}".to_owned()
 }
 
 /// The plugin.
@@ -83,7 +86,7 @@ fn create(task: Brief, config: &Config) -> Request {
         .header("Accept", "application/vnd.github+json")
         .header("X-GitHub-Api-Version", "2022-11-28")
         .json(&issue::issue(task, config))
-        .credential(Credential::bearer().secret("token"))
+        .credential(Credential::bearer(Secret::named("token")))
 }
 
 hookwright_sdk::export!(GithubIssues, interpreting);

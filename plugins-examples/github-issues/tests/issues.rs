@@ -22,7 +22,10 @@ fn cases() {
 
 #[test]
 fn defaults_are_as_the_form_says() {
-    checks::defaults_agree::<GithubIssues>(include_str!("../plugin.toml"), &json!({"repository": "octo-org/website"}));
+    checks::schema_agrees::<GithubIssues>(
+        include_str!("configuration.json"),
+        &json!({"repository": "octo-org/website"}),
+    );
 }
 
 #[test]

@@ -11,7 +11,9 @@ mod wiki;
 use std::collections::BTreeMap;
 
 use hookwright_sdk::brief::{Brief, Kind};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, memory};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Method, Outcome, Plugin, Request, Secret, Verdict, Webhook, memory,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -130,9 +132,9 @@ impl Plugin for Jira {
 impl Config {
     fn credential(&self) -> Result<Credential, Failure> {
         match (self.api, &self.email) {
-            (Api::Cloud, Some(email)) => Ok(Credential::basic(email).secret("token")),
+            (Api::Cloud, Some(email)) => Ok(Credential::basic(email, Secret::named("token"))),
             (Api::Cloud, None) => Err(Failure::new("config.invalid", "`email` is missing: whose API token it is.")),
-            (Api::Server, _) => Ok(Credential::bearer().secret("token")),
+            (Api::Server, _) => Ok(Credential::bearer(Secret::named("token"))),
         }
     }
 }
@@ -150,16 +152,16 @@ fn update(news: Brief, key: &str, config: &Config) -> Request {
     let about = news.about.clone();
     let transition = news.status.as_ref().and_then(|status| config.transitions.get(status));
     let request = match transition.filter(|_| news.kind == Kind::Moved) {
-        Some(id) => issue_request("POST", key, Some("transitions"), config).json(&Transition::to(id)),
+        Some(id) => issue_request(Method::Post, key, Some("transitions"), config).json(&Transition::to(id)),
         None if news.kind == Kind::Moved || config.updates == Updates::Comment => {
-            issue_request("POST", key, Some("comment"), config).json(&Comment::on(&news, config))
+            issue_request(Method::Post, key, Some("comment"), config).json(&Comment::on(&news, config))
         }
-        None => issue_request("PUT", key, None, config).json(&Change::of(news, config)),
+        None => issue_request(Method::Put, key, None, config).json(&Change::of(news, config)),
     };
     request.label(label).correlation(about)
 }
 
-fn issue_request(method: &str, key: &str, part: Option<&str>, config: &Config) -> Request {
+fn issue_request(method: Method, key: &str, part: Option<&str>, config: &Config) -> Request {
     Request::new(method).segments(path(config)).segment(key).segments(part)
 }
 

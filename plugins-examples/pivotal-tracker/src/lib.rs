@@ -7,61 +7,68 @@ mod story;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::brief::{Brief, Updates};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook};
-use serde::{Deserialize, Serialize};
+use hookwright_sdk::brief::{Brief, FACTS, Updates};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration,
+};
+use serde::Serialize;
 
 /// The host takes this many requests from one event.
 const MAX_STORIES: usize = 100;
 
-/// What a webhook's owner may set; `plugin.toml` says the same to the form in the UI.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a webhook's owner may set.
+#[configuration]
+#[derive(Debug)]
 pub struct Config {
-    /// The project's number.
+    /// The number in the project's address.
+    #[config(title = "Project", minimum = 1, examples = [99])]
     project_id: u64,
     /// The type of stories.
-    #[serde(default)]
+    #[config(default)]
     story_type: StoryType,
-    /// The type by the first word of the event type, where it is another one.
-    #[serde(default)]
+    /// The type by the first word of the event type, where it is another one: retro, ticket, story, lead,
+    /// workflow, test.
+    #[config(
+        default,
+        examples = [{"retro": "chore", "ticket": "bug"}],
+        keys(choices = ["retro", "ticket", "story", "lead", "workflow", "test"]),
+    )]
     story_types: BTreeMap<String, StoryType>,
-    /// The name, with placeholders.
-    #[serde(default = "title")]
+    /// The story's name. Placeholders: {key} {title} {headline} {type} {status} {priority} {owner} {project}
+    /// {retro} and the like.
+    #[config(title = "Name", default = "{key} {title}", max_length = 200, examples = ["[{retro}] {title}"])]
     title: String,
-    /// Which facts are shown, in this order; all without a choice.
+    /// Which facts stand in the description, in this order. All when left out.
+    #[config(unique_items = true, items(choices = FACTS))]
     fields: Option<Vec<String>>,
     /// Labels that every story gets.
-    #[serde(default)]
+    #[config(default, max_items = 20, examples = [["retro"]], items(min_length = 1, max_length = 255))]
     labels: Vec<String>,
-    /// From a label, as events name them, to one in Tracker.
-    #[serde(default)]
+    /// From a label (of a lead: a program), as your events name it, to a label in Tracker.
+    #[config(default, examples = [{"defect": "bug"}], values(min_length = 1, max_length = 255))]
     label_map: BTreeMap<String, String>,
-    /// From an owner, as events name them, to a person's number.
-    #[serde(default)]
+    /// From an owner, as your events name them, to the number of a member of the project.
+    #[config(default, examples = [{"ada": 101}], values(minimum = 1))]
     owners: BTreeMap<String, u64>,
-    /// Whether a story's points are set as its estimate.
-    #[serde(default)]
+    /// Sets a story's points as its estimate; they must be of the project's point scale.
+    #[config(default)]
     estimate: bool,
-    /// Whether descriptions are Markdown already.
-    #[serde(default)]
+    /// Your descriptions are Markdown already: they are not escaped.
+    #[config(default)]
     markdown: bool,
-    /// What becomes of news about what has a story already.
-    #[serde(default)]
+    /// What updates and status changes do: nothing, or create another story.
+    #[config(default)]
     updates: Updates,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[configuration]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum StoryType {
     #[default]
     Feature,
     Bug,
     Chore,
-}
-
-fn title() -> String {
-    "{key} {title}".to_owned()
 }
 
 /// The plugin.
@@ -90,7 +97,7 @@ fn create(task: Brief, config: &Config) -> Request {
         .segment(config.project_id.to_string())
         .segment("stories")
         .json(&story::story(task, config))
-        .credential(Credential::header("X-TrackerToken").secret("token"))
+        .credential(Credential::header("X-TrackerToken", Secret::named("token")))
 }
 
 hookwright_sdk::export!(PivotalTracker, interpreting);

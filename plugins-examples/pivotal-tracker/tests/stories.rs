@@ -21,7 +21,7 @@ fn cases() {
 
 #[test]
 fn defaults_are_as_the_form_says() {
-    checks::defaults_agree::<PivotalTracker>(include_str!("../plugin.toml"), &json!({"project_id": 99}));
+    checks::schema_agrees::<PivotalTracker>(include_str!("configuration.json"), &json!({"project_id": 99}));
 }
 
 #[test]

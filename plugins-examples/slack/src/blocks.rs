@@ -2,7 +2,7 @@
 //! Slack refuses the whole message for one text that is too long or empty.
 
 use hookwright_sdk::brief::Fact;
-use hookwright_sdk::text::{one_line, truncate};
+use hookwright_sdk::text::{join, one_line, truncate};
 use serde::Serialize;
 
 use crate::markup::{bold, line};
@@ -48,7 +48,7 @@ impl Message {
         let header = Text::PlainText(truncate(&one_line(title), MAX_HEADER).into_owned());
         let message = Self {
             text: match &mention {
-                Some(mention) => format!("{mention} {}", line(title)),
+                Some(mention) => join(&[mention, " ", &line(title)]),
                 None => line(title),
             },
             blocks: vec![Block::Header { text: header }],
@@ -68,7 +68,7 @@ impl Message {
 
     /// Names with their values in two columns.
     pub(crate) fn fields(mut self, facts: &[&Fact]) -> Self {
-        let field = |fact: &&Fact| Text::Mrkdwn(format!("{}\n{}", bold(fact.name), line(&fact.value)));
+        let field = |fact: &&Fact| Text::Mrkdwn(join(&[&bold(fact.name), "\n", &line(&fact.value)]));
         let fields: Vec<Text> = facts.iter().take(MAX_FIELDS).map(field).collect();
         if !fields.is_empty() && self.blocks.len() < MAX_BLOCKS {
             self.blocks.push(Block::Section(Section { text: None, fields }));
@@ -91,8 +91,8 @@ impl Message {
 /// <https://api.slack.com/reference/surfaces/formatting#advanced>
 fn mention(who: &str) -> String {
     match who {
-        "here" | "channel" => format!("<!{who}>"),
-        group if group.starts_with('S') => format!("<!subteam^{}>", line(group)),
-        user => format!("<@{}>", line(user)),
+        "here" | "channel" => join(&["<!", who, ">"]),
+        group if group.starts_with('S') => join(&["<!subteam^", &line(group), ">"]),
+        user => join(&["<@", &line(user), ">"]),
     }
 }

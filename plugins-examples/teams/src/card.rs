@@ -3,7 +3,7 @@
 //! Only elements that every Teams client shows, also when a workflow posts them: `TextBlock`, `FactSet`,
 //! `Action.OpenUrl`. The first two read Markdown, so nobody's text may hold a link.
 
-use hookwright_sdk::brief::{Brief, Line, Tone};
+use hookwright_sdk::brief::{Brief, Kind, Line, Tone};
 use hookwright_sdk::text::{escape_within, one_line, truncate};
 use serde::Serialize;
 
@@ -102,7 +102,8 @@ pub(crate) fn message<'a>(brief: &'a Brief, config: &Config) -> Message<'a> {
         body.push(|| text(if index == 0 { "Medium" } else { "None" }, line(it)));
     }
     brief.message_lines().for_each(|it| body.push(|| text("Small", bullet(it))));
-    brief.items.iter().for_each(|it| body.push(|| text("Small", action(it))));
+    let item = if brief.kind == Kind::Digest { news } else { action };
+    brief.items.iter().for_each(|it| body.push(|| text("Small", item(it))));
     for it in brief.code.iter().flat_map(|code| code.lines()) {
         body.push(|| Block { font_type: Some("Monospace"), ..text("None", indented(it)) });
     }
@@ -172,6 +173,13 @@ fn bullet(it: &Line) -> String {
         (None, Some(note)) => format!("• **{}**: {}", line(&it.name), line(note)),
         (None, None) => format!("• {}", line(&it.name)),
     }
+}
+
+/// An event of a digest.
+fn news(it: &Brief) -> String {
+    let url = it.url.as_deref().filter(|url| url.len() <= MAX_URL / 2 && !url.contains(['(', ')', ']']));
+    let headline = format!("• {}", line(&it.headline));
+    [Some(headline), url.map(|url| format!("[Open]({url})"))].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// An action of a retro.

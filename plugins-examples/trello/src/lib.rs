@@ -8,48 +8,56 @@ mod card;
 
 use std::collections::BTreeMap;
 
-use hookwright_sdk::brief::{Brief, Kind};
-use hookwright_sdk::{Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, memory};
-use serde::{Deserialize, Serialize};
+use hookwright_sdk::brief::{Brief, FACTS, Kind};
+use hookwright_sdk::{
+    Credential, Event, Exchange, Failure, Outcome, Plugin, Request, Secret, Verdict, Webhook, configuration, memory,
+};
+use serde::Serialize;
 
 /// The host takes this many requests from one event.
 const MAX_CARDS: usize = 100;
 
-/// What a webhook's owner may set; `plugin.toml` says the same to the form in the UI.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a webhook's owner may set.
+#[configuration]
+#[derive(Debug)]
 pub struct Config {
-    /// The list that cards are put on: 24 hexadecimal digits.
+    /// Id of the list that gets the cards. Open a card of it, add .json to its address, look for idList.
+    #[config(title = "List", pattern = "^[0-9a-fA-F]{24}$", examples = ["5abbe4b7ddc1b351ef961414"])]
     list_id: String,
-    /// The title, with placeholders.
-    #[serde(default = "title")]
+    /// The card's title. Placeholders: {key} {title} {headline} {type} {status} {priority} {owner} {project}
+    /// {retro} and the like.
+    #[config(default = "{key} {title}", max_length = 200, examples = ["[{retro}] {title}"])]
     title: String,
-    /// Which facts are shown, in this order; all without a choice.
+    /// Which facts stand in the description, in this order. All when left out.
+    #[config(unique_items = true, items(choices = FACTS))]
     fields: Option<Vec<String>>,
-    /// Labels that every card gets.
-    #[serde(default)]
+    /// Ids of labels that every card gets.
+    #[config(title = "Labels", default, max_items = 50, items(pattern = "^[0-9a-fA-F]{24}$"))]
     label_ids: Vec<String>,
-    /// From a label, as events name them, to the id of one of the board.
-    #[serde(default)]
+    /// From a label (of a lead: a program), as your events name it, to the id of a label of the board.
+    #[config(default, examples = [{"defect": "5abbe4b7ddc1b351ef961416"}], values(pattern = "^[0-9a-fA-F]{24}$"))]
     label_map: BTreeMap<String, String>,
-    /// From an owner, as events name them, to the id of a member of the board.
-    #[serde(default)]
+    /// From an owner, as your events name them, to the id of a board member, who is put on the card.
+    #[config(default, examples = [{"ada": "5abbe4b7ddc1b351ef961415"}], values(pattern = "^[0-9a-fA-F]{24}$"))]
     members: BTreeMap<String, String>,
-    /// Whether descriptions are Markdown already.
-    #[serde(default)]
+    /// Your descriptions are Markdown already: they are not escaped.
+    #[config(default)]
     markdown: bool,
-    /// Where on the list.
-    #[serde(default)]
+    /// Where on the list a new card is put.
+    #[config(default)]
     position: Position,
-    /// What becomes of events about something that may have a card already.
-    #[serde(default)]
+    /// What updates and status changes do: edit the card of the ticket or story, comment on it, make another one,
+    /// or nothing.
+    #[config(default)]
     updates: Updates,
-    /// From a status, as events name them, to the list that has such cards.
-    #[serde(default)]
+    /// From a status, as your events name it, to the id of the list that has such cards: a new status moves the
+    /// card there.
+    #[config(default, examples = [{"done": "5abbe4b7ddc1b351ef961417"}], values(pattern = "^[0-9a-fA-F]{24}$"))]
     lists: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[configuration]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Position {
     Top,
@@ -57,18 +65,14 @@ enum Position {
     Bottom,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[configuration]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Updates {
     #[default]
     Edit,
     Comment,
     Card,
     Skip,
-}
-
-fn title() -> String {
-    "{key} {title}".to_owned()
 }
 
 /// The plugin.
@@ -121,12 +125,8 @@ fn update(news: Brief, id: &str, config: &Config) -> Request {
 
 /// Keeps key and token out of the address, where proxies would log them.
 fn authorization() -> Credential {
-    Credential::header("Authorization")
-        .literal("OAuth oauth_consumer_key=\"")
-        .secret("key")
-        .literal("\", oauth_token=\"")
-        .secret("token")
-        .literal("\"")
+    let key = Secret::after("OAuth oauth_consumer_key=\"", "key").literal("\", oauth_token=\"");
+    Credential::header("Authorization", key.secret("token").literal("\""))
 }
 
 hookwright_sdk::export!(Trello, interpreting);

@@ -19,7 +19,7 @@ fn cases() {
 
 #[test]
 fn defaults_are_as_the_form_says() {
-    checks::defaults_agree::<Trello>(include_str!("../plugin.toml"), &json!({"list_id": LIST}));
+    checks::schema_agrees::<Trello>(include_str!("configuration.json"), &json!({"list_id": LIST}));
 }
 
 #[test]
@@ -104,7 +104,9 @@ fn answers_are_understood() {
 #[test]
 fn a_card_that_is_gone_is_forgotten_and_a_comment_is_no_card() {
     let on_card = |method: &str, path: &[&str]| {
-        testing::exchange(Request::new(method).segments(path.iter().copied()).correlation("ticket:42"))
+        testing::exchange(
+            Request::new(method.parse().expect("a method")).segments(path.iter().copied()).correlation("ticket:42"),
+        )
     };
     let interpret = |exchange| testing::interpret::<Trello>(exchange, json!({"list_id": LIST}));
     let comments = ["cards", "c1", "actions", "comments"];

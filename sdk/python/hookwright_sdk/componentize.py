@@ -38,10 +38,27 @@ def _componentize(sources: Path, output: Path, reads: bool) -> int:
         command = [Path(sysconfig.get_path("scripts"), "componentize-py"), "--quiet", "--wit-path", _contract(), "--world", world]
         command += ["componentize", APP, "--output", output]
         command += [part for path in paths for part in ("--python-path", path)]
-        done = subprocess.run(list(map(str, command)), check=False)
+        done = subprocess.run(list(map(str, command)), check=False, stderr=subprocess.PIPE, text=True, errors="replace")
     if done.returncode == 0:
         print(f"{output} ({output.stat().st_size} bytes)")
+    else:
+        print(f"hookwright-componentize: {_said(done.stderr)}", file=sys.stderr)
     return done.returncode
+
+
+def _said(text: str) -> str:
+    """What the author can mend, with the place in their own files: ``src/plugin.py:2: NameError: …``."""
+    # The first of the folders that are given is the author's.
+    places = re.findall(r'File "/0/(.+?)", line (\d+)', text)
+    found = re.findall(r"^(\w+(?:\.\w+)*(?:Error|Exception|Failure)(?:: .*)?)$", text, re.MULTILINE)
+    # The compiler's own is about the traceback that it shows.
+    errors = [error for error in found if not error.endswith(": Traceback (most recent call last):")]
+    if not errors:
+        return text.strip()
+    if not places:
+        return errors[0]
+    file, line = places[-1]
+    return f"src/{file}:{line}: {errors[0]}"
 
 
 def _contract() -> Path:

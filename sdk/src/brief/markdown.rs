@@ -6,6 +6,15 @@ const MAX_LINE: usize = 250;
 const MAX_URL: usize = 1000;
 
 /// How a [`Brief`] becomes a description in Markdown.
+///
+/// ```
+/// use hookwright_sdk::{brief::{Brief, Markdown}, testing};
+///
+/// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "open"}});
+/// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+/// assert_eq!(Markdown::within(500).description(&brief), "- **Status:** open");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Markdown<'a> {
     /// Which facts are shown; all without a choice.
@@ -23,12 +32,27 @@ pub struct Markdown<'a> {
 
 impl Markdown<'_> {
     /// Everything in this way, the link shown, text escaped.
+    ///
+    /// ```
+    /// use hookwright_sdk::brief::Markdown;
+    ///
+    /// assert!(Markdown::within(500).link);
+    /// ```
     #[must_use]
     pub fn within(max: usize) -> Self {
         Self { fields: None, is_markdown: false, link: true, max, rule: markdown }
     }
 
     /// Description, lines, facts and links, as much as fits; may be empty.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::{Brief, Markdown}, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "description": "It *fails*."}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(Markdown::within(500).description(&brief), r"It \*fails\*.");
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn description(&self, brief: &Brief) -> String {
         let from = brief.from.as_ref().map(|from| format!("From {}", self.link_to(from.url.as_deref(), &from.text)));
@@ -52,12 +76,26 @@ impl Markdown<'_> {
     }
 
     /// Text in one line, escaped and bounded.
+    ///
+    /// ```
+    /// use hookwright_sdk::brief::Markdown;
+    ///
+    /// assert_eq!(Markdown::within(500).line("a\n*b*"), r"a \*b\*");
+    /// ```
     #[must_use]
     pub fn line(&self, text: &str) -> String {
         escape_within(&one_line(text), MAX_LINE, self.rule)
     }
 
     /// A link; its text alone when there is no address that a person may be sent to.
+    ///
+    /// ```
+    /// use hookwright_sdk::brief::Markdown;
+    ///
+    /// let markdown = Markdown::within(500);
+    /// assert_eq!(markdown.link_to(Some("https://a.example"), "A"), "[A](https://a.example)");
+    /// assert_eq!(markdown.link_to(Some("javascript:x"), "A"), "A");
+    /// ```
     #[must_use]
     pub fn link_to(&self, url: Option<&str>, text: &str) -> String {
         match url.and_then(web_link).filter(|url| url.len() <= MAX_URL && !url.contains(['(', ')'])) {
@@ -67,6 +105,13 @@ impl Markdown<'_> {
     }
 
     /// An item of a list.
+    ///
+    /// ```
+    /// use hookwright_sdk::brief::{Line, Markdown};
+    ///
+    /// let line = Line { name: "Write it".to_owned(), note: None, done: Some(true) };
+    /// assert_eq!(Markdown::within(500).bullet(&line), "- [x] Write it");
+    /// ```
     #[must_use]
     pub fn bullet(&self, line: &Line) -> String {
         let name = self.line(&line.name);

@@ -11,6 +11,7 @@
 //! # Ok::<(), hookwright_sdk::Failure>(())
 //! ```
 
+mod digest;
 mod markdown;
 mod read;
 mod tasks;
@@ -18,14 +19,23 @@ mod template;
 
 pub use markdown::Markdown;
 pub use tasks::Updates;
-pub use template::PLACEHOLDERS;
+pub use template::{FACTS, PLACEHOLDERS};
 
 use std::collections::BTreeMap;
 
-use crate::text::{one_line, truncate};
+use crate::text::{join, one_line, truncate};
 
 /// What an event says. Texts are the provider's own: neither escaped nor cut, and may hold line breaks where
 /// nothing else is said.
+///
+/// ```
+/// use hookwright_sdk::{brief::Brief, testing};
+///
+/// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+/// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+/// assert_eq!((brief.headline.as_str(), brief.title.as_str()), ("New ticket: Export fails", "Export fails"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brief {
     /// What it is about over all its events, for example `ticket:42`: a key for
@@ -71,11 +81,20 @@ pub struct Brief {
     pub tone: Tone,
     /// The payload laid out, of an event type that is not of the catalogue.
     pub code: Option<String>,
-    /// The actions of a retro.
+    /// The actions of a retro, or the events of a digest.
     pub items: Vec<Brief>,
 }
 
 /// What kind of news an event is.
+///
+/// ```
+/// use hookwright_sdk::{brief::{Brief, Kind}, testing};
+///
+/// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+/// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+/// assert_eq!(brief.kind, Kind::New);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -91,6 +110,8 @@ pub enum Kind {
     Failed,
     /// Something goes well.
     News,
+    /// What a webhook has collected: its events, each as its own brief, in `items`.
+    Digest,
     /// An event type that is not of the catalogue.
     Custom,
     /// A trigger by hand without an event.
@@ -99,6 +120,15 @@ pub enum Kind {
 }
 
 /// Good or bad news.
+///
+/// ```
+/// use hookwright_sdk::{brief::{Brief, Tone}, testing};
+///
+/// let run = serde_json::json!({"run": {"id": 1, "suite": "unit", "failed": 2}});
+/// let brief = Brief::of(&testing::event("test.run_completed").payload(run).build())?;
+/// assert_eq!(brief.tone, Tone::Bad);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Neither.
@@ -111,6 +141,16 @@ pub enum Tone {
 }
 
 /// A name with its value.
+///
+/// ```
+/// use hookwright_sdk::{brief::Brief, testing};
+///
+/// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "open"}});
+/// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+/// let fact = &brief.facts[0];
+/// assert_eq!((fact.id, fact.name, fact.value.as_str()), ("status", "Status", "open"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// For configurations and title templates: one of [`PLACEHOLDERS`].
@@ -122,6 +162,15 @@ pub struct Fact {
 }
 
 /// One of several things.
+///
+/// ```
+/// use hookwright_sdk::{brief::Brief, testing};
+///
+/// let story = serde_json::json!({"story": {"id": 1, "title": "Export", "tasks": ["Write it"]}});
+/// let brief = Brief::of(&testing::event("story.created").payload(story).build())?;
+/// assert_eq!((brief.lines[0].name.as_str(), brief.lines[0].done), ("Write it", Some(false)));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// What it is called; may be empty.
@@ -133,6 +182,15 @@ pub struct Line {
 }
 
 /// Something with an address.
+///
+/// ```
+/// use hookwright_sdk::{brief::Brief, testing};
+///
+/// let retro = serde_json::json!({"retro": {"id": 1, "name": "May"}, "actions": [{"id": 2, "title": "Fix it"}]});
+/// let brief = Brief::of(&testing::event("retro.completed").payload(retro).build())?;
+/// assert_eq!(brief.items[0].from.as_ref().map(|from| from.text.as_str()), Some("retro May"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// What it is.
@@ -143,10 +201,19 @@ pub struct Link {
 
 impl Brief {
     /// Key and title; never empty.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "key": "QA-42"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(brief.name(), "QA-42 Export fails");
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> String {
         let name = match &self.key {
-            Some(key) => format!("{key} {}", self.title),
+            Some(key) => join(&[key, " ", &self.title]),
             None => self.title.clone(),
         };
         match one_line(&name) {
@@ -156,30 +223,77 @@ impl Brief {
     }
 
     /// The first word of the event type: `retro`, `ticket`, `story`, `lead`, `workflow`, `test`.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(brief.family(), "ticket");
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn family(&self) -> &str {
         self.event_type.split('.').next().unwrap_or_default()
     }
 
     /// Whether later events may be about the same thing, so that it is worth remembering.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert!(brief.is_followed());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn is_followed(&self) -> bool {
         matches!(self.family(), "ticket" | "story")
     }
 
     /// Whether it tells the whole description. An update that does not must not wipe what an earlier event told.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert!(!brief.is_whole());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.text.is_some() || self.family() != "ticket"
     }
 
     /// The value of a fact.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "open"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!((brief.fact("status"), brief.fact("due")), (Some("open"), None));
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn fact(&self, id: &str) -> Option<&str> {
         self.facts.iter().find(|fact| fact.id == id).map(|fact| fact.value.as_str())
     }
 
     /// The facts that a configuration wants, in its order; without one all but the retro, which `from` says.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "open", "priority": "high"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// let fields = ["priority".to_owned()];
+    /// assert_eq!(brief.picked(Some(&fields))[0].value, "high");
+    /// assert_eq!(brief.picked(None).len(), 2);
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn picked(&self, fields: Option<&[String]>) -> Vec<&Fact> {
         match fields {
@@ -189,6 +303,17 @@ impl Brief {
     }
 
     /// Who is to do it, as the destination calls them; the fact is left out then.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "assignee": "ada"}});
+    /// let mut brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// let people = [("ada".to_owned(), "U0123".to_owned())].into();
+    /// assert_eq!(brief.take_owner(&people), Some("U0123"));
+    /// assert_eq!(brief.fact("owner"), None);
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     pub fn take_owner<'a>(&mut self, people: &'a BTreeMap<String, String>) -> Option<&'a str> {
         let owner = people.get(self.owner.as_ref()?)?;
         self.forget("owner");
@@ -196,6 +321,16 @@ impl Brief {
     }
 
     /// What a configuration puts on everything, then what it has for this one's labels; none twice.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "labels": ["defect"]}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// let (always, map) = (["retro".to_owned()], [("defect".to_owned(), "bug".to_owned())].into());
+    /// assert_eq!(brief.labels_by(&always, &map), ["retro", "bug"]);
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn labels_by<'a>(&self, always: &'a [String], map: &'a BTreeMap<String, String>) -> Vec<&'a str> {
         let mut labels: Vec<&str> = Vec::new();
@@ -208,11 +343,31 @@ impl Brief {
     }
 
     /// Leaves out a fact for which the destination has a place of its own.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "open"}});
+    /// let mut brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// brief.forget("status");
+    /// assert_eq!(brief.fact("status"), None);
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     pub fn forget(&mut self, id: &str) {
         self.facts.retain(|fact| fact.id != id);
     }
 
     /// The facts for a message: like [`Brief::picked`], without what the title and the lines say already.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "status": "done"}});
+    /// let brief = Brief::of(&testing::event("ticket.status_changed").payload(ticket).build())?;
+    /// // The headline says the status already.
+    /// assert!(brief.message_facts(None).is_empty());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn message_facts(&self, fields: Option<&[String]>) -> Vec<&Fact> {
         let mut facts = self.picked(fields);
@@ -221,6 +376,15 @@ impl Brief {
     }
 
     /// What a message says below the title: whoever sees an update knows the description.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails", "description": "Always."}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(brief.message_text(), Some("Always."));
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     #[must_use]
     pub fn message_text(&self) -> Option<&str> {
         match self.kind {
@@ -233,13 +397,22 @@ impl Brief {
     }
 
     /// All lines for a message: what changed, then tasks or failures.
+    ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let update = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}, "changes": {"priority": {"to": "high"}}});
+    /// let brief = Brief::of(&testing::event("ticket.updated").payload(update).build())?;
+    /// assert_eq!(brief.message_lines().next().and_then(|line| line.note.as_deref()), Some("nothing → high"));
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     pub fn message_lines(&self) -> impl Iterator<Item = &Line> {
         self.changes.iter().chain(&self.lines)
     }
 }
 
 fn about(what: &str, id: &str) -> String {
-    truncate(&one_line(&format!("{what}:{id}")), 255).into_owned()
+    truncate(&one_line(&join(&[what, ":", id])), 255).into_owned()
 }
 
 #[cfg(test)]

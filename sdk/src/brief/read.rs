@@ -1,53 +1,55 @@
 //! From an event to what it says.
+//!
+//! Of the payload as a tree, and not by way of the catalogue's types: making these is more code than all that is done with them.
 
 use std::borrow::Cow;
 
+use super::digest::digest;
 use super::{Brief, Fact, Kind, Line, Link, Tone, about};
-use crate::catalogue::{
-    Action, Change, Known, LeadSubmitted, Retro, RetroCompleted, StoryEvent, TestRunEvent, TicketEvent, WorkflowEvent,
-};
-use crate::text::{one_line, printable, web_link};
+use crate::catalogue::{self, Node, Wrong};
+use crate::text::{join, one_line, printable, separated, web_link};
 use crate::{Event, Failure, json};
 
 /// Actions of a retro that are told one by one: a payload may hold so many tiny ones that memory would not do.
-const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
 /// UTF-16 units of a payload that is not of the catalogue: more than any message shows.
 const MAX_CODE: usize = 6000;
 
 impl Brief {
     /// What this event says.
     ///
+    /// ```
+    /// use hookwright_sdk::{brief::Brief, testing};
+    ///
+    /// let ticket = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}});
+    /// let brief = Brief::of(&testing::event("ticket.created").payload(ticket).build())?;
+    /// assert_eq!(brief.about, "ticket:42");
+    /// assert!(Brief::of(&testing::event("ticket.created").payload(serde_json::json!({})).build()).is_err());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
+    ///
     /// # Errors
     /// `payload.invalid` when the payload is not what its event type promises; the message names the field.
     pub fn of(event: &Event) -> Result<Self, Failure> {
-        let brief = match event.catalogue()? {
-            Known::RetroCompleted(it) => retro(it),
-            Known::TicketCreated(it) => ticket(it, Kind::New, "New ticket"),
-            Known::TicketUpdated(it) => ticket(it, Kind::Changed, "Ticket updated"),
-            Known::TicketStatusChanged(it) => moved(it),
-            Known::StoryCreated(it) => story(it, Kind::New, "New story"),
-            Known::StoryUpdated(it) => story(it, Kind::Changed, "Story updated"),
-            Known::LeadSubmitted(it) => lead(it),
-            Known::WorkflowStarted(it) => workflow(it, "Workflow started"),
-            Known::WorkflowStepCompleted(it) => workflow(it, "Workflow step"),
-            Known::WorkflowCompleted(it) => workflow(it, "Workflow completed"),
-            Known::TestRunCreated(it) => test_run(it, "Tests started"),
-            Known::TestRunCompleted(it) => test_run(it, "Tests passed"),
-            Known::Empty => empty(),
-            Known::Custom => custom(event),
-        };
-        Ok(brief.tidied(event.kind()))
+        let kind = event.kind();
+        if event.payload_bytes().is_none() {
+            return Ok(empty().tidied(kind));
+        }
+        let Some(read) = reading(kind) else { return Ok(custom(event).tidied(kind)) };
+        let brief = read(&event.tree()?, kind).map_err(|wrong| catalogue::failure(&wrong))?;
+        Ok(brief.tidied(kind))
     }
 
     /// Titles in one line, whatever the provider wrote.
-    fn tidied(mut self, event_type: &str) -> Self {
+    pub(super) fn tidied(mut self, event_type: &str) -> Self {
         event_type.clone_into(&mut self.event_type);
         if self.headline.is_empty() {
             event_type.clone_into(&mut self.headline);
         }
         tidy(&mut self.headline);
         tidy(&mut self.title);
-        if !self.items.is_empty() {
+        // The events of a digest have types of their own.
+        if !self.items.is_empty() && self.kind != Kind::Digest {
             self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
         }
         self
@@ -61,199 +63,285 @@ fn tidy(text: &mut String) {
     }
 }
 
-fn retro(it: RetroCompleted) -> Brief {
-    let count = match it.actions.len() {
-        0 => "No actions".to_owned(),
-        1 => "1 action".to_owned(),
-        many => format!("{many} actions"),
-    };
-    let Retro { id, name, url } = it.retro;
-    let url = web(url);
-    let from = Link { text: format!("retro {name}"), url: url.clone() };
-    let more = it.actions.len().saturating_sub(MAX_ITEMS);
-    let mut items: Vec<Brief> = it.actions.into_iter().take(MAX_ITEMS).map(|it| action(it, &name, &from)).collect();
-    if more > 0 {
-        let title = format!("{more} more actions");
+/// Makes a brief of a payload of this event type.
+pub(super) type Reading = fn(&Node<'_>, &str) -> Result<Brief, Wrong>;
+
+/// How payloads of an event type of the catalogue are read; none for any other.
+pub(super) fn reading(event_type: &str) -> Option<Reading> {
+    Some(match event_type {
+        "retro.completed" => retro,
+        "ticket.created" | "ticket.updated" | "ticket.status_changed" => ticket,
+        "story.created" | "story.updated" => story,
+        "lead.submitted" => lead,
+        "workflow.started" | "workflow.step_completed" | "workflow.completed" => workflow,
+        "test.run_created" | "test.run_completed" => test_run,
+        catalogue::DIGEST => digest,
+        _ => return None,
+    })
+}
+
+fn retro(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
+    let retro = it.part("retro")?;
+    let (id, name) = retro.known("name")?;
+    let url = web(retro.node.optional("url"));
+    let from = Link { text: join(&["retro ", &name]), url: url.clone() };
+    let actions = it.parts("actions")?;
+    let (mut items, mut count) = (Vec::new(), 0_usize);
+    for it in actions {
+        let (id, title) = it.known("title")?;
+        count += 1;
+        if count <= MAX_ITEMS {
+            items.push(action(it.node, &id, title, &name, &from));
+        }
+    }
+    if count > MAX_ITEMS {
+        let title = join(&[&(count - MAX_ITEMS).to_string(), " more actions"]);
         items.push(Brief { about: about("rest", &id), kind: Kind::New, title, from: Some(from), ..Brief::default() });
     }
-    Brief {
+    let text = match count {
+        0 => "No actions".to_owned(),
+        1 => "1 action".to_owned(),
+        many => join(&[&many.to_string(), " actions"]),
+    };
+    Ok(Brief {
         about: about("retro", &id),
         kind: Kind::Retro,
-        headline: format!("Retro completed: {name}"),
-        text: Some(count),
+        headline: join(&["Retro completed: ", &name]),
+        text: Some(text),
         url,
         link_label: "Open the retro",
         items,
         title: name,
         ..Brief::default()
-    }
+    })
 }
 
-fn action(it: Action, retro: &str, from: &Link) -> Brief {
-    let facts = facts([
-        ("owner", "Owner", it.owner.as_deref()),
-        ("due", "Due", it.due_on.as_deref()),
-        ("retro", "Retro", Some(retro)),
-    ]);
+fn action(it: &Node<'_>, id: &str, title: String, retro: &str, from: &Link) -> Brief {
+    let (owner, due) = (it.optional("owner"), it.optional("due_on"));
+    let facts =
+        facts(&[("owner", "Owner", owner.as_deref()), ("due", "Due", due.as_deref()), ("retro", "Retro", Some(retro))]);
     Brief {
-        about: about("action", &it.id),
+        about: about("action", id),
         kind: Kind::New,
-        headline: format!("New action: {}", it.title),
-        title: it.title,
-        text: text(it.description),
+        headline: join(&["New action: ", &title]),
+        title,
+        text: text(it.optional("description")),
         facts,
-        url: web(it.url),
+        url: web(it.optional("url")),
         link_label: "Open the action",
         from: Some(from.clone()),
-        due: it.due_on,
-        owner: it.owner,
+        due,
+        owner,
         ..Brief::default()
     }
 }
 
-fn ticket(it: TicketEvent, kind: Kind, what: &str) -> Brief {
-    let ticket = it.ticket;
-    let status = it.to.or(ticket.status);
-    let labels = ticket.labels.join(", ");
-    let mut changes: Vec<Line> = it.changes.into_iter().map(change).collect();
-    if let (Kind::Moved, Some(from), Some(to)) = (kind, &it.from, &status) {
-        changes.insert(0, Line { name: "Status".to_owned(), note: Some(format!("{from} → {to}")), done: None });
+fn ticket(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
+    let (kind, what) = match event_type {
+        "ticket.created" => (Kind::New, "New ticket: "),
+        "ticket.updated" => (Kind::Changed, "Ticket updated: "),
+        _ => (Kind::Moved, ""),
+    };
+    let part = it.part("ticket")?;
+    let (id, title) = part.known("title")?;
+    let ticket = part.node;
+    let status = it.optional("to").or_else(|| ticket.optional("status"));
+    let (priority, owner, labels) = (ticket.optional("priority"), ticket.optional("assignee"), ticket.labels("labels"));
+    let mut changes: Vec<Line> = it.field("changes").map(changes).unwrap_or_default();
+    if let (Kind::Moved, Some(from), Some(to)) = (kind, it.optional("from"), &status) {
+        changes.insert(0, Line { name: "Status".to_owned(), note: Some(join(&[&from, " → ", to])), done: None });
     }
-    let facts = facts([
+    let facts = facts(&[
         ("status", "Status", status.as_deref()),
-        ("priority", "Priority", ticket.priority.as_deref()),
-        ("owner", "Assignee", ticket.assignee.as_deref()),
-        ("labels", "Labels", Some(&labels)),
-        ("by", "By", it.actor.as_deref()),
+        ("priority", "Priority", priority.as_deref()),
+        ("owner", "Assignee", owner.as_deref()),
+        ("labels", "Labels", Some(&separated(&labels, ", "))),
+        ("by", "By", it.optional("actor").as_deref()),
     ]);
     let brief = Brief {
-        about: about("ticket", &ticket.id),
+        about: about("ticket", &id),
         kind,
-        key: ticket.key.filter(|key| !key.trim().is_empty()),
-        title: ticket.title,
-        text: text(ticket.description),
+        key: ticket.optional("key").filter(|key| !key.trim().is_empty()),
+        title,
+        text: text(ticket.optional("description")),
         facts,
         changes,
-        url: web(ticket.url),
+        url: web(ticket.optional("url")),
         link_label: "Open the ticket",
-        owner: ticket.assignee,
-        labels: ticket.labels,
+        owner,
+        labels,
         status,
-        priority: ticket.priority,
+        priority,
         ..Brief::default()
     };
-    Brief { headline: format!("{what}: {}", brief.name()), ..brief }
+    let headline = if kind == Kind::Moved {
+        let what = brief.key.as_ref().unwrap_or(&brief.title);
+        join(&[what, " is now ", brief.status.as_deref().unwrap_or("changed")])
+    } else {
+        join(&[what, &brief.name()])
+    };
+    Ok(Brief { headline, ..brief })
 }
 
-fn moved(it: TicketEvent) -> Brief {
-    let brief = ticket(it, Kind::Moved, "");
-    let what = brief.key.as_ref().unwrap_or(&brief.title);
-    let headline = format!("{what} is now {}", brief.status.as_deref().unwrap_or("changed"));
-    Brief { headline, ..brief }
+/// What an update changed: `{"priority": {"from": "low", "to": "high"}}`, or a list of field names.
+fn changes(node: &Node<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (field, value) in node.entries() {
+        lines.push(change(field.to_owned(), Some(value)));
+    }
+    for item in node.items() {
+        let parts = matches!(item, Node::Map(_)).then_some(item);
+        if let Some(field) = item.optional("field").or_else(|| item.label()) {
+            lines.push(change(field, parts));
+        }
+    }
+    lines
 }
 
-fn change(it: Change) -> Line {
+fn change(name: String, value: Option<&Node<'_>>) -> Line {
+    let from = value.and_then(|value| value.optional("from"));
+    // A bare value instead of {from, to} is what the field has now.
+    let to = value.and_then(|value| {
+        if matches!(value, Node::Map(fields) if !fields.is_empty()) { value.optional("to") } else { value.label() }
+    });
     let side = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
-    let note = match (it.from, it.to) {
+    let note = match (from, to) {
         (None, None) => None,
-        (from, to) => Some(format!("{} → {}", side(from), side(to))),
+        (from, to) => Some(join(&[&side(from), " → ", &side(to)])),
     };
-    Line { name: it.field, note, done: None }
+    Line { name, note, done: None }
 }
 
-fn story(it: StoryEvent, kind: Kind, what: &str) -> Brief {
-    let story = it.story;
-    let facts = facts([
-        ("points", "Points", story.points.as_deref()),
-        ("state", "State", story.state.as_deref()),
-        ("project", "Project", it.project.as_deref()),
-        ("by", "By", it.actor.as_deref()),
+fn story(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
+    let (kind, what) =
+        if event_type == "story.created" { (Kind::New, "New story: ") } else { (Kind::Changed, "Story updated: ") };
+    let part = it.part("story")?;
+    let (id, title) = part.known("title")?;
+    let story = part.node;
+    let (points, status) = (story.optional("points"), story.optional("state"));
+    let mut lines = Vec::new();
+    for it in part.parts("tasks")? {
+        let done = it.node.optional("done").as_deref() == Some("true");
+        lines.push(Line { name: it.node.label().unwrap_or_default(), note: None, done: Some(done) });
+    }
+    let facts = facts(&[
+        ("points", "Points", points.as_deref()),
+        ("state", "State", status.as_deref()),
+        ("project", "Project", it.optional("project").as_deref()),
+        ("by", "By", it.optional("actor").as_deref()),
     ]);
-    Brief {
-        about: about("story", &story.id),
+    Ok(Brief {
+        about: about("story", &id),
         kind,
-        headline: format!("{what}: {}", story.title),
-        title: story.title,
-        facts,
-        lines: story.tasks.into_iter().map(|it| Line { name: it.title, note: None, done: Some(it.done) }).collect(),
-        url: web(story.url),
-        link_label: "Open the story",
-        status: story.state,
-        points: story.points,
-        ..Brief::default()
-    }
-}
-
-fn lead(it: LeadSubmitted) -> Brief {
-    let facts = facts([
-        ("company", "Company", it.lead.company.as_deref()),
-        ("email", "E-mail", it.lead.email.as_deref()),
-        ("phone", "Phone", it.lead.phone.as_deref()),
-        ("programs", "Programs", Some(&it.programs.join(", "))),
-    ]);
-    Brief {
-        about: about("lead", &it.lead.id),
-        kind: Kind::New,
-        headline: format!("New lead: {}", it.lead.name),
-        title: format!("Lead: {}", it.lead.name),
-        text: text(it.lead.message),
-        facts,
-        labels: it.programs,
-        ..Brief::default()
-    }
-}
-
-fn workflow(it: WorkflowEvent, what: &str) -> Brief {
-    let (failed, name) = (it.has_failed(), it.workflow.name);
-    // A step that failed is not the end of its workflow.
-    let what = if failed && what.ends_with("completed") { "Workflow failed" } else { what };
-    let facts = facts([
-        ("step", "Step", it.step.as_deref()),
-        ("status", "Status", it.status.as_deref()),
-        ("started", "Started", it.started_at.as_deref()),
-        ("finished", "Finished", it.finished_at.as_deref()),
-    ]);
-    Brief {
-        about: about("workflow", &it.workflow.id),
-        kind: if failed { Kind::Failed } else { Kind::News },
-        headline: format!("{what}: {name}"),
-        title: if failed { format!("Workflow failed: {name}") } else { name },
-        facts,
-        url: web(it.workflow.url),
-        link_label: "Open the workflow",
-        status: it.status,
-        tone: tone(failed, it.finished_at.is_some()),
-        ..Brief::default()
-    }
-}
-
-fn test_run(it: TestRunEvent, what: &str) -> Brief {
-    let run = it.run;
-    let (failed, ended) = (run.has_failed(), what.ends_with("passed"));
-    let count = |count: Option<u64>| count.map(|count| count.to_string());
-    let facts = facts([
-        ("passed", "Passed", count(run.passed).as_deref()),
-        ("failed", "Failed", count(run.failed).as_deref()),
-        ("skipped", "Skipped", count(run.skipped).as_deref()),
-    ]);
-    let title = match run.failed {
-        _ if !failed => run.suite.clone(),
-        Some(1) => format!("1 test failed: {}", run.suite),
-        Some(failed) if failed > 1 => format!("{failed} tests failed: {}", run.suite),
-        _ => format!("Tests failed: {}", run.suite),
-    };
-    Brief {
-        about: about("test-run", &run.id),
-        kind: if failed { Kind::Failed } else { Kind::News },
-        headline: format!("{}: {}", if failed && ended { "Tests failed" } else { what }, run.suite),
+        headline: join(&[what, &title]),
         title,
         facts,
-        lines: run.failures.into_iter().map(|it| Line { name: it.name, note: it.message, done: None }).collect(),
-        url: web(run.url),
+        lines,
+        url: web(story.optional("url")),
+        link_label: "Open the story",
+        status,
+        points,
+        ..Brief::default()
+    })
+}
+
+fn lead(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
+    let part = it.part("lead")?;
+    let (id, name) = part.known("name")?;
+    let lead = part.node;
+    let labels = it.labels("programs");
+    let facts = facts(&[
+        ("company", "Company", lead.optional("company").as_deref()),
+        ("email", "E-mail", lead.optional("email").as_deref()),
+        ("phone", "Phone", lead.optional("phone").as_deref()),
+        ("programs", "Programs", Some(&separated(&labels, ", "))),
+    ]);
+    Ok(Brief {
+        about: about("lead", &id),
+        kind: Kind::New,
+        headline: join(&["New lead: ", &name]),
+        title: join(&["Lead: ", &name]),
+        text: text(lead.optional("message")),
+        facts,
+        labels,
+        ..Brief::default()
+    })
+}
+
+fn workflow(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
+    let part = it.part("workflow")?;
+    let (id, name) = part.known("name")?;
+    let (status, finished) = (it.optional("status"), it.optional("finished_at"));
+    let failed = status.as_deref().is_some_and(catalogue::is_bad);
+    let what = match event_type {
+        "workflow.started" => "Workflow started: ",
+        // A step that failed is not the end of its workflow.
+        "workflow.step_completed" => "Workflow step: ",
+        _ if failed => "Workflow failed: ",
+        _ => "Workflow completed: ",
+    };
+    let facts = facts(&[
+        ("step", "Step", it.optional("step").as_deref()),
+        ("status", "Status", status.as_deref()),
+        ("started", "Started", it.optional("started_at").as_deref()),
+        ("finished", "Finished", finished.as_deref()),
+    ]);
+    Ok(Brief {
+        about: about("workflow", &id),
+        kind: if failed { Kind::Failed } else { Kind::News },
+        headline: join(&[what, &name]),
+        title: if failed { join(&["Workflow failed: ", &name]) } else { name },
+        facts,
+        url: web(part.node.optional("url")),
+        link_label: "Open the workflow",
+        status,
+        tone: tone(failed, finished.is_some()),
+        ..Brief::default()
+    })
+}
+
+fn test_run(it: &Node<'_>, event_type: &str) -> Result<Brief, Wrong> {
+    let part = it.part("run")?;
+    let (id, suite) = part.known("suite")?;
+    let run = part.node;
+    let count = |name: &str| run.number(name);
+    let failures = part.parts("failures")?;
+    let mut lines = Vec::new();
+    for it in failures {
+        lines.push(Line { name: it.node.label().unwrap_or_default(), note: it.node.optional("message"), done: None });
+    }
+    let counted = count("failed");
+    let failed = counted.is_some_and(|count| count > 0) || !lines.is_empty();
+    let ended = event_type == "test.run_completed";
+    let shown = |count: Option<u64>| count.map(|count| count.to_string());
+    let facts = facts(&[
+        ("passed", "Passed", shown(count("passed")).as_deref()),
+        ("failed", "Failed", shown(counted).as_deref()),
+        ("skipped", "Skipped", shown(count("skipped")).as_deref()),
+    ]);
+    let title = match counted {
+        _ if !failed => suite.clone(),
+        Some(1) => join(&["1 test failed: ", &suite]),
+        Some(count) if count > 1 => join(&[&count.to_string(), " tests failed: ", &suite]),
+        _ => join(&["Tests failed: ", &suite]),
+    };
+    let what = match (ended, failed) {
+        (false, _) => "Tests started: ",
+        (true, true) => "Tests failed: ",
+        (true, false) => "Tests passed: ",
+    };
+    Ok(Brief {
+        about: about("test-run", &id),
+        kind: if failed { Kind::Failed } else { Kind::News },
+        headline: join(&[what, &suite]),
+        title,
+        facts,
+        lines,
+        url: web(run.optional("url")),
         link_label: "Open the test run",
         tone: tone(failed, ended),
         ..Brief::default()
-    }
+    })
 }
 
 fn empty() -> Brief {
@@ -268,7 +356,7 @@ fn custom(event: &Event) -> Brief {
         Brief { code: Some(code).filter(|code| !code.trim().is_empty()), ..brief }
     } else {
         let size = event.payload_bytes().map_or(0, <[u8]>::len);
-        Brief { text: Some(format!("{size} bytes of {}", event.content_type())), ..brief }
+        Brief { text: Some(join(&[&size.to_string(), " bytes of ", event.content_type()])), ..brief }
     }
 }
 
@@ -280,7 +368,7 @@ fn tone(failed: bool, ended: bool) -> Tone {
     }
 }
 
-fn text(text: Option<String>) -> Option<String> {
+pub(super) fn text(text: Option<String>) -> Option<String> {
     text.map(|text| printable(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -288,10 +376,13 @@ fn web(url: Option<String>) -> Option<String> {
     url.filter(|url| web_link(url).is_some())
 }
 
-fn facts<const N: usize>(all: [(&'static str, &'static str, Option<&str>); N]) -> Vec<Fact> {
-    let known = all.into_iter().filter_map(|(id, name, value)| {
-        let value = one_line(value?);
-        (!value.is_empty()).then(|| Fact { id, name, value: value.into_owned() })
-    });
-    known.collect()
+fn facts(all: &[(&'static str, &'static str, Option<&str>)]) -> Vec<Fact> {
+    let mut facts = Vec::with_capacity(all.len());
+    for (id, name, value) in all {
+        let value = one_line(value.unwrap_or_default());
+        if !value.is_empty() {
+            facts.push(Fact { id, name, value: value.into_owned() });
+        }
+    }
+    facts
 }

@@ -3,21 +3,38 @@
 //! Tolerant where that costs nothing: unknown fields are ignored, every optional field may be absent or
 //! null, and a text may be a number, or an object with a `name`, `title`, `key`, `email` or `id`.
 
+mod digest;
 mod node;
 mod payload;
 mod read;
 
+pub use digest::{Collected, Digest};
 pub use payload::{
     Action, Change, FailedTest, Lead, LeadSubmitted, Retro, RetroCompleted, Story, StoryEvent, Task, TestRun,
     TestRunEvent, Ticket, TicketEvent, Workflow, WorkflowEvent,
 };
 
 pub(crate) use node::Node;
+pub(crate) use payload::is_bad;
 use read::Read;
+pub(crate) use read::Wrong;
 
+use crate::text::join;
 use crate::{Event, Failure};
 
+/// The event type of what a webhook has collected.
+pub(crate) const DIGEST: &str = "digest";
+
 /// An event's payload by its event type.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let event = testing::event("lead.submitted").payload(serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]})).build();
+/// assert!(matches!(event.catalogue()?, Known::LeadSubmitted(_)));
+/// assert_eq!(testing::event("lead.submitted").build().catalogue()?, Known::Empty);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Known {
@@ -45,6 +62,8 @@ pub enum Known {
     TestRunCreated(TestRunEvent),
     /// `test.run_completed`
     TestRunCompleted(TestRunEvent),
+    /// `digest`: what the webhook has collected.
+    Digest(Digest),
     /// An event type of the provider's own: see [`Event::json`] and [`Event::payload_text`].
     Custom,
     /// A trigger by hand without an event: there is no payload, whatever the event type.
@@ -56,30 +75,39 @@ impl Known {
         if event.payload_bytes().is_none() {
             return Ok(Self::Empty);
         }
-        Ok(match event.kind() {
-            "retro.completed" => Self::RetroCompleted(part(event)?),
-            "ticket.created" => Self::TicketCreated(part(event)?),
-            "ticket.updated" => Self::TicketUpdated(part(event)?),
-            "ticket.status_changed" => Self::TicketStatusChanged(part(event)?),
-            "story.created" => Self::StoryCreated(part(event)?),
-            "story.updated" => Self::StoryUpdated(part(event)?),
-            "lead.submitted" => Self::LeadSubmitted(part(event)?),
-            "workflow.started" => Self::WorkflowStarted(part(event)?),
-            "workflow.step_completed" => Self::WorkflowStepCompleted(part(event)?),
-            "workflow.completed" => Self::WorkflowCompleted(part(event)?),
-            "test.run_created" => Self::TestRunCreated(part(event)?),
-            "test.run_completed" => Self::TestRunCompleted(part(event)?),
-            _ => Self::Custom,
-        })
+        // The payload of another type may be anything.
+        match reader(event.kind()) {
+            None => Ok(Self::Custom),
+            Some(read) => read(&event.tree()?).map_err(|wrong| failure(&wrong)),
+        }
     }
 }
 
-fn part<T: Read>(event: &Event) -> Result<T, Failure> {
-    let payload: Node<'_> = event.json()?;
-    T::read(&payload).map_err(|wrong| {
-        let message = format!("The payload is not as expected: `{}` {}.", wrong.path, wrong.what);
-        Failure::new("payload.invalid", message)
+type Reader = fn(&Node<'_>) -> Result<Known, Wrong>;
+
+/// How payloads of an event type of the catalogue are read; none for any other.
+fn reader(kind: &str) -> Option<Reader> {
+    Some(match kind {
+        "retro.completed" => |it| Read::read(it).map(Known::RetroCompleted),
+        "ticket.created" => |it| Read::read(it).map(Known::TicketCreated),
+        "ticket.updated" => |it| Read::read(it).map(Known::TicketUpdated),
+        "ticket.status_changed" => |it| Read::read(it).map(Known::TicketStatusChanged),
+        "story.created" => |it| Read::read(it).map(Known::StoryCreated),
+        "story.updated" => |it| Read::read(it).map(Known::StoryUpdated),
+        "lead.submitted" => |it| Read::read(it).map(Known::LeadSubmitted),
+        "workflow.started" => |it| Read::read(it).map(Known::WorkflowStarted),
+        "workflow.step_completed" => |it| Read::read(it).map(Known::WorkflowStepCompleted),
+        "workflow.completed" => |it| Read::read(it).map(Known::WorkflowCompleted),
+        "test.run_created" => |it| Read::read(it).map(Known::TestRunCreated),
+        "test.run_completed" => |it| Read::read(it).map(Known::TestRunCompleted),
+        DIGEST => |it| Read::read(it).map(Known::Digest),
+        _ => return None,
     })
+}
+
+pub(crate) fn failure(wrong: &Wrong) -> Failure {
+    let message = join(&["The payload is not as expected: `", &wrong.path, "` ", wrong.what, "."]);
+    Failure::new("payload.invalid", message)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! plugin's size.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use crate::json::{Error, Kind, Reader, plain};
+use crate::text::separated;
 
 /// What names an object, in the order in which people would rather read it.
 const NAMES: [&str; 5] = ["name", "title", "key", "email", "id"];
@@ -14,7 +14,7 @@ pub(crate) enum Node<'a> {
     /// Also numbers and booleans.
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
-    Map(Vec<(Node<'a>, Node<'a>)>),
+    Map(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
 impl Node<'_> {
@@ -26,15 +26,12 @@ impl Node<'_> {
             .filter(|value| !matches!(value, Self::Null))
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
         let fields = if let Self::Map(fields) = self { fields.as_slice() } else { &[] };
-        fields.iter().filter_map(|(key, value)| match key {
-            Self::Text(key) => Some((key.as_ref(), value)),
-            _ => None,
-        })
+        fields.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    pub(super) fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         if let Self::List(items) = self { items } else { &[] }
     }
 
@@ -47,72 +44,56 @@ impl Node<'_> {
                 Some(Self::Text(text)) => Some(text.to_string()),
                 _ => None,
             })?,
-            Self::List(items) => items.iter().filter_map(Self::label).collect::<Vec<_>>().join(", "),
+            Self::List(items) => separated(&items.iter().filter_map(Self::label).collect::<Vec<_>>(), ", "),
         };
         Some(label).filter(|label| !label.is_empty())
     }
-
-    fn written(value: impl fmt::Display) -> Self {
-        Self::Text(Cow::Owned(value.to_string()))
-    }
 }
 
-impl<'de> Deserialize<'de> for Node<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+impl<'a> Node<'a> {
+    /// Reads a text that holds it alone.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
+        let mut reader = Reader::new(text);
+        let node = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(node)
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Node<'de>, E> {
-        Ok(Node::written(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Node<'de>, E> {
-        Ok(Node::written(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Node<'de>, E> {
-        Ok(Node::written(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Node<'de>, E> {
-        Ok(Node::written(value))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Node<'de>, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Node::Map(fields))
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(match reader.kind()? {
+            Kind::Null => {
+                reader.word("null")?;
+                Self::Null
+            }
+            Kind::True => {
+                reader.word("true")?;
+                Self::Text(Cow::Borrowed("true"))
+            }
+            Kind::False => {
+                reader.word("false")?;
+                Self::Text(Cow::Borrowed("false"))
+            }
+            Kind::Number => {
+                let number = reader.number()?;
+                Self::Text(plain(number).ok_or_else(|| reader.error("number out of range"))?)
+            }
+            Kind::Text => Self::Text(reader.text()?),
+            Kind::List => {
+                reader.open()?;
+                let mut items = Vec::new();
+                while reader.item(items.is_empty())? {
+                    items.push(Self::read(reader)?);
+                }
+                Self::List(items)
+            }
+            Kind::Map => {
+                reader.open()?;
+                let mut fields = Vec::new();
+                while let Some(key) = reader.key(fields.is_empty())? {
+                    fields.push((key, Self::read(reader)?));
+                }
+                Self::Map(fields)
+            }
+        })
     }
 }

@@ -1,6 +1,16 @@
 //! One struct for each payload and its parts. Times are RFC 3339 text, dates `2026-01-31`.
 
 /// `retro.completed`: a retrospective and what came out of it.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"retro": {"id": 1, "name": "May"}, "actions": [{"id": 2, "title": "Fix it", "owner": "ada"}]});
+/// let event = testing::event("retro.completed").payload(payload).build();
+/// let Known::RetroCompleted(it) = event.catalogue()? else { panic!("retro.completed") };
+/// assert_eq!(it.actions.len(), 1);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetroCompleted {
     /// The retrospective.
@@ -10,6 +20,16 @@ pub struct RetroCompleted {
 }
 
 /// A retrospective.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"retro": {"id": 1, "name": "May"}, "actions": [{"id": 2, "title": "Fix it", "owner": "ada"}]});
+/// let event = testing::event("retro.completed").payload(payload).build();
+/// let Known::RetroCompleted(it) = event.catalogue()? else { panic!("retro.completed") };
+/// assert_eq!(it.retro.name, "May");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retro {
     pub id: String,
@@ -18,6 +38,16 @@ pub struct Retro {
 }
 
 /// Something to do, agreed in a retrospective.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"retro": {"id": 1, "name": "May"}, "actions": [{"id": 2, "title": "Fix it", "owner": "ada"}]});
+/// let event = testing::event("retro.completed").payload(payload).build();
+/// let Known::RetroCompleted(it) = event.catalogue()? else { panic!("retro.completed") };
+/// assert_eq!(it.actions[0].owner.as_deref(), Some("ada"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     pub id: String,
@@ -29,6 +59,16 @@ pub struct Action {
 }
 
 /// `ticket.created`, `ticket.updated`, `ticket.status_changed`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}, "changes": {"priority": {"to": "high"}}});
+/// let event = testing::event("ticket.updated").payload(payload).build();
+/// let Known::TicketUpdated(it) = event.catalogue()? else { panic!("ticket.updated") };
+/// assert_eq!((it.from, it.to), (None, None));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketEvent {
     pub ticket: Ticket,
@@ -43,6 +83,16 @@ pub struct TicketEvent {
 }
 
 /// A ticket, as it is after the event.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}, "changes": {"priority": {"to": "high"}}});
+/// let event = testing::event("ticket.updated").payload(payload).build();
+/// let Known::TicketUpdated(it) = event.catalogue()? else { panic!("ticket.updated") };
+/// assert_eq!((it.ticket.id.as_str(), it.ticket.title.as_str()), ("42", "Export fails"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     pub id: String,
@@ -58,6 +108,16 @@ pub struct Ticket {
 }
 
 /// One changed field.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"ticket": {"id": 42, "title": "Export fails"}, "changes": {"priority": {"to": "high"}}});
+/// let event = testing::event("ticket.updated").payload(payload).build();
+/// let Known::TicketUpdated(it) = event.catalogue()? else { panic!("ticket.updated") };
+/// assert_eq!((it.changes[0].field.as_str(), it.changes[0].to.as_deref()), ("priority", Some("high")));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub field: String,
@@ -66,6 +126,16 @@ pub struct Change {
 }
 
 /// `story.created`, `story.updated`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"story": {"id": 1, "title": "Export", "points": 3, "tasks": ["Write it"]}});
+/// let event = testing::event("story.created").payload(payload).build();
+/// let Known::StoryCreated(it) = event.catalogue()? else { panic!("story.created") };
+/// assert_eq!(it.project, None);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoryEvent {
     pub story: Story,
@@ -75,6 +145,16 @@ pub struct StoryEvent {
 }
 
 /// A user story.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"story": {"id": 1, "title": "Export", "points": 3, "tasks": ["Write it"]}});
+/// let event = testing::event("story.created").payload(payload).build();
+/// let Known::StoryCreated(it) = event.catalogue()? else { panic!("story.created") };
+/// assert_eq!(it.story.points.as_deref(), Some("3"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
     pub id: String,
@@ -87,6 +167,16 @@ pub struct Story {
 }
 
 /// A step of a story: text, or `{title, done?}`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"story": {"id": 1, "title": "Export", "points": 3, "tasks": ["Write it"]}});
+/// let event = testing::event("story.created").payload(payload).build();
+/// let Known::StoryCreated(it) = event.catalogue()? else { panic!("story.created") };
+/// assert!(!it.story.tasks[0].done);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     pub title: String,
@@ -94,6 +184,16 @@ pub struct Task {
 }
 
 /// `lead.submitted`. Everything in it was typed by a stranger.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]});
+/// let event = testing::event("lead.submitted").payload(payload).build();
+/// let Known::LeadSubmitted(it) = event.catalogue()? else { panic!("lead.submitted") };
+/// assert_eq!(it.programs, ["housing"]);
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadSubmitted {
     pub lead: Lead,
@@ -102,6 +202,16 @@ pub struct LeadSubmitted {
 }
 
 /// Somebody who asks to be called back.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"lead": {"id": 1, "name": "Ada"}, "programs": ["housing"]});
+/// let event = testing::event("lead.submitted").payload(payload).build();
+/// let Known::LeadSubmitted(it) = event.catalogue()? else { panic!("lead.submitted") };
+/// assert_eq!(it.lead.name, "Ada");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lead {
     pub id: String,
@@ -113,6 +223,16 @@ pub struct Lead {
 }
 
 /// `workflow.started`, `workflow.step_completed`, `workflow.completed`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"workflow": {"id": 1, "name": "Release"}, "status": "failed"});
+/// let event = testing::event("workflow.completed").payload(payload).build();
+/// let Known::WorkflowCompleted(it) = event.catalogue()? else { panic!("workflow.completed") };
+/// assert_eq!(it.status.as_deref(), Some("failed"));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkflowEvent {
     pub workflow: Workflow,
@@ -124,6 +244,16 @@ pub struct WorkflowEvent {
 }
 
 /// A workflow.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"workflow": {"id": 1, "name": "Release"}, "status": "failed"});
+/// let event = testing::event("workflow.completed").payload(payload).build();
+/// let Known::WorkflowCompleted(it) = event.catalogue()? else { panic!("workflow.completed") };
+/// assert_eq!(it.workflow.name, "Release");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workflow {
     pub id: String,
@@ -132,12 +262,32 @@ pub struct Workflow {
 }
 
 /// `test.run_created`, `test.run_completed`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"run": {"id": 1, "suite": "unit", "failed": 1, "failures": ["it adds"]}});
+/// let event = testing::event("test.run_completed").payload(payload).build();
+/// let Known::TestRunCompleted(it) = event.catalogue()? else { panic!("test.run_completed") };
+/// assert_eq!(it.run.id, "1");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRunEvent {
     pub run: TestRun,
 }
 
 /// A run of a test suite.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"run": {"id": 1, "suite": "unit", "failed": 1, "failures": ["it adds"]}});
+/// let event = testing::event("test.run_completed").payload(payload).build();
+/// let Known::TestRunCompleted(it) = event.catalogue()? else { panic!("test.run_completed") };
+/// assert_eq!((it.run.suite.as_str(), it.run.passed), ("unit", None));
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRun {
     pub id: String,
@@ -151,12 +301,32 @@ pub struct TestRun {
 
 impl TestRun {
     /// True when a test is known to have failed.
+    ///
+    /// ```
+    /// use hookwright_sdk::{catalogue::Known, testing};
+    ///
+    /// let payload = serde_json::json!({"run": {"id": 1, "suite": "unit", "failed": 1, "failures": ["it adds"]}});
+    /// let event = testing::event("test.run_completed").payload(payload).build();
+    /// let Known::TestRunCompleted(it) = event.catalogue()? else { panic!("test.run_completed") };
+    /// assert!(it.run.has_failed());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     pub fn has_failed(&self) -> bool {
         self.failed.is_some_and(|failed| failed > 0) || !self.failures.is_empty()
     }
 }
 
 /// A test that failed: text, or `{name, message?}`.
+///
+/// ```
+/// use hookwright_sdk::{catalogue::Known, testing};
+///
+/// let payload = serde_json::json!({"run": {"id": 1, "suite": "unit", "failed": 1, "failures": ["it adds"]}});
+/// let event = testing::event("test.run_completed").payload(payload).build();
+/// let Known::TestRunCompleted(it) = event.catalogue()? else { panic!("test.run_completed") };
+/// assert_eq!(it.run.failures[0].name, "it adds");
+/// # Ok::<(), hookwright_sdk::Failure>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedTest {
     pub name: String,
@@ -165,8 +335,23 @@ pub struct FailedTest {
 
 impl WorkflowEvent {
     /// True for a status that says so: `failed`, `failure`, `error`, `errored`, `timed_out`, `aborted`.
+    ///
+    /// ```
+    /// use hookwright_sdk::{catalogue::Known, testing};
+    ///
+    /// let payload = serde_json::json!({"workflow": {"id": 1, "name": "Release"}, "status": "failed"});
+    /// let event = testing::event("workflow.completed").payload(payload).build();
+    /// let Known::WorkflowCompleted(it) = event.catalogue()? else { panic!("workflow.completed") };
+    /// assert!(it.has_failed());
+    /// # Ok::<(), hookwright_sdk::Failure>(())
+    /// ```
     pub fn has_failed(&self) -> bool {
-        const BAD: [&str; 6] = ["failed", "failure", "error", "errored", "timed_out", "aborted"];
-        self.status.as_deref().is_some_and(|status| BAD.iter().any(|bad| status.eq_ignore_ascii_case(bad)))
+        self.status.as_deref().is_some_and(is_bad)
     }
+}
+
+/// Whether a status says that something has failed.
+pub(crate) fn is_bad(status: &str) -> bool {
+    const BAD: [&str; 6] = ["failed", "failure", "error", "errored", "timed_out", "aborted"];
+    BAD.iter().any(|bad| status.eq_ignore_ascii_case(bad))
 }

@@ -5,13 +5,14 @@ use super::payload::{
     Action, Change, FailedTest, Lead, LeadSubmitted, Retro, RetroCompleted, Story, StoryEvent, Task, TestRun,
     TestRunEvent, Ticket, TicketEvent, Workflow, WorkflowEvent,
 };
+use crate::text::join;
 
 pub(super) trait Read: Sized {
     fn read(node: &Node<'_>) -> Result<Self, Wrong>;
 }
 
 /// A field that is not as it must be.
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// For example `actions[1].title`; empty for the payload itself.
     pub(super) path: String,
     pub(super) what: &'static str,
@@ -24,13 +25,42 @@ impl Wrong {
 
     fn inside(mut self, outer: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{outer}{dot}{}", self.path);
+        self.path = join(&[outer, dot, &self.path]);
         self
     }
 }
 
-impl Node<'_> {
+/// A part of a payload, and what it is called there.
+pub(crate) struct Part<'n> {
+    pub(crate) node: &'n Node<'n>,
+    name: &'n str,
+    index: Option<usize>,
+}
+
+impl<'n> Part<'n> {
     fn text(&self, name: &str) -> Result<String, Wrong> {
+        self.node.text(name).map_err(|wrong| self.told(wrong))
+    }
+
+    /// Its id, and what it is called, in the field of this name.
+    pub(crate) fn known(&self, name: &str) -> Result<(String, String), Wrong> {
+        Ok((self.text("id")?, self.text(name)?))
+    }
+
+    pub(crate) fn parts(&self, name: &'n str) -> Result<Vec<Part<'n>>, Wrong> {
+        self.node.parts(name).map_err(|wrong| self.told(wrong))
+    }
+
+    fn told(&self, wrong: Wrong) -> Wrong {
+        match self.index {
+            None => wrong.inside(self.name),
+            Some(index) => wrong.inside(&join(&[self.name, "[", &index.to_string(), "]"])),
+        }
+    }
+}
+
+impl<'n> Node<'n> {
+    pub(crate) fn text(&self, name: &str) -> Result<String, Wrong> {
         match self.field(name) {
             None => Err(Wrong::new(name, "is missing")),
             Some(Node::Text(text)) => Ok(text.to_string()),
@@ -39,40 +69,53 @@ impl Node<'_> {
         }
     }
 
-    fn optional(&self, name: &str) -> Option<String> {
+    pub(crate) fn optional(&self, name: &str) -> Option<String> {
         self.field(name)?.label()
     }
 
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.optional(name)?.parse().ok()
     }
 
-    fn labels(&self, name: &str) -> Vec<String> {
+    pub(crate) fn labels(&self, name: &str) -> Vec<String> {
         match self.field(name) {
             Some(Node::List(items)) => items.iter().filter_map(Node::label).collect(),
             other => other.and_then(Node::label).into_iter().collect(),
         }
     }
 
-    fn part<T: Read>(&self, name: &str) -> Result<T, Wrong> {
+    pub(crate) fn part(&'n self, name: &'n str) -> Result<Part<'n>, Wrong> {
         let node = self.field(name).ok_or_else(|| Wrong::new(name, "is missing"))?;
-        T::read(node).map_err(|wrong| wrong.inside(name))
+        Ok(Part { node, name, index: None })
     }
 
-    fn parts<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
-        let items = match self.field(name) {
-            None => &[],
-            Some(Node::List(items)) => items.as_slice(),
-            Some(_) => return Err(Wrong::new(name, "is not a list")),
-        };
-        let read = |(index, item)| T::read(item).map_err(|wrong| wrong.inside(&format!("{name}[{index}]")));
-        items.iter().enumerate().map(read).collect()
+    pub(crate) fn parts(&'n self, name: &'n str) -> Result<Vec<Part<'n>>, Wrong> {
+        match self.field(name) {
+            None => Ok(Vec::new()),
+            Some(Node::List(items)) => {
+                let mut parts = Vec::with_capacity(items.len());
+                for (index, node) in items.iter().enumerate() {
+                    parts.push(Part { node, name, index: Some(index) });
+                }
+                Ok(parts)
+            }
+            Some(_) => Err(Wrong::new(name, "is not a list")),
+        }
+    }
+
+    fn of<T: Read>(&self, name: &str) -> Result<T, Wrong> {
+        let part = self.part(name)?;
+        T::read(part.node).map_err(|wrong| part.told(wrong))
+    }
+
+    pub(super) fn all<T: Read>(&self, name: &str) -> Result<Vec<T>, Wrong> {
+        self.parts(name)?.iter().map(|part| T::read(part.node).map_err(|wrong| part.told(wrong))).collect()
     }
 }
 
 impl Read for RetroCompleted {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
-        Ok(Self { retro: node.part("retro")?, actions: node.parts("actions")? })
+        Ok(Self { retro: node.of("retro")?, actions: node.all("actions")? })
     }
 }
 
@@ -98,7 +141,7 @@ impl Read for Action {
 impl Read for TicketEvent {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
         Ok(Self {
-            ticket: node.part("ticket")?,
+            ticket: node.of("ticket")?,
             from: node.optional("from"),
             to: node.optional("to"),
             changes: node.field("changes").map(changes).unwrap_or_default(),
@@ -140,7 +183,7 @@ fn changes(node: &Node<'_>) -> Vec<Change> {
 
 impl Read for StoryEvent {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
-        Ok(Self { story: node.part("story")?, project: node.optional("project"), actor: node.optional("actor") })
+        Ok(Self { story: node.of("story")?, project: node.optional("project"), actor: node.optional("actor") })
     }
 }
 
@@ -152,7 +195,7 @@ impl Read for Story {
             points: node.optional("points"),
             state: node.optional("state"),
             url: node.optional("url"),
-            tasks: node.parts("tasks")?,
+            tasks: node.all("tasks")?,
         })
     }
 }
@@ -165,7 +208,7 @@ impl Read for Task {
 
 impl Read for LeadSubmitted {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
-        Ok(Self { lead: node.part("lead")?, programs: node.labels("programs") })
+        Ok(Self { lead: node.of("lead")?, programs: node.labels("programs") })
     }
 }
 
@@ -185,7 +228,7 @@ impl Read for Lead {
 impl Read for WorkflowEvent {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
         Ok(Self {
-            workflow: node.part("workflow")?,
+            workflow: node.of("workflow")?,
             step: node.optional("step"),
             status: node.optional("status"),
             started_at: node.optional("started_at"),
@@ -202,7 +245,7 @@ impl Read for Workflow {
 
 impl Read for TestRunEvent {
     fn read(node: &Node<'_>) -> Result<Self, Wrong> {
-        Ok(Self { run: node.part("run")? })
+        Ok(Self { run: node.of("run")? })
     }
 }
 
@@ -215,7 +258,7 @@ impl Read for TestRun {
             passed: node.number("passed"),
             failed: node.number("failed"),
             skipped: node.number("skipped"),
-            failures: node.parts("failures")?,
+            failures: node.all("failures")?,
         })
     }
 }

@@ -75,7 +75,7 @@ impl Expect {
     pub(super) fn of(result: &Result<Outcome, Failure>) -> Self {
         match result {
             Ok(Outcome::Deliver(requests)) => {
-                Self::Requests(requests.iter().map(|request| RequestForm::of(&request.0)).collect())
+                Self::Requests(requests.iter().map(|request| RequestForm::of(&request.raw)).collect())
             }
             Ok(Outcome::Skip(why)) => Self::Skip(why.clone()),
             Err(failure) => Self::Failure(FailureForm {

@@ -15,6 +15,15 @@ use crate::testing::run::{run, set_facts};
 /// `{"failure": {"code", "message"?}}`. With `UPDATE_CASES=1` in the environment `expect` is written
 /// instead of compared.
 ///
+/// ```
+/// use hookwright_sdk::{Plugin, testing};
+///
+/// // In a test: `golden::<MyPlugin>("cases")`.
+/// fn cases<P: Plugin>() {
+///     testing::golden::<P>("cases");
+/// }
+/// ```
+///
 /// # Panics
 /// When a case differs, with the difference; when a file is not a case; when there is none.
 pub fn golden<P: Plugin>(folder: &str) {

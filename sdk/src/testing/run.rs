@@ -8,6 +8,30 @@ use crate::testing::form::Expect;
 use crate::{Event, Failure, Outcome, Plugin, Request, Verdict, Webhook, guest, mock};
 
 /// What one run of a plugin came to.
+///
+/// ```
+/// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+/// #
+/// # struct Hello;
+/// #
+/// # impl Plugin for Hello {
+/// #     type Config = serde_json::Value;
+/// #
+/// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+/// #         match event.kind() {
+/// #             "a.skipped" => Ok(Outcome::skip("no")),
+/// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+/// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+/// #         }
+/// #     }
+/// #
+/// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+/// #         Verdict::delivered().remember("a", "b")
+/// #     }
+/// # }
+/// let run = testing::run::<Hello>(&testing::event("a.b").build(), serde_json::json!({}));
+/// assert!(run.result.is_ok() && run.logs.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// What the plugin returned.
@@ -18,6 +42,30 @@ pub struct Run {
 
 impl Run {
     /// The requests.
+    ///
+    /// ```
+    /// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+    /// #
+    /// # struct Hello;
+    /// #
+    /// # impl Plugin for Hello {
+    /// #     type Config = serde_json::Value;
+    /// #
+    /// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+    /// #         match event.kind() {
+    /// #             "a.skipped" => Ok(Outcome::skip("no")),
+    /// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+    /// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+    /// #         }
+    /// #     }
+    /// #
+    /// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+    /// #         Verdict::delivered().remember("a", "b")
+    /// #     }
+    /// # }
+    /// let run = testing::run::<Hello>(&testing::event("a.b").build(), serde_json::json!({}));
+    /// assert_eq!(run.requests().len(), 1);
+    /// ```
     ///
     /// # Panics
     /// If the plugin skipped or failed.
@@ -31,6 +79,30 @@ impl Run {
 
     /// The body of the only request, as JSON.
     ///
+    /// ```
+    /// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+    /// #
+    /// # struct Hello;
+    /// #
+    /// # impl Plugin for Hello {
+    /// #     type Config = serde_json::Value;
+    /// #
+    /// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+    /// #         match event.kind() {
+    /// #             "a.skipped" => Ok(Outcome::skip("no")),
+    /// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+    /// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+    /// #         }
+    /// #     }
+    /// #
+    /// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+    /// #         Verdict::delivered().remember("a", "b")
+    /// #     }
+    /// # }
+    /// let run = testing::run::<Hello>(&testing::event("a.b").build(), serde_json::json!({}));
+    /// assert_eq!(run.body(), 1);
+    /// ```
+    ///
     /// # Panics
     /// If there is not exactly one request, with a JSON body.
     #[track_caller]
@@ -41,6 +113,30 @@ impl Run {
     }
 
     /// Why the event was skipped.
+    ///
+    /// ```
+    /// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+    /// #
+    /// # struct Hello;
+    /// #
+    /// # impl Plugin for Hello {
+    /// #     type Config = serde_json::Value;
+    /// #
+    /// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+    /// #         match event.kind() {
+    /// #             "a.skipped" => Ok(Outcome::skip("no")),
+    /// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+    /// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+    /// #         }
+    /// #     }
+    /// #
+    /// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+    /// #         Verdict::delivered().remember("a", "b")
+    /// #     }
+    /// # }
+    /// let run = testing::run::<Hello>(&testing::event("a.skipped").build(), serde_json::json!({}));
+    /// assert_eq!(run.skipped(), "no");
+    /// ```
     ///
     /// # Panics
     /// If it was not.
@@ -54,6 +150,30 @@ impl Run {
 
     /// All that was made, as `expect` of a golden case says it.
     ///
+    /// ```
+    /// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+    /// #
+    /// # struct Hello;
+    /// #
+    /// # impl Plugin for Hello {
+    /// #     type Config = serde_json::Value;
+    /// #
+    /// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+    /// #         match event.kind() {
+    /// #             "a.skipped" => Ok(Outcome::skip("no")),
+    /// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+    /// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+    /// #         }
+    /// #     }
+    /// #
+    /// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+    /// #         Verdict::delivered().remember("a", "b")
+    /// #     }
+    /// # }
+    /// let run = testing::run::<Hello>(&testing::event("a.skipped").build(), serde_json::json!({}));
+    /// assert_eq!(run.made(), serde_json::json!({"skip": "no"}));
+    /// ```
+    ///
     /// # Panics
     /// Never: it has a JSON form.
     pub fn made(&self) -> Value {
@@ -61,6 +181,30 @@ impl Run {
     }
 
     /// Why no outcome was made.
+    ///
+    /// ```
+    /// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+    /// #
+    /// # struct Hello;
+    /// #
+    /// # impl Plugin for Hello {
+    /// #     type Config = serde_json::Value;
+    /// #
+    /// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+    /// #         match event.kind() {
+    /// #             "a.skipped" => Ok(Outcome::skip("no")),
+    /// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+    /// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+    /// #         }
+    /// #     }
+    /// #
+    /// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+    /// #         Verdict::delivered().remember("a", "b")
+    /// #     }
+    /// # }
+    /// let run = testing::run::<Hello>(&testing::event("a.failed").build(), serde_json::json!({}));
+    /// assert_eq!(run.failure().code(), "a.b");
+    /// ```
     ///
     /// # Panics
     /// If one was.
@@ -74,13 +218,66 @@ impl Run {
 }
 
 /// Runs a plugin on one event, with this configuration.
+///
+/// ```
+/// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+/// #
+/// # struct Hello;
+/// #
+/// # impl Plugin for Hello {
+/// #     type Config = serde_json::Value;
+/// #
+/// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+/// #         match event.kind() {
+/// #             "a.skipped" => Ok(Outcome::skip("no")),
+/// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+/// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+/// #         }
+/// #     }
+/// #
+/// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+/// #         Verdict::delivered().remember("a", "b")
+/// #     }
+/// # }
+/// let event = testing::event("ticket.created").build();
+/// let run = testing::run::<Hello>(&event, serde_json::json!({}));
+/// assert_eq!(run.requests()[0].body_text(), Some("1"));
+/// ```
 pub fn run<P: Plugin>(event: &Event, config: impl Into<Value>) -> Run {
     mock::take_logs();
-    let result = guest::transform::<P>(event, &webhook(config.into().to_string()));
+    let made = guest::transform::<P>(event, &webhook(config.into().to_string()));
+    // What the host would refuse fails here as there.
+    let result = made.and_then(|outcome| outcome.clone().checked().map(|_| outcome));
     Run { result, logs: mock::take_logs() }
 }
 
 /// Has a plugin read an answer, with this configuration. The facts in its verdict are remembered.
+///
+/// ```
+/// # use hookwright_sdk::{Event, Exchange, Failure, Outcome, Plugin, Request, Verdict, Webhook, testing};
+/// #
+/// # struct Hello;
+/// #
+/// # impl Plugin for Hello {
+/// #     type Config = serde_json::Value;
+/// #
+/// #     fn transform(event: &Event, _config: &Self::Config, _webhook: &Webhook) -> Result<Outcome, Failure> {
+/// #         match event.kind() {
+/// #             "a.skipped" => Ok(Outcome::skip("no")),
+/// #             "a.failed" => Err(Failure::new("a.b", "Why.")),
+/// #             _ => Ok(Outcome::deliver([Request::post().json(&1)])),
+/// #         }
+/// #     }
+/// #
+/// #     fn interpret(_exchange: &Exchange, _config: &Self::Config) -> Verdict {
+/// #         Verdict::delivered().remember("a", "b")
+/// #     }
+/// # }
+/// let exchange = testing::exchange(Request::post()).status(201);
+/// let verdict = testing::interpret::<Hello>(exchange, serde_json::json!({}));
+/// assert_eq!(verdict.facts().next(), Some(("a", Some("b"))));
+/// assert_eq!(hookwright_sdk::memory::recall("a").as_deref(), Some("b"));
+/// ```
 pub fn interpret<P: Plugin>(exchange: ExchangeBuilder, config: impl Into<Value>) -> Verdict {
     let mut exchange = exchange;
     exchange.0.subscription.configuration = config.into().to_string();
@@ -92,6 +289,13 @@ pub fn interpret<P: Plugin>(exchange: ExchangeBuilder, config: impl Into<Value>)
 }
 
 /// Sets what [`crate::memory::recall`] finds in this thread, in place of what was there.
+///
+/// ```
+/// use hookwright_sdk::testing;
+///
+/// testing::set_facts([("ticket:42", "abc")]);
+/// assert_eq!(hookwright_sdk::memory::recall("ticket:42").as_deref(), Some("abc"));
+/// ```
 pub fn set_facts<K: Into<String>, V: Into<String>>(facts: impl IntoIterator<Item = (K, V)>) {
     mock::set_facts(facts.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
 }

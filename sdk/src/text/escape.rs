@@ -2,10 +2,17 @@
 
 use super::ELLIPSIS;
 use super::cluster::joins;
+use super::part;
 
 /// Slack's mrkdwn: `&`, `<` and `>`. Unescaped, `<!channel>` in somebody's text pages a channel.
 ///
 /// Source: Slack's "Formatting text for app surfaces".
+///
+/// ```
+/// use hookwright_sdk::text::escape::mrkdwn;
+///
+/// assert_eq!((mrkdwn('<'), mrkdwn('a')), (Some("&lt;"), None));
+/// ```
 pub fn mrkdwn(letter: char) -> Option<&'static str> {
     match letter {
         '&' => Some("&amp;"),
@@ -16,6 +23,12 @@ pub fn mrkdwn(letter: char) -> Option<&'static str> {
 }
 
 /// HTML text and quoted attributes.
+///
+/// ```
+/// use hookwright_sdk::text::escape::html;
+///
+/// assert_eq!((html('"'), html('<')), (Some("&quot;"), Some("&lt;")));
+/// ```
 pub fn html(letter: char) -> Option<&'static str> {
     match letter {
         '"' => Some("&quot;"),
@@ -27,6 +40,12 @@ pub fn html(letter: char) -> Option<&'static str> {
 /// Markdown of every destination that has it (`CommonMark`, GitHub, Discord, Trello): what could make a link,
 /// an image, code, HTML, or hide something. Emphasis by `_` and headings are left: escaping them would break
 /// addresses, and they do no harm.
+///
+/// ```
+/// use hookwright_sdk::text::escape::{escape_within, markdown};
+///
+/// assert_eq!(escape_within("*a* [b](c)", 100, markdown), r"\*a\* \[b\](c)");
+/// ```
 pub fn markdown(letter: char) -> Option<&'static str> {
     match letter {
         '\\' => Some("\\\\"),
@@ -73,12 +92,13 @@ pub fn escape_within(text: &str, max: usize, rule: impl Fn(char) -> Option<&'sta
 /// What is before `end`, without the beginning of a character that goes on behind it.
 fn before_joined(text: &str, end: usize) -> &str {
     let mut end = end;
-    while let (Some(previous), Some(next)) = (text[..end].chars().next_back(), text[end..].chars().next())
-        && joins(previous, next, &text[..end])
+    while let (before, after) = (part(text, 0, end), part(text, end, text.len()))
+        && let (Some(previous), Some(next)) = (before.chars().next_back(), after.chars().next())
+        && joins(previous, next, before)
     {
         end -= previous.len_utf8();
     }
-    &text[..end]
+    part(text, 0, end)
 }
 
 /// The whole text; most of it is copied as it stands.
@@ -87,12 +107,12 @@ fn escaped(text: &str, rule: impl Fn(char) -> Option<&'static str>) -> String {
     let mut copied = 0;
     for (index, letter) in text.char_indices() {
         if let Some(escape) = rule(letter) {
-            out.push_str(&text[copied..index]);
+            out.push_str(part(text, copied, index));
             out.push_str(escape);
             copied = index + letter.len_utf8();
         }
     }
-    out.push_str(&text[copied..]);
+    out.push_str(part(text, copied, text.len()));
     out
 }
 

@@ -8,6 +8,7 @@ use super::{
     Failure,
     measure::{Figures, measure},
     median::median,
+    pages::Pages,
     plugins::Plugins,
     report::{Report, Run},
     row::{self, Part, Row, Store},
@@ -51,6 +52,7 @@ Examples, through make:
   make bench BENCH=--quick                              in a minute
   make bench BENCH=table                                without the second part
   make bench BENCH=plugins                              what plugins cost: in a minute
+  make bench BENCH=pages                                how long pages take with a million deliveries stored
   make bench BENCH='--rows sqlite/slack,postgres/slack' rows whose label contains that
   make bench BENCH='stored --rows sqlite --repeat 1'    10 thousand and 2 million deliveries stored, on SQLite
   make bench BENCH=--list                               the labels: store/plugin/receivers/publishers";
@@ -69,7 +71,8 @@ impl Benchmark {
             self.groups().into_iter().map(|(part, rows)| (part, self.chosen(rows))).collect();
         // They have no label.
         let with_plugins = self.rows.is_empty() && self.part.is_none_or(|part| part == Part::Plugins);
-        if groups.iter().all(|(_, rows)| rows.is_empty()) && !with_plugins {
+        let with_pages = self.rows.is_empty() && self.part.is_none_or(|part| part == Part::Pages) && !self.quick;
+        if groups.iter().all(|(_, rows)| rows.is_empty()) && !with_plugins && !with_pages {
             return Err("no row has such a label; --list tells all".into());
         }
         if self.list {
@@ -83,9 +86,13 @@ impl Benchmark {
             repeat,
             runs: Vec::new(),
             plugins: None,
+            pages: Vec::new(),
         };
         if with_plugins {
             report.plugins = Some(Plugins::measure(repeat, &setting).await?);
+        }
+        if with_pages {
+            report.pages = Pages::measure(&setting).await?;
         }
         for (part, rows) in groups {
             report.runs.extend(runs(part, &rows, repeat, &setting).await?);
@@ -108,6 +115,7 @@ impl Benchmark {
             groups.push((Part::Stored, row::stored(store)));
             groups.push((Part::Hanging, row::hanging(store)));
             groups.push((Part::Backlog, row::backlog(store)));
+            groups.push((Part::Removing, row::removing(store)));
         }
         groups.retain(|(part, _)| self.part.is_none_or(|wanted| wanted == *part));
         groups

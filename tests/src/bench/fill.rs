@@ -37,7 +37,7 @@ const POSTGRES: Dialect = Dialect {
 };
 
 /// Copies everything in a file that no server has open so many times, and says how many deliveries there are now.
-pub(super) async fn fill_sqlite(url: &str, copies: u64) -> Result<u64, Failure> {
+pub(super) async fn fill_sqlite(url: &str, copies: u64, age_ms: u64) -> Result<u64, Failure> {
     let mut connection = SqliteConnection::connect(url).await?;
     // A crash now would cost the file, which nobody has seen yet.
     let fast = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144";
@@ -45,7 +45,7 @@ pub(super) async fn fill_sqlite(url: &str, copies: u64) -> Result<u64, Failure> 
     let base: i64 = sqlx::query_scalar(BASE).fetch_one(&mut connection).await?;
     for (table, ids) in TABLES {
         let columns = sqlx::query_scalar(SQLITE.columns).bind(table).fetch_all(&mut connection).await?;
-        for statement in SQLITE.statements(table, ids, &columns, base, copies) {
+        for statement in SQLITE.statements(table, ids, &columns, base, copies, age_ms) {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
         }
     }
@@ -56,11 +56,11 @@ pub(super) async fn fill_sqlite(url: &str, copies: u64) -> Result<u64, Failure> 
 }
 
 /// Copies everything in a database that no server uses so many times, and says how many deliveries there are now.
-pub(super) async fn fill_postgres(mut connection: PgConnection, copies: u64) -> Result<u64, Failure> {
+pub(super) async fn fill_postgres(mut connection: PgConnection, copies: u64, age_ms: u64) -> Result<u64, Failure> {
     let base: i64 = sqlx::query_scalar(BASE).fetch_one(&mut connection).await?;
     for (table, ids) in TABLES {
         let columns = sqlx::query_scalar(POSTGRES.columns).bind(table).fetch_all(&mut connection).await?;
-        for statement in POSTGRES.statements(table, ids, &columns, base, copies) {
+        for statement in POSTGRES.statements(table, ids, &columns, base, copies, age_ms) {
             run(&mut connection, &statement).await?;
         }
     }
@@ -76,12 +76,21 @@ const BASE: &str = "SELECT received_at FROM events";
 const DELIVERIES: &str = "SELECT count(*) FROM webhook_deliveries";
 
 impl Dialect {
-    fn statements(&self, table: &str, ids: &[&str], columns: &[String], base: i64, copies: u64) -> [String; 3] {
+    fn statements(
+        &self,
+        table: &str,
+        ids: &[&str],
+        columns: &[String],
+        base: i64,
+        copies: u64,
+        age_ms: u64,
+    ) -> [String; 3] {
         let copied = |column: &String| match column.as_str() {
             id if ids.contains(&id) => self.earlier.replace("{column}", id),
             // Nobody has it in hand.
             "lease_token" => "NULL".to_owned(),
             "due_at" => "{base} - k".to_owned(),
+            "settled_at" => format!("settled_at - {age_ms}"),
             other => other.to_owned(),
         };
         let values: Vec<String> = columns.iter().map(copied).collect();
@@ -93,7 +102,7 @@ impl Dialect {
         [
             // Read apart from what is written, so that no database keeps all of it aside first.
             format!("CREATE TEMPORARY TABLE example_{table} AS SELECT * FROM {table} ORDER BY {}", ids[0]),
-            insert.replace("{base}", &base.to_string()).replace("{count}", &copies.to_string()),
+            insert.replace("{base}", &format!("({base} - {age_ms})")).replace("{count}", &copies.to_string()),
             // What was in hand when its server was killed.
             if table == "open_work" {
                 format!("UPDATE open_work SET lease_token = NULL, due_at = {base} WHERE lease_token IS NOT NULL")

@@ -14,6 +14,7 @@ mod mark;
 mod measure;
 mod median;
 mod message;
+mod pages;
 mod plugins;
 mod process;
 mod publisher;

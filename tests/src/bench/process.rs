@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Failure,
-    usage::{Usage, usage},
+    usage::{Usage, resident_bytes, usage},
 };
 
 const START: Duration = Duration::from_secs(30);
@@ -99,6 +99,11 @@ impl Process {
 
     pub(super) fn usage(&self) -> Result<Usage, Failure> {
         usage(self.pid)
+    }
+
+    /// The memory that it holds now.
+    pub(super) fn resident_bytes(&self) -> Result<u64, Failure> {
+        resident_bytes(self.pid)
     }
 
     /// Asks it to end, and waits until it has.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Failure,
     measure::Figures,
+    pages::Pages,
     plugins::Plugins,
     row::{Part, Row},
 };
@@ -20,6 +21,7 @@ pub(super) struct Report {
     pub(super) repeat: usize,
     pub(super) runs: Vec<Run>,
     pub(super) plugins: Option<Plugins>,
+    pub(super) pages: Vec<Pages>,
 }
 
 /// One row.
@@ -86,6 +88,9 @@ impl fmt::Display for Report {
         }
         if let Some(plugins) = &self.plugins {
             writeln!(formatter, "{plugins}")?;
+        }
+        for pages in &self.pages {
+            writeln!(formatter, "{pages}")?;
         }
         for run in self.disturbed() {
             let used = run.figures.others_cpu_seconds / run.figures.seconds;

@@ -17,8 +17,12 @@ pub(super) enum Part {
     Hanging,
     /// Another endpoint has a backlog of a million
     Backlog,
+    /// A million deliveries that are no longer kept are removed meanwhile
+    Removing,
     /// What plugins cost, without a server
     Plugins,
+    /// How long pages take with a million deliveries stored
+    Pages,
 }
 
 /// What stands between publishers and receivers, and where it keeps events.
@@ -54,6 +58,8 @@ pub(super) struct Row {
     pub(super) hanging: u64,
     /// Deliveries that wait for another endpoint, which never answers.
     pub(super) backlog: u64,
+    /// Whether what is stored is no longer kept, and is removed meanwhile.
+    pub(super) removing: bool,
 }
 
 const PUBLISHERS: [u64; 3] = [16, 64, 256];
@@ -61,10 +67,12 @@ const USUAL_PUBLISHERS: u64 = 64;
 const FANOUT: u64 = 10;
 /// Stored deliveries that are next to none.
 const FEW: u64 = 10_000;
+/// Stored deliveries that are removed.
+const REMOVED: u64 = 1_000_000;
 
 impl Row {
     const fn new(store: Store, plugin: Plugin, fanout: u64, publishers: u64) -> Self {
-        Self { store, plugin, fanout, publishers, stored: 0, hanging: 0, backlog: 0 }
+        Self { store, plugin, fanout, publishers, stored: 0, hanging: 0, backlog: 0, removing: false }
     }
 
     /// The relay with the same publishers and receivers.
@@ -79,7 +87,13 @@ impl Row {
 
     /// The row that this one is compared with: the same without what makes it special.
     pub(super) fn base(&self) -> Option<Self> {
-        let base = Self { stored: self.stored.min(FEW), hanging: 0, backlog: 0, ..self.clone() };
+        let usual = Self { stored: self.stored.min(FEW), hanging: 0, backlog: 0, ..self.clone() };
+        // With as much stored that stays.
+        let base = if self.removing { Self { removing: false, ..self.clone() } } else { usual };
+        let is_base_of_removing = self.stored == REMOVED;
+        if is_base_of_removing && !self.removing {
+            return None;
+        }
         (base != *self).then_some(base)
     }
 
@@ -113,6 +127,9 @@ impl fmt::Display for Row {
                 write!(formatter, "/{what}={count}")?;
             }
         }
+        if self.removing {
+            formatter.write_str("/removing")?;
+        }
         Ok(())
     }
 }
@@ -142,6 +159,11 @@ pub(super) fn stored(store: Store) -> Vec<Row> {
     [FEW, 2_000_000].map(|stored| Row { stored, ..usual(store, 1) }).to_vec()
 }
 
+/// So much is stored while pages are looked at.
+pub(super) fn with_pages(store: Store) -> Row {
+    Row { stored: 1_000_000, ..usual(store, 1) }
+}
+
 /// Ten receivers: all answer, and one does not.
 pub(super) fn hanging(store: Store) -> Vec<Row> {
     [0, 1].map(|hanging| Row { hanging, ..usual(store, FANOUT) }).to_vec()
@@ -150,6 +172,11 @@ pub(super) fn hanging(store: Store) -> Vec<Row> {
 /// One receiver, without and with another's backlog.
 pub(super) fn backlog(store: Store) -> Vec<Row> {
     [0, 1_000_000].map(|backlog| Row { backlog, ..usual(store, 1) }).to_vec()
+}
+
+/// As many stored, which stay, and which are removed.
+pub(super) fn removing(store: Store) -> Vec<Row> {
+    [false, true].map(|removing| Row { stored: REMOVED, removing, ..usual(store, 1) }).to_vec()
 }
 
 const fn usual(store: Store, fanout: u64) -> Row {

@@ -29,6 +29,8 @@ const EARLIER: &str = "ticket.updated";
 /// Where they went: ten, as for fan-out, or the one that never answers.
 const EARLIER_PATHS: [&str; 10] = ["/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h", "/i", "/j"];
 pub(super) const BACKLOG_PATH: &str = "/backlog";
+/// How old what is no longer kept is, in milliseconds: forty days.
+const OVER_MS: u64 = 40 * 24 * 60 * 60 * 1000;
 const PAUSE: Duration = Duration::from_millis(20);
 const ARRIVAL: Duration = Duration::from_secs(30);
 
@@ -52,13 +54,14 @@ impl Stock {
         let stock = Self { folder, database };
         let started = Instant::now();
         let (wanted, deliveries) = (row.stored + row.backlog, stock.example(row, setting).await?);
+        let age_ms = if row.removing { OVER_MS } else { 0 };
         // The example is the first.
         let copies = wanted / deliveries - 1;
         let filled = if let Some(database) = &stock.database {
-            fill_postgres(database.connect().await?, copies).await?
+            fill_postgres(database.connect().await?, copies, age_ms).await?
         } else {
             let file = stock.folder.path().join(DATABASE_FILE);
-            fill_sqlite(&format!("sqlite:{}", file.display()), copies).await?
+            fill_sqlite(&format!("sqlite:{}", file.display()), copies, age_ms).await?
         };
         if filled != wanted {
             return Err(format!("{row}: {filled} deliveries were stored instead of {wanted}").into());
@@ -90,7 +93,7 @@ impl Stock {
     async fn example(&self, row: &Row, setting: &Setting) -> Result<u64, Failure> {
         let (folder, programs) = (self.folder.path(), &setting.programs);
         let receiver = Receiver::start(setting.receiver, 0, &[BACKLOG_PATH.to_owned()], programs, folder).await?;
-        let server = start_server(self.database.as_ref(), programs, folder).await?;
+        let server = start_server(self.database.as_ref(), false, programs, folder).await?;
         let token = fs::read_to_string(folder.join(ADMIN_TOKEN))?;
         let api = Api::new(server.url(), Some(token.trim()));
         let paths = if row.stored > 0 { &EARLIER_PATHS[..] } else { &[BACKLOG_PATH][..] };

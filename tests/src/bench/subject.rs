@@ -91,7 +91,7 @@ impl Subject {
             _ => Kept::Sqlite(folder.join(DATABASE_INDEX)),
         };
         let database = if let Kept::Postgres(database) = &store { Some(database) } else { None };
-        let process = start_server(database, programs, folder).await?;
+        let process = start_server(database, row.removing, programs, folder).await?;
         let token = fs::read_to_string(folder.join(ADMIN_TOKEN))?.trim().to_owned();
         let api = Api::new(process.url(), Some(&token));
         let plugin = match row.plugin {
@@ -153,6 +153,7 @@ impl Subject {
 /// The server on this database, or on a file in the folder.
 pub(super) async fn start_server(
     database: Option<&Database>,
+    removing: bool,
     programs: &Programs,
     folder: &Path,
 ) -> Result<Process, Failure> {
@@ -165,6 +166,12 @@ pub(super) async fn start_server(
         .args(["serve", "--listen", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"])
         .args(["--database", &database])
         .args(["--key-file", KEYS, "--admin-token-file", ADMIN_TOKEN]);
+    if removing {
+        command
+            .env("HOOKWRIGHT_RETENTION_CRON", "* * * * * *")
+            .env("HOOKWRIGHT_RETENTION_PAYLOAD_DAYS", "30")
+            .env("HOOKWRIGHT_RETENTION_ATTEMPTS_DAYS", "30");
+    }
     Process::start(command, &log(folder)).await
 }
 

@@ -29,6 +29,11 @@ pub(super) fn usage(pid: u32) -> Result<Usage, Failure> {
     Ok(Usage { cpu: stat(pid)?.own, peak_bytes: status.bytes("VmHWM:")? })
 }
 
+/// What a process holds in memory now.
+pub(super) fn resident_bytes(pid: u32) -> Result<u64, Failure> {
+    Status::read(pid)?.bytes("VmRSS:")
+}
+
 /// Of a process and its children, also of those that have ended; memory as it is now. What processes share is counted
 /// once.
 pub(super) fn family_usage(parent: u32) -> Result<Usage, Failure> {

@@ -2,7 +2,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use hookwright_tests::{
@@ -13,6 +14,13 @@ use hookwright_tests::{
     stage::Stage,
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    time::timeout,
+};
+
+/// A build and a test on a busy machine.
+const WATCHED: Duration = Duration::from_mins(2);
 
 pub(crate) struct Ran {
     pub(crate) succeeded: bool,
@@ -46,15 +54,16 @@ fn file(place: &Path, name: &str, content: &Value) -> PathBuf {
 }
 
 /// A new plugin is built, tested and run as it is, and what comes out delivers.
-#[tokio::test]
-async fn a_new_plugin_builds_passes_its_tests_and_delivers() {
+async fn a_new_plugin_delivers(language: &str) {
     let place = tempfile::tempdir().expect("a folder");
-    done(place.path(), &["new", "hello-tickets"]);
+    done(place.path(), &["new", "hello-tickets", "--lang", language]);
     let again = plugin(place.path(), &["new", "hello-tickets"]);
     assert!(!again.succeeded && again.err.contains("is not empty"), "{}", again.err);
     let project = place.path().join("hello-tickets");
-    // The packages that it needs are those of the example plugins.
-    std::fs::copy(folder().join("../../Cargo.lock"), project.join("Cargo.lock")).expect("copied");
+    if language == "rust" {
+        // The packages that it needs are those of the example plugins.
+        std::fs::copy(folder().join("../../Cargo.lock"), project.join("Cargo.lock")).expect("copied");
+    }
 
     let tested = done(&project, &["test"]);
     assert!(tested.contains("ok      A new ticket") && tested.contains("1 of 1 golden cases pass"), "{tested}");
@@ -76,11 +85,92 @@ async fn a_new_plugin_builds_passes_its_tests_and_delivers() {
     assert!(pushed.contains("hello-tickets 0.1.0 is ready"), "{pushed}");
     let wrong = plugin(&project, &["push", "hello.wasm", "--server", stage.server.url(), "--token", "hwt_none"]);
     assert!(!wrong.succeeded && wrong.err.contains("401") && !wrong.err.contains("hwt_none"), "{}", wrong.err);
-    let run = json!({ "name": "hello-tickets", "version": "0.1.0", "config": { "greeting": "New" } });
-    stage.api.register(&json!({ "url": stage.receiver.url("/hello"), "events": ["ticket.*"], "plugin": run })).await;
+    // The form in the UI is made of it, wherever it is written.
+    let known = stage.api.get("/plugins/hello-tickets/versions/0.1.0").await.expect("it is there").body;
+    let greeting = &known["manifest"]["config"]["properties"]["greeting"];
+    let expected = json!({
+        "type": "string",
+        "title": "Greeting",
+        "description": "Put before every line.",
+        "maxLength": 60,
+        "default": "Hello",
+    });
+    assert_eq!(greeting, &expected, "{known:#}");
+    let webhook = |greeting: Value| {
+        let run = json!({ "name": "hello-tickets", "version": "0.1.0", "config": { "greeting": greeting } });
+        json!({ "url": stage.receiver.url("/hello"), "events": ["ticket.*"], "plugin": run })
+    };
+    let long = webhook(json!("x".repeat(61)));
+    let refused = stage.api.post("/webhooks", &long).await.expect_err("refused").problem();
+    assert_eq!((refused.status, refused.pointers()), (422, vec!["/plugin/config/greeting"]));
+    stage.api.register(&webhook(json!("New"))).await;
     stage.receiver.on("/hello", [Reply::ok()]);
     stage.api.publish_one("ticket.created", json!({ "ticket": { "title": "One" } })).await;
     assert_eq!(stage.receiver.wait("/hello", 1).await.json(), json!({ "text": "New: One" }));
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_rust_builds_passes_its_tests_and_delivers() {
+    a_new_plugin_delivers("rust").await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_javascript_builds_passes_its_tests_and_delivers() {
+    a_new_plugin_delivers("javascript").await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_python_builds_passes_its_tests_and_delivers() {
+    a_new_plugin_delivers("python").await;
+}
+
+/// Who lacks the tools of a language is told which, and how to get them.
+#[test]
+fn what_an_author_must_install_is_told() {
+    let place = tempfile::tempdir().expect("a folder");
+    let nothing = tempfile::tempdir().expect("an empty folder");
+    for (language, wanted) in
+        [("javascript", "Node.js 18 or later with npm"), ("python", "Python 3.10 or later with venv")]
+    {
+        done(place.path(), &["new", language, "--lang", language]);
+        let mut command = Command::new(binary());
+        command.args(["plugin", "build", language]).current_dir(place.path()).env("PATH", nothing.path());
+        let output = command.output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains(wanted) && told.contains("apt-get install"), "{told}");
+    }
+}
+
+/// While it watches, a change of the source is tested at once.
+#[tokio::test]
+async fn a_change_is_tested_as_it_is_made() {
+    let place = tempfile::tempdir().expect("a folder");
+    done(place.path(), &["new", "watched", "--lang", "javascript"]);
+    let project = place.path().join("watched");
+    let mut command = tokio::process::Command::new(binary());
+    command.args(["plugin", "test", "--watch"]).current_dir(&project).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut watching = command.spawn().expect("it runs");
+    let mut lines = BufReader::new(watching.stdout.take().expect("its output")).lines();
+    let mut until = async |wanted: &str| {
+        let found = async {
+            while let Some(line) = lines.next_line().await.expect("text") {
+                if line.contains(wanted) {
+                    return;
+                }
+            }
+            panic!("it ended before it said: {wanted}");
+        };
+        timeout(WATCHED, found).await.unwrap_or_else(|_| panic!("it did not say: {wanted}"));
+    };
+    until("1 of 1 golden cases pass").await;
+    until("waiting for a change").await;
+    let (source, good) =
+        (project.join("src/plugin.js"), std::fs::read_to_string(project.join("src/plugin.js")).expect("text"));
+    std::fs::write(&source, good.replace("${greeting}:", "${greeting}!")).expect("written");
+    until("FAILED  A new ticket").await;
+    until("waiting for a change").await;
+    std::fs::write(&source, good).expect("written");
+    until("1 of 1 golden cases pass").await;
 }
 
 /// A plugin may be called what means something to the language it is written in.

@@ -1,4 +1,5 @@
 //! The commands of the README and of the guides are run as they stand: every fenced block with the info string `sh test`.
+//! A page for several languages has blocks for one of them: `sh test rust`.
 //!
 //! Those of a page share one bash session with `HOOKWRIGHT_URL`, `HOOKWRIGHT_TOKEN` and `RECEIVER_URL`, and print
 //! the answer to the registration, because the signing secret is shown nowhere else.
@@ -16,13 +17,15 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// A page whose commands compile something.
 const BUILD_LIMIT: Duration = Duration::from_mins(10);
 
-/// The blocks' text, in order.
-fn blocks(text: &str) -> String {
+/// The text of the blocks for all and for one language, in order.
+fn blocks(text: &str, language: &str) -> String {
+    let own = format!("```sh test {language}");
     let mut script = String::new();
     let mut inside = false;
     for line in text.lines() {
         match line.trim() {
             "```sh test" => inside = true,
+            line if line == own => inside = true,
             "```" => inside = false,
             _ if inside => script = script + line + "\n",
             _ => {}
@@ -38,10 +41,10 @@ fn secret(printed: &str) -> &str {
 }
 
 /// Runs a page's commands, with `hookwright` on the path, in an empty folder; gives what they printed.
-async fn follow(page: &str, stage: &Stage, limit: Duration, settings: &[(&str, &Path)]) -> String {
+async fn follow(page: &str, language: &str, stage: &Stage, limit: Duration, settings: &[(&str, &Path)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
-    let script = blocks(&text);
+    let script = blocks(&text, language);
     assert!(!script.is_empty(), "{page} has no block with the info string `sh test`");
     let place = tempfile::tempdir().expect("a folder");
     let (own, others) = (binary(), std::env::var_os("PATH").expect("a path"));
@@ -69,24 +72,28 @@ async fn follow(page: &str, stage: &Stage, limit: Duration, settings: &[(&str, &
 #[tokio::test]
 async fn its_commands_lead_to_a_signed_delivery() {
     let stage = Stage::open().await;
-    let printed = follow("README.md", &stage, LIMIT, &[]).await;
+    let printed = follow("README.md", "", &stage, LIMIT, &[]).await;
     let request = stage.receiver.wait("/hook", 1).await;
     request.verify(secret(&printed)).expect("the signature is right");
 }
 
 /// Followed from an empty folder, the guide ends with a plugin of one's own that delivers.
-#[tokio::test]
-async fn the_guide_for_plugin_authors_leads_to_a_plugin_that_delivers() {
+async fn the_guide_leads_to_a_plugin_that_delivers(language: &str) {
     let stage = Stage::open().await;
     // What is built for one run of the tests is there for the next.
     let built = folder().join("../guide");
-    follow(
-        "docs/plugin-authors.md",
-        &stage,
-        BUILD_LIMIT,
-        &[("CARGO_TARGET_DIR", &built), ("HOOKWRIGHT_CARGO", &cargo())],
-    )
-    .await;
+    let settings: [(&str, &Path); 2] = [("CARGO_TARGET_DIR", &built), ("HOOKWRIGHT_CARGO", &cargo())];
+    follow("docs/plugin-authors.md", language, &stage, BUILD_LIMIT, &settings).await;
     let request = stage.receiver.wait("/hook", 1).await;
     assert_eq!(request.text(), r#"{"text":"New ticket: Export fails https://qa.example.com/42"}"#);
+}
+
+#[tokio::test]
+async fn the_guide_for_plugin_authors_leads_to_a_plugin_in_rust_that_delivers() {
+    the_guide_leads_to_a_plugin_that_delivers("rust").await;
+}
+
+#[tokio::test]
+async fn the_guide_for_plugin_authors_leads_to_a_plugin_in_javascript_that_delivers() {
+    the_guide_leads_to_a_plugin_that_delivers("javascript").await;
 }

@@ -54,6 +54,9 @@ pub(in super::super) async fn input(
     let (Some(plugin), Some(digest)) = (&configuration.plugin, recorded.version) else {
         return Err(Problem::new(ProblemCode::WrongState, "the delivery passed through no plugin").into());
     };
+    if let Some(since) = recorded.removed_at {
+        return Err(Problem::no_longer_kept("what the plugin was given", Some(since)).into());
+    }
     let outcome = api.store.recorded_outcome(&recorded).await?.map(|outcome| outcome.shown());
     let digests = recorded.run.as_ref().and_then(|run| run.digests);
     Ok(axum::Json(InputBody {

@@ -56,6 +56,12 @@ pub(super) struct SummaryBody {
     /// The delivery that took over from it when it was parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     reprocessed_by: Option<DeliveryId>,
+    /// The delivery of the digest that it went out in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<DeliveryId>,
+    /// Since when its requests and attempts are no longer kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts_removed_at: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginBody>,
 }
@@ -105,6 +111,9 @@ struct RecalledBody {
 pub(super) struct DeliveryBody {
     #[serde(flatten)]
     summary: SummaryBody,
+    /// Since when the event's payload is no longer kept; bodies that were made of it are not shown then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_removed_at: Option<Millis>,
     requests: Vec<RequestBody>,
 }
 
@@ -163,6 +172,8 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
         created_at: summary.created_at,
         settled_at: summary.settled_at,
         repeats: summary.repeats,
+        digest: summary.digest,
+        attempts_removed_at: summary.attempts_removed_at,
         reprocessed_by: summary.reprocessed_by,
         plugin: summary.plugin.map(|(name, version)| PluginBody { name, version, run, recalled: Vec::new() }),
     }
@@ -177,7 +188,7 @@ pub(super) fn delivery_body(view: DeliveryView, with_bodies: bool) -> DeliveryBo
     if let Some(plugin) = &mut summary.plugin {
         plugin.recalled = recalled;
     }
-    DeliveryBody { summary, requests }
+    DeliveryBody { summary, payload_removed_at: view.payload_removed_at, requests }
 }
 
 fn recalled(run: Option<&str>, with_values: bool) -> Vec<RecalledBody> {

@@ -1,6 +1,7 @@
 //! `/events`: what providers post, in several forms, and what they posted.
 
 mod cloudevents;
+mod count;
 mod lines;
 mod publish;
 mod replay;
@@ -17,6 +18,7 @@ use super::problem::Answer;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 
+pub(super) use count::count;
 pub(super) use publish::{check_payload_size, header_key};
 pub(super) use replay::replay;
 pub(super) use view::{list, read};

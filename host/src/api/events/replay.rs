@@ -70,6 +70,7 @@ fn refused(error: NotReplayed) -> Refused {
     match error {
         NotReplayed::NoSuchWebhook => Problem::field("/webhook_id", error.to_string()).into(),
         NotReplayed::KeyReused => key_reused().into(),
+        NotReplayed::NoLongerKept(since) => Problem::no_longer_kept("the event's payload", since).into(),
         NotReplayed::Store(error) => error.into(),
         NotReplayed::NotWanted(_) | NotReplayed::OfOneWebhook | NotReplayed::TooMany(..) => {
             Problem::new(ProblemCode::WrongState, error.to_string()).into()

@@ -28,6 +28,11 @@ pub(in super::super) struct EventView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<Field>,
     payload: Option<Box<RawValue>>,
+    /// Whether there was one that is no longer kept; an event by itself says since when.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    payload_removed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_removed_at: Option<Millis>,
     /// What the schema of its type does not allow, where payloads are held against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     schema_errors: Vec<FieldError>,
@@ -35,6 +40,7 @@ pub(in super::super) struct EventView {
 
 /// An event as it is shown; its payload only to those who may read it.
 fn view(event: Event, with_payload: bool) -> EventView {
+    let payload_removed = event.is_payload_gone();
     let payload = event.payload.filter(|_| with_payload).map(|payload| {
         let text = String::from_utf8_lossy(&payload).into_owned();
         // A payload that is not JSON is shown as a string.
@@ -52,6 +58,8 @@ fn view(event: Event, with_payload: bool) -> EventView {
         content_type: event.content_type,
         attributes: event.attributes,
         payload,
+        payload_removed,
+        payload_removed_at: None,
         schema_errors: Vec::new(),
     }
 }
@@ -85,10 +93,13 @@ pub(in super::super) async fn read(
     caller.needs(Permission::EventsRead)?;
     let event = api.store.event(caller.project(), id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let schema_errors = match api.store.subscriptions().rule(event.project, &event.event_type).cloned() {
-        Some(rule) if caller.may_read_events() => {
+        Some(rule) if caller.may_read_events() && !event.is_payload_gone() => {
             errors_of(&api, &rule, event.payload.clone().unwrap_or_default().to_vec()).await
         }
         _ => Vec::new(),
     };
-    Ok(axum::Json(EventView { schema_errors, ..view(event, caller.may_read_events()) }))
+    let payload_removed_at =
+        if event.is_payload_gone() { api.store.payload_removed_at(event.project, id).await? } else { None };
+    let view = view(event, caller.may_read_events());
+    Ok(axum::Json(EventView { schema_errors, payload_removed_at, ..view }))
 }

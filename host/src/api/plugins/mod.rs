@@ -3,6 +3,8 @@
 mod component;
 mod preview;
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -22,8 +24,12 @@ use crate::domain::page::Page;
 use crate::domain::plugin::{LimitHit, Manifest, Pause, PluginFailure, PluginState, PluginVersion};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
+use crate::domain::webhook::Webhook;
 use crate::plugins::Uploaded;
 use crate::store::{Deleted, USERS_SHOWN};
+
+/// So many of the webhooks that use a version are named.
+const WEBHOOKS_SHOWN: usize = 50;
 
 #[derive(Debug, Serialize)]
 pub(super) struct PluginBody {
@@ -40,12 +46,31 @@ pub(super) struct PluginBody {
     summary: String,
     size_bytes: u64,
     created_at: Millis,
+    /// How many webhooks use it.
+    webhooks_count: usize,
+    /// Which, for those who may read webhooks; of many the first.
+    webhooks: Vec<UserBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Manifest>,
 }
 
-fn plugin_body(version: PluginVersion, with_manifest: bool) -> PluginBody {
+/// A webhook that uses a version.
+#[derive(Debug, Serialize)]
+struct UserBody {
+    id: WebhookId,
+    name: String,
+}
+
+fn plugin_body(api: &Api, caller: &Caller, version: PluginVersion, with_manifest: bool) -> PluginBody {
+    let snapshot = api.store.subscriptions();
+    let uses = |webhook: &&Arc<Webhook>| {
+        webhook.configuration.plugin.as_ref().is_some_and(|plugin| plugin.version_id == version.id)
+    };
+    let shown = if caller.may(Permission::WebhooksRead) { WEBHOOKS_SHOWN } else { 0 };
+    let users: Vec<_> = snapshot.of_project(version.project).iter().filter(uses).collect();
     PluginBody {
+        webhooks_count: users.len(),
+        webhooks: users.into_iter().take(shown).map(|user| UserBody { id: user.id, name: user.name.clone() }).collect(),
         name: version.manifest.name.clone(),
         version: version.manifest.version.clone(),
         digest: version.digest.to_string(),
@@ -72,9 +97,14 @@ fn entry(api: &Api, caller: &Caller, action: &'static str) -> Entry {
 pub(super) async fn upload(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
     caller.needs(Permission::PluginsWrite)?;
     let component = component(&api, request).await?;
+    take(&api, &caller, component).await
+}
+
+/// Takes a component in; see [`upload`].
+pub(super) async fn take(api: &Api, caller: &Caller, component: Bytes) -> Answer<Response> {
     let (status, version) = match api
         .plugins
-        .audited(entry(&api, &caller, "plugin.uploaded"))
+        .audited(entry(api, caller, "plugin.uploaded"))
         .upload(caller.project(), component)
         .await?
     {
@@ -106,7 +136,7 @@ pub(super) async fn upload(State(api): State<Api>, caller: Caller, request: Requ
     let Manifest { name, version: number, .. } = &version.manifest;
     let location = HeaderValue::from_str(&format!("/api/v1/plugins/{name}/versions/{number}"));
     let location = [(header::LOCATION, location.expect("names and versions are ASCII"))];
-    Ok((status, location, axum::Json(plugin_body(version, true))).into_response())
+    Ok((status, location, axum::Json(plugin_body(api, caller, version, true))).into_response())
 }
 
 fn refused(failure: PluginFailure) -> Refused {
@@ -150,7 +180,7 @@ pub(super) async fn resume(
     caller.needs(Permission::PluginsWrite)?;
     let resumed =
         api.plugins.audited(entry(&api, &caller, "plugin.resumed")).resume(caller.project(), &name, &version).await?;
-    Ok(axum::Json(plugin_body(resumed.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
+    Ok(axum::Json(plugin_body(&api, &caller, resumed.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
 }
 
 async fn component(api: &Api, request: Request) -> Answer<Bytes> {
@@ -186,7 +216,7 @@ pub(super) async fn list(
 ) -> Answer<axum::Json<Page<PluginBody>>> {
     caller.needs(Permission::PluginsRead)?;
     let versions = api.store.plugins(caller.project(), paging.page()?).await?;
-    Ok(axum::Json(versions.map(|version| plugin_body(version, false))))
+    Ok(axum::Json(versions.map(|version| plugin_body(&api, &caller, version, false))))
 }
 
 /// One version with its manifest.
@@ -197,5 +227,5 @@ pub(super) async fn read(
 ) -> Answer<axum::Json<PluginBody>> {
     caller.needs(Permission::PluginsRead)?;
     let found = api.store.plugin(caller.project(), &name, &version).await?;
-    Ok(axum::Json(plugin_body(found.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
+    Ok(axum::Json(plugin_body(&api, &caller, found.ok_or_else(|| Problem::not_found("plugin version"))?, true)))
 }

@@ -12,6 +12,8 @@ use super::super::Api;
 use super::super::auth::Caller;
 use super::super::form::Errors;
 use super::super::problem::Answer;
+use super::digest::check_digest;
+use crate::domain::digest::DigestForm;
 use crate::domain::envelope::takes_token;
 use crate::domain::event::Field;
 use crate::domain::filter::Filter;
@@ -79,6 +81,7 @@ pub(in super::super) struct Create {
     order: Option<Order>,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    digest: Option<DigestForm>,
     #[serde(default)]
     listener: bool,
     expires_in_ms: Option<u64>,
@@ -114,6 +117,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
     check_timeout(api, form.timeout_ms, &mut errors);
     check_order_wait(api, form.order_wait_ms, &mut errors);
     check_rate_limit(form.rate_limit, &mut errors);
+    let digest = form.digest.and_then(|form| check_digest(api, form, &mut errors));
     check_expiry(form.expires_in_ms, form.listener, &mut errors);
     let bearer_token = form.bearer_token.as_deref().and_then(|token| check_bearer(token, &mut errors));
     let body_token = form.body_token.as_deref().and_then(|token| check_secret("/body_token", token, &mut errors));
@@ -164,6 +168,7 @@ pub(super) async fn create(api: &Api, caller: &Caller, form: Create) -> Answer<W
         order,
         order_wait_ms: form.order_wait_ms,
         rate_limit: form.rate_limit,
+        digest,
         github_signature: form.github_signature,
         is_listener: form.listener,
         expires_at: form.expires_in_ms.map(|ms| now.plus(ms)),
@@ -245,7 +250,7 @@ pub(super) fn check_expiry(expires_in_ms: Option<u64>, is_listener: bool, errors
     }
 }
 
-pub(super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
+pub(in super::super) fn check_patterns(texts: &[String], errors: &mut Errors) -> Vec<Pattern> {
     if texts.is_empty() {
         errors.add("/events", "names at least one pattern; `[\"*\"]` is all events");
     }
@@ -322,7 +327,7 @@ pub(super) fn check_rate_limit(rate_limit: Option<RateLimit>, errors: &mut Error
     }
 }
 
-pub(super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
+pub(in super::super) fn check_filter(api: &Api, source: String, errors: &mut Errors) -> Option<Arc<Filter>> {
     match api.filters.check(&source) {
         Ok(()) => Some(Arc::new(Filter::new(source))),
         Err(error) => {

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod by_hand;
+pub(super) mod digest;
 mod explain;
 pub(super) mod facts;
 mod form;
@@ -12,6 +13,7 @@ mod revisions;
 mod rotate;
 mod test;
 mod trigger;
+mod try_out;
 mod view;
 
 use axum::extract::State;
@@ -33,13 +35,14 @@ use crate::store::OpenWork;
 
 pub(super) use backtest::{backtest, promote};
 pub(super) use explain::explain;
-pub(super) use form::check_config;
+pub(super) use form::{check_config, check_filter, check_patterns};
 pub(super) use recover::recover;
 pub(super) use reprocess::reprocess;
 pub(super) use revisions::revisions;
 pub(super) use rotate::rotate_secret;
 pub(super) use test::test;
 pub(super) use trigger::trigger;
+pub(super) use try_out::{check_url, try_out};
 
 /// Registers a webhook. The signing secret is shown in this answer only.
 pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<form::Create>) -> Answer<Response> {

@@ -14,6 +14,7 @@ use url::Url;
 use super::super::Api;
 use super::super::form::{Errors, given};
 use super::super::problem::Answer;
+use super::digest::{DigestPatch, check_digest};
 use super::form::{
     PluginForm, check_bearer, check_expiry, check_filter, check_headers, check_listener_url, check_needed_secrets,
     check_order, check_order_wait, check_patterns, check_plugin, check_rate_limit, check_secret, check_texts,
@@ -77,6 +78,8 @@ pub(in super::super) struct Patch {
     order_wait_ms: Option<Option<u64>>,
     #[serde(deserialize_with = "given")]
     rate_limit: Option<Option<RateLimitPatch>>,
+    #[serde(deserialize_with = "given")]
+    digest: Option<Option<DigestPatch>>,
     /// From now on.
     #[serde(deserialize_with = "given")]
     expires_in_ms: Option<Option<u64>>,
@@ -278,6 +281,10 @@ fn change_sending(api: &Api, next: &mut Webhook, patch: &mut Patch, errors: &mut
     if let Some(rate_limit) = patch.rate_limit.take() {
         next.rate_limit = rate_limit.and_then(|change| change_rate_limit(next.rate_limit, &change, errors));
         check_rate_limit(next.rate_limit, errors);
+    }
+    if let Some(digest) = patch.digest.take() {
+        let current = next.digest.as_ref().map(|digest| digest.form().clone());
+        next.digest = digest.and_then(|change| check_digest(api, change.over(current.as_ref()), errors));
     }
 }
 

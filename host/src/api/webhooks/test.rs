@@ -14,7 +14,7 @@ use super::by_hand::{Sent, send};
 use super::find;
 use crate::domain::delivery::Trigger;
 use crate::domain::event::Event;
-use crate::domain::id::{EventId, WebhookId};
+use crate::domain::id::{EventId, ProjectId, WebhookId};
 use crate::domain::pattern::EventType;
 use crate::domain::problem::Problem;
 use crate::domain::token::Permission;
@@ -22,11 +22,37 @@ use crate::domain::token::Permission;
 const TEST_TYPE: &str = "webhook.test";
 const TEST_PAYLOAD: &str = r#"{"message":"This is a test event from Hookwright."}"#;
 
+/// What is sent; a short message when it says nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TestForm {
+pub(super) struct TestForm {
     r#type: Option<String>,
     payload: Option<Box<RawValue>>,
+}
+
+impl TestForm {
+    /// The event; `at` is where the form stands in the body.
+    pub(super) fn event(self, api: &Api, project: ProjectId, at: &str) -> Answer<Event> {
+        let event_type = self.r#type.as_deref().unwrap_or(TEST_TYPE);
+        let event_type = EventType::parse_from_provider(event_type)
+            .map_err(|error| Problem::field(format!("{at}/type"), error.to_string()))?;
+        let now = api.clock.now();
+        let payload = self.payload.map_or_else(
+            || Bytes::from_static(TEST_PAYLOAD.as_bytes()),
+            |payload| Bytes::from(Box::<str>::from(payload).into_string()),
+        );
+        Ok(Event {
+            id: EventId::new(now, api.entropy.id()),
+            project,
+            event_type,
+            subject: None,
+            occurred_at: now,
+            received_at: now,
+            content_type: "application/json".to_owned(),
+            attributes: Vec::new(),
+            payload: Some(payload),
+        })
+    }
 }
 
 /// Sends a test event to this webhook only, also when it is disabled. It waits for no other delivery and for no breaker, but
@@ -40,25 +66,7 @@ pub(in super::super) async fn test(
     caller.needs(Permission::CanTriggerIntegrations)?;
     let bytes = body(request, &api).await?;
     let form: TestForm = if bytes.is_empty() { TestForm::default() } else { read(&bytes)? };
-    let event_type = form.r#type.as_deref().unwrap_or(TEST_TYPE);
-    let event_type =
-        EventType::parse_from_provider(event_type).map_err(|error| Problem::field("/type", error.to_string()))?;
+    let event = form.event(&api, caller.project(), "")?;
     let webhook = find(&api, &caller, id).await?;
-    let now = api.clock.now();
-    let payload = form.payload.map_or_else(
-        || Bytes::from_static(TEST_PAYLOAD.as_bytes()),
-        |payload| Bytes::from(Box::<str>::from(payload).into_string()),
-    );
-    let event = Event {
-        id: EventId::new(now, api.entropy.id()),
-        project: webhook.project,
-        event_type,
-        subject: None,
-        occurred_at: now,
-        received_at: now,
-        content_type: "application/json".to_owned(),
-        attributes: Vec::new(),
-        payload: Some(payload),
-    };
     send(&api, &caller, webhook, Sent::New(event), Trigger::Test).await
 }

@@ -63,7 +63,12 @@ pub(in super::super) async fn trigger(
     }
     let sent = if let Some(event) = form.event_id {
         let event = api.store.event(webhook.project, event).await?;
-        Sent::Known(event.ok_or_else(|| Problem::not_found("event"))?)
+        let event = event.ok_or_else(|| Problem::not_found("event"))?;
+        if event.is_payload_gone() {
+            let since = api.store.payload_removed_at(event.project, event.id).await?;
+            return Err(Problem::no_longer_kept("the event's payload", since).into());
+        }
+        Sent::Known(event)
     } else {
         let now = api.clock.now();
         Sent::New(Event::triggered(EventId::new(now, api.entropy.id()), webhook.project, now))

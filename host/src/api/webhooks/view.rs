@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::Api;
 use crate::domain::clock::Millis;
+use crate::domain::digest::DigestForm;
 use crate::domain::filter::{Filter, LastError};
 use crate::domain::id::{ProjectId, WebhookId};
 use crate::domain::pattern::Pattern;
@@ -55,6 +56,7 @@ pub(in super::super) struct WebhookBody {
     order: Order,
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
+    digest: Option<DigestForm>,
     breaker: BreakerBody,
     created_at: Millis,
     updated_at: Millis,
@@ -186,6 +188,7 @@ impl WebhookBody {
             order: webhook.order,
             order_wait_ms: webhook.order_wait_ms,
             rate_limit: webhook.rate_limit,
+            digest: webhook.digest.as_ref().map(|digest| digest.form().clone()),
             breaker: BreakerBody::new(api.ingest.paused_until(webhook.id), api.store.time(api.clock.now())),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,

@@ -100,6 +100,11 @@ impl Api {
         self.0.post("/webhooks", webhook).await
     }
 
+    /// Makes the first user of the server.
+    pub(super) async fn set_up(&self, user: &Value) -> Result<Value, Failure> {
+        self.0.post("/setup", user).await
+    }
+
     pub(super) async fn publish(&self, event: &Value) -> Result<Accepted, Failure> {
         self.0.post("/events", event).await
     }

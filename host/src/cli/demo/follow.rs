@@ -1,10 +1,18 @@
 //! After the tour: how to go on by hand, and whatever arrives then.
 
+use serde_json::json;
+
+use super::Failure;
+use super::api::Api;
 use super::page::{Ink, Page, bytes, shorten};
 use super::receiver::{PLAIN, Received, Receiver};
 use super::server::Server;
 use super::signature;
 use super::webhooks::Registered;
+use crate::domain::entropy::Entropy;
+
+/// Whom people sign in as.
+const EMAIL: &str = "demo@example.com";
 
 /// Ends only when it is stopped.
 pub(super) async fn show(
@@ -12,15 +20,18 @@ pub(super) async fn show(
     server: &Server,
     receiver: &mut Receiver,
     webhooks: &[Registered],
-) -> std::io::Result<()> {
-    Page::print(&how_to_go_on(page, server, &receiver.url))?;
+) -> Result<(), Failure> {
+    let password = format!("look-{:016x}", Entropy::System.id() >> 64);
+    let user = json!({ "email": EMAIL, "name": "Demo", "password": password });
+    Api::new(&server.url, &server.token)?.set_up(&user).await?;
+    Page::print(&how_to_go_on(page, server, &receiver.url, &password))?;
     while let Some(received) = receiver.next().await {
         Page::print(&arrival(page, &received, webhooks))?;
     }
     Ok(())
 }
 
-fn how_to_go_on(page: Page, server: &Server, receiver_url: &str) -> String {
+fn how_to_go_on(page: Page, server: &Server, receiver_url: &str, password: &str) -> String {
     let url = &server.url;
     let token_file = server.token_file.display();
     let rule = page.rule("Go on by hand");
@@ -29,7 +40,12 @@ fn how_to_go_on(page: Page, server: &Server, receiver_url: &str) -> String {
         r#"
 {rule}
 
-  The server stays up until Ctrl-C. In another terminal:
+  The server stays up until Ctrl-C. {look}
+    {url}/
+    email     {EMAIL}
+    password  {password}
+
+  In another terminal:
 
   {set}
     export HOOKWRIGHT_URL={url}
@@ -47,6 +63,7 @@ fn how_to_go_on(page: Page, server: &Server, receiver_url: &str) -> String {
     curl -sS {url}/api/v1/deliveries/dlv_… -H "Authorization: Bearer $(cat '{token_file}')"
 
   What arrives at the receiver is shown here."#,
+        look = step("See all of it in a browser"),
         set = step("set what the README's commands use"),
         post = step("post an event: it goes to five of the webhooks"),
         list = step("list the deliveries"),

@@ -9,7 +9,8 @@ use wasmparser::Parser;
 use wit_component::ComponentEncoder;
 
 use super::super::Failure;
-use super::{BuildArgs, Given, names, project, source};
+use super::language::{self, Built};
+use super::{BuildArgs, Given, derived, names, source};
 use crate::domain::plugin::{MANIFEST_SECTION, Manifest};
 use crate::domain::schema::SchemaLimits;
 use crate::sandbox::{check_component, check_configurations, manifest_of};
@@ -29,12 +30,22 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
 /// The manifest of a folder and its component: of what is given, or of what the folder's own tools build.
 pub(super) fn made(folder: &Path, given: &Given) -> Result<(Manifest, Vec<u8>), Failure> {
     // What is wrong there is told before anything takes time.
-    let manifest = source::manifest(folder)?;
-    check_configurations(&manifest, SchemaLimits::default())?;
-    let component = match (&given.component, &given.module) {
-        (Some(file), _) => finished(file, &manifest)?,
-        (None, Some(file)) => component(&read(file)?, &manifest)?,
-        (None, None) => component(&read(&project::build(folder, given.cargo.as_deref())?)?, &manifest)?,
+    let mut manifest = source::manifest(folder)?;
+    let check = |manifest: &Manifest| check_configurations(manifest, SchemaLimits::default());
+    check(&manifest)?;
+    let built = match (&given.component, &given.module) {
+        (Some(file), _) => Built::Component(file.clone()),
+        (None, Some(file)) => Built::Module(file.clone()),
+        (None, None) => language::build(folder, given.cargo.as_deref())?,
+    };
+    let component = match built {
+        Built::Component(file) => finished(&file, &manifest)?,
+        Built::Module(file) => {
+            let module = read(&file)?;
+            derived::put_in(&mut manifest, &module)?;
+            check(&manifest)?;
+            component(&module, &manifest)?
+        }
     };
     Ok((manifest, component))
 }
@@ -67,6 +78,7 @@ fn component(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, Failure> {
         .module(&module)
         .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| not_a_plugin(format!("{error:#}")))?;
+    component = names::trimmed(&component)?;
     put_in(manifest, &mut component)?;
     // What is written must be what the server will read.
     manifest_of(&component)?;

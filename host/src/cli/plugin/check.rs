@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::shown::hint;
 use super::workshop::{Subject, Unfit, Workshop};
 use crate::cli::Failure;
 use crate::domain::plugin::PluginFailure;
@@ -62,6 +63,7 @@ fn refused(failure: &PluginFailure, json: bool) -> ExitCode {
         println!("{}", json!({ "status": "refused", "error": failure }));
     } else {
         eprintln!("refused: {} ({})", failure.message, failure.code);
+        eprintln!("hint: {}", hint(&failure.code, &failure.message));
     }
     ExitCode::FAILURE
 }

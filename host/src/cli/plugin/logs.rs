@@ -187,7 +187,7 @@ fn lines(delivery: &Value) -> Vec<String> {
         told.extend(delivery["reason"].as_str().map(|reason| format!("  {reason}")));
     } else {
         told.push(format!("  failed: {} ({})", text(error, "message"), text(error, "code")));
-        told.push(format!("  hint: {}", hint(text(error, "code"))));
+        told.push(format!("  hint: {}", hint(text(error, "code"), text(error, "message"))));
     }
     told
 }

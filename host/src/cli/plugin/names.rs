@@ -1,12 +1,16 @@
 //! The names of a module's functions, for traps that say where they happened: mangled they can be a quarter of a plugin.
 
-use wasm_encoder::{Module, NameMap, NameSection, RawSection};
+use wasm_encoder::{Component, Module, NameMap, NameSection, RawSection};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
-use super::super::Failure;
+use super::derived;
+use crate::cli::Failure;
 use crate::sandbox::is_machinery;
 
-/// The module with its names as people read them, and without those that no trap ever tells.
+/// Sections that nothing reads: the schema is in the manifest, what compiled it is nobody's business.
+const UNNEEDED: [&str; 3] = [derived::SECTION, "producers", "target_features"];
+
+/// The module with its names as people read them, and without what no run and no trap ever needs.
 pub(super) fn shortened(module: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut out = Module::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -15,9 +19,34 @@ pub(super) fn shortened(module: &[u8]) -> Result<Vec<u8>, Failure> {
             && let KnownCustom::Name(names) = section.as_known()
         {
             out.section(&told(names)?);
+        } else if matches!(&payload, Payload::CustomSection(section) if UNNEEDED.contains(&section.name())) {
+            // Left out.
         } else if let Some((id, range)) = payload.as_section() {
             let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
             out.section(&RawSection { id, data: &module[start..end] });
+        }
+    }
+    Ok(out.finish())
+}
+
+/// A component without what tells of how it was wrapped: names of its parts, and by which program.
+pub(super) fn trimmed(component: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut out = Component::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload?;
+        match &payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::CustomSection(_) => {}
+            // What is in its modules stands in them.
+            _ if depth > 1 => {}
+            _ => {
+                if let Some((id, range)) = payload.as_section() {
+                    let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
+                    out.section(&RawSection { id, data: &component[start..end] });
+                }
+            }
         }
     }
     Ok(out.finish())
@@ -42,7 +71,9 @@ fn told(names: wasmparser::NameSectionReader<'_>) -> Result<NameSection, Failure
 
 #[cfg(test)]
 mod tests {
-    use wasm_encoder::{CodeSection, CustomSection, Function, FunctionSection, TypeSection};
+    use wasm_encoder::{
+        CodeSection, ComponentTypeSection, CustomSection, Function, FunctionSection, ModuleSection, TypeSection,
+    };
 
     use super::*;
 
@@ -85,6 +116,18 @@ mod tests {
         assert_eq!(shortened(&module(&long).finish()).unwrap(), short);
         let has = |text: &str| short.windows(text.len()).any(|bytes| bytes == text.as_bytes());
         assert!(has("slack::messages::message") && has("kept") && !has("drop_in_place") && !has("_ZN"));
+    }
+
+    #[test]
+    fn a_component_keeps_its_parts_and_their_names() {
+        let (core, mut types) = (module(&[(0, "inner")]), ComponentTypeSection::new());
+        types.defined_type().list(wasm_encoder::PrimitiveValType::U8);
+        let custom = CustomSection { name: "component-name".into(), data: b"outer".as_slice().into() };
+        let mut whole = Component::new();
+        whole.section(&ModuleSection(&core)).section(&types).section(&custom);
+        let mut wanted = Component::new();
+        wanted.section(&ModuleSection(&core)).section(&types);
+        assert_eq!(trimmed(&whole.finish()).unwrap(), wanted.finish());
     }
 
     #[test]

@@ -251,7 +251,7 @@ impl Replayed<'_> {
             Outcome::Skipped(reason) => told.push(format!("skips the event: {reason}")),
             Outcome::Failed { failure, .. } => {
                 told.push(format!("failed: {} ({})", failure.message, failure.code));
-                told.push(format!("hint: {}", hint(&failure.code)));
+                told.push(format!("hint: {}", hint(&failure.code, &failure.message)));
             }
         }
         told.extend(self.used.logs.iter().map(|line| format!("log {}: {}", line.level, line.message)));

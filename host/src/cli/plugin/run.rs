@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::shown::hint;
 use super::workshop::{Subject, Unfit, Workshop};
 use crate::cli::Failure;
 use crate::deliver::{Previewed, preview};
@@ -122,7 +123,10 @@ fn tell(
     let mut lines = Vec::new();
     let named = format!("{} {}", version.manifest.name, version.manifest.version);
     match (requests, &ran.result) {
-        (Err(failure), _) => lines.push(format!("{named} failed: {} ({})", failure.message, failure.code)),
+        (Err(failure), _) => {
+            lines.push(format!("{named} failed: {} ({})", failure.message, failure.code));
+            lines.push(format!("hint: {}", hint(&failure.code, &failure.message)));
+        }
         (Ok(_), Ok(Transformed::Skip(reason))) => lines.push(format!("{named} skips the event: {reason}")),
         (Ok(requests), _) => {
             lines.push(format!("{named} makes {} requests", requests.len()));

@@ -17,29 +17,49 @@ pub(super) fn lines(difference: &Difference) -> Vec<String> {
     std::iter::once(format!("at {place}")).chain(sides.into_iter().flatten()).collect()
 }
 
-/// What to do about a failure with this code.
-pub(super) fn hint(code: &str) -> &'static str {
+/// What to do about a failure with this code and message.
+pub(super) fn hint(code: &str, message: &str) -> &'static str {
     match code {
         "plugin.timeout" => {
-            "it used up its CPU time: look for work that grows with the payload; the webhook may have a lower limit of \
-             its own (`plugin.limits.cpu_ms`)"
+            "it used up its CPU time: look for work that grows with the payload, and for loops that may never end; a webhook may \
+             have a lower limit of its own (`plugin.limits.cpu_ms`)"
         }
         "plugin.out_of_memory" => "it used up its memory: keep less of the payload at once, or read only what you need",
         "plugin.crashed" => {
-            "it gave up: the text and the functions above say where; `hookwright plugin replay DELIVERY --case cases/x.json` \
-             makes a golden case of it, which your tests run natively"
+            "it gave up: the text above says where; keep the event as a golden case in cases/ before you mend it \
+             (`hookwright plugin replay DELIVERY --case cases/x.json` makes one of a delivery)"
         }
         "plugin.failed" => {
             "the plugin says so itself: the payload or the configuration is not as it expects; make what may be missing \
-             an Option, or skip the event"
+             optional, or skip the event"
         }
-        "plugin.bad_output" => {
-            "a request breaks the rule whose name stands at the end; docs/SECURITY.md says what requests may be"
-        }
-        "plugin.output_too_large" => "what it returned is too large: send less, or cut texts (`hookwright_sdk::text`)",
+        "plugin.bad_output" => rule_hint(message),
+        "plugin.output_too_large" => "what it returned is too large: send less, or cut texts",
         "plugin.too_many_recalls" => "it asked its memory too often: ask once for each key",
         "plugin.incompatible" => "it was built for another contract: build it with this program's SDK",
+        "plugin.case_failed" => {
+            "the plugin makes something else than the golden case says: mend the plugin, or have \
+             `hookwright plugin test --update` write the case"
+        }
+        "plugin.bad_manifest" => "plugin.toml or a file in cases/ says something that cannot be: mend it there",
         _ => "docs/plugin-authors.md says more",
+    }
+}
+
+/// What to do about a broken rule, whose name stands at the end of the message.
+fn rule_hint(message: &str) -> &'static str {
+    let rule = message.rsplit_once('(').map_or("", |(_, rule)| rule.trim_end_matches(')'));
+    match rule {
+        "secret_unknown" => {
+            "a secret that a request names must stand in plugin.toml, as [secrets.NAME], so that a webhook's \
+                             owner is asked for it"
+        }
+        "path_segment" => "what comes from a payload may be anything: check it before it becomes part of a path",
+        "header_authorization" => "name a secret instead: a credential with its place and the secret's name",
+        "header_reserved" | "credential_header" => "leave the header out: the server sets it",
+        "query_repeated" => "leave the parameter out: the webhook's URL, or another of the request, has it",
+        "body_json" => "give the body as a value instead of text, and it is always JSON",
+        _ => "a request breaks the rule whose name stands at the end; docs/SECURITY.md says what requests may be",
     }
 }
 

@@ -1,20 +1,20 @@
 //! `hookwright plugin test`: golden cases in the sandbox.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::shown::hint;
 use super::source;
+use super::sources::newest;
 use super::workshop::{Subject, Unfit, Workshop};
 use crate::cli::Failure;
 use crate::sandbox::{CaseRun, RunLimits};
 
 /// How often the folder is looked at for changes.
 const LOOK: Duration = Duration::from_millis(300);
-/// Folders that tools write themselves.
-const MADE_BY_TOOLS: [&str; 4] = ["target", "node_modules", ".git", "dist"];
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct TestArgs {
@@ -95,7 +95,8 @@ fn line(run: &CaseRun, limits: &RunLimits) -> String {
         Err(failure) => {
             let logs = run.used.logs.iter().map(|line| format!("          {}: {}", line.level, line.message));
             let failed = format!("FAILED  {}: {used}\n        {} ({})", run.name, failure.message, failure.code);
-            [failed].into_iter().chain(logs).collect::<Vec<_>>().join("\n")
+            let hint = format!("        hint: {}", hint(&failure.code, &failure.message));
+            [failed].into_iter().chain(logs).chain([hint]).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -129,23 +130,4 @@ fn update(folder: &Path, ran: &[CaseRun]) -> Result<ExitCode, Failure> {
     }
     println!("{written} of {} golden cases have changed", ran.len());
     Ok(ExitCode::SUCCESS)
-}
-
-/// When a file of the folder changed last.
-fn newest(folder: &Path) -> Option<SystemTime> {
-    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
-    let mut newest = None;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            if path.is_dir() {
-                if !MADE_BY_TOOLS.contains(&name.to_string_lossy().as_ref()) {
-                    folders.push(path);
-                }
-            } else if path.extension().is_none_or(|extension| extension != "wasm" && extension != "lock") {
-                newest = newest.max(entry.metadata().and_then(|metadata| metadata.modified()).ok());
-            }
-        }
-    }
-    newest
 }

@@ -10,9 +10,9 @@ use super::super::db::Tx;
 use super::super::record::{Accept, Accepted, Beginning, FanOut, NewDelivery, NewEvent, WorkKind};
 use super::super::rows::Rows;
 use super::super::value::values;
-use super::fan_out;
 use super::order::{self, NewInOrder, Places};
 use super::work::{self, NewWork};
+use super::{digests, fan_out};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, Field, IDEMPOTENCY_MS, Idempotency};
 use crate::domain::id::{EventId, ProjectId};
@@ -149,7 +149,10 @@ async fn insert(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
 }
 
 /// Stores events.
-pub(super) async fn insert_events(tx: &mut Tx, events: impl Iterator<Item = &Event>) -> Result<(), StoreError> {
+pub(in super::super) async fn insert_events(
+    tx: &mut Tx,
+    events: impl Iterator<Item = &Event>,
+) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO events
         (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
     let rows = Rows::of(INSERT, events, |event| {
@@ -209,7 +212,8 @@ pub(in super::super) async fn insert_deliveries(tx: &mut Tx, made: &[Made<'_>]) 
     let places = order::places(tx, &ordered).await?;
     let work = made.iter().filter_map(|made| first_work(made, &places));
     work::insert(tx, &work.collect::<Vec<_>>()).await?;
-    order::block(tx, &ordered).await
+    order::block(tx, &ordered).await?;
+    digests::collect(tx, made).await
 }
 
 fn attributes(fields: &[Field]) -> Cow<'static, str> {
@@ -220,13 +224,14 @@ fn attributes(fields: &[Field]) -> Cow<'static, str> {
 const fn status(delivery: &NewDelivery) -> DeliveryStatus {
     match delivery.beginning {
         Beginning::Open { .. } => DeliveryStatus::Pending,
+        Beginning::Collected { .. } => DeliveryStatus::Collecting,
         Beginning::Skipped { .. } => DeliveryStatus::Skipped,
     }
 }
 
 fn reason(delivery: &NewDelivery) -> Option<&str> {
     match &delivery.beginning {
-        Beginning::Open { .. } => None,
+        Beginning::Open { .. } | Beginning::Collected { .. } => None,
         Beginning::Skipped { reason } => Some(reason),
     }
 }
@@ -235,7 +240,9 @@ fn reason(delivery: &NewDelivery) -> Option<&str> {
 const fn first_requests(delivery: &NewDelivery) -> i64 {
     match delivery.beginning {
         Beginning::Open { kind: WorkKind::Send, .. } => 1,
-        Beginning::Open { kind: WorkKind::Transform, .. } | Beginning::Skipped { .. } => 0,
+        Beginning::Open { kind: WorkKind::Transform, .. } | Beginning::Collected { .. } | Beginning::Skipped { .. } => {
+            0
+        }
     }
 }
 
@@ -244,7 +251,7 @@ fn first_id(delivery: &NewDelivery) -> Option<Uuid> {
     match delivery.beginning {
         Beginning::Open { kind: WorkKind::Transform, .. } => Some(delivery.id.uuid()),
         Beginning::Open { kind: WorkKind::Send, .. } => Some(delivery.id.request(0).uuid()),
-        Beginning::Skipped { .. } => None,
+        Beginning::Collected { .. } | Beginning::Skipped { .. } => None,
     }
 }
 

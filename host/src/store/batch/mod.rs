@@ -1,6 +1,7 @@
 //! A group of records written in one transaction, with one statement for each table.
 
 mod accepts;
+mod digests;
 mod facts;
 mod failures;
 mod fan_out;
@@ -16,11 +17,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-pub(super) use accepts::{EXPIRE_KEY, KNOWN_KEY, Made, TAKE_KEY, insert_deliveries};
+pub(super) use accepts::{EXPIRE_KEY, KNOWN_KEY, Made, TAKE_KEY, insert_deliveries, insert_events};
 pub(super) use finishes::disable;
 use order::Places;
 pub(super) use order::{held as places, release};
-pub(super) use raise::raise;
+pub(super) use raise::{raise, raise_by};
 
 use super::StoreError;
 use super::claims::{self, Claim, Claimed};

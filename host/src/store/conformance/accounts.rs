@@ -45,6 +45,7 @@ const ALL: PageRequest = PageRequest { limit: 200, cursor: None };
 impl Stage {
     fn project(&self) -> Project {
         Project {
+            retention: crate::domain::retention::Retention::default(),
             id: ProjectId::new(NOW, self.entropy.id()),
             name: "Board".to_owned(),
             description: Some("Retros".to_owned()),

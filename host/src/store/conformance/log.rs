@@ -29,7 +29,13 @@ on_both!(
 
 impl Stage {
     /// A delivery of an event of this type and payload, that was made so long after the others.
-    async fn logged(&self, webhook: &Webhook, kind: &str, payload: &'static str, after_ms: u64) -> DeliveryId {
+    pub(super) async fn logged(
+        &self,
+        webhook: &Webhook,
+        kind: &str,
+        payload: &'static str,
+        after_ms: u64,
+    ) -> DeliveryId {
         let now = NOW.plus(after_ms);
         let event = Event {
             id: EventId::new(now, self.entropy.id()),
@@ -47,7 +53,7 @@ impl Stage {
         id
     }
 
-    async fn answered(&self, webhook: &Webhook, id: DeliveryId, status: u16, body: &[u8], end: RequestEnd) {
+    pub(super) async fn answered(&self, webhook: &Webhook, id: DeliveryId, status: u16, body: &[u8], end: RequestEnd) {
         let lease = self.lease();
         self.run_sql("UPDATE open_work SET due_at = 0, lease_token = NULL").await;
         let claimed = self.claimed(Millis(1)).await;

@@ -3,6 +3,7 @@
 mod accounts;
 mod backtests;
 mod by_hand;
+mod digests;
 mod endings;
 mod event_types;
 mod facts;
@@ -14,12 +15,15 @@ mod log;
 mod model;
 mod operational;
 mod order;
+mod overview;
 mod owners;
 mod partitions;
 mod plugins;
 mod replays;
 mod resends;
 mod results;
+mod retention;
+mod schedules;
 mod stage;
 
 use std::num::{NonZeroU32, NonZeroU64};

@@ -146,6 +146,7 @@ impl Stage {
             order_wait_ms: None,
             rate_limit: None,
             github_signature: false,
+            digest: None,
             is_listener: false,
             expires_at: None,
             redactor: Arc::new(Redactor::new(&secrets.named())),

@@ -5,6 +5,5 @@ mod view;
 mod work;
 
 pub use log::{Found, Search};
-pub(super) use view::plain_request;
-pub use view::{AttemptView, DeliverySummary, DeliveryView, RequestView};
+pub use view::{AttemptView, DeliverySummary, DeliveryView, RequestView, plain_request};
 pub(super) use work::{TallyRow, cancel_open, cancel_waiting, hold_open, tally};

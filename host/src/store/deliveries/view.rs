@@ -49,6 +49,10 @@ pub struct DeliverySummary {
     pub repeats: Option<DeliveryId>,
     /// The delivery that took over from it when it was parked.
     pub reprocessed_by: Option<DeliveryId>,
+    /// The delivery of the digest that it went out in.
+    pub digest: Option<DeliveryId>,
+    /// Since when its requests and attempts are no longer kept.
+    pub attempts_removed_at: Option<Millis>,
 }
 
 /// A delivery with all that was sent and received.
@@ -58,6 +62,8 @@ pub struct DeliveryView {
     pub summary: DeliverySummary,
     /// The webhook's origin, with whatever stands behind it masked.
     pub masked_url: String,
+    /// Since when the event's payload is no longer kept; what a webhook without plugin sent is not known then.
+    pub payload_removed_at: Option<Millis>,
     /// Its requests, in order.
     pub requests: Vec<RequestView>,
 }
@@ -131,11 +137,13 @@ pub(super) struct SummaryRow {
     plugin_version: Option<String>,
     repeats: Option<Uuid>,
     reprocessed_by: Option<Uuid>,
+    digest: Option<Uuid>,
+    attempts_removed_at: Option<i64>,
 }
 
 pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
     d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
-    d.repeats, d.reprocessed_by";
+    d.repeats, d.reprocessed_by, d.digest, d.attempts_removed_at";
 pub(super) const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
@@ -161,6 +169,8 @@ impl SummaryRow {
             run: self.run,
             repeats: self.repeats.map(DeliveryId::from_uuid),
             reprocessed_by: self.reprocessed_by.map(DeliveryId::from_uuid),
+            digest: self.digest.map(DeliveryId::from_uuid),
+            attempts_removed_at: self.attempts_removed_at.map(Millis),
         })
     }
 }
@@ -171,6 +181,7 @@ struct ContextRow {
     envelope: String,
     body_token: bool,
     origin: String,
+    payload_removed_at: Option<i64>,
     #[sqlx(flatten)]
     event: EventRow,
 }
@@ -255,7 +266,7 @@ impl Store {
     /// One delivery with everything, as it is at one moment.
     pub async fn delivery(&self, project: ProjectId, id: DeliveryId) -> Result<Option<DeliveryView>, StoreError> {
         const CONTEXT: &str =
-            "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
+            "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.payload_removed_at, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
                     e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
              FROM webhook_deliveries d
              JOIN events e ON e.id = d.event_id
@@ -293,8 +304,9 @@ impl Snapshot {
         let Self { summary, context, requests, work, attempts } = self;
         let summary = summary.into_summary()?;
         let masked_url = context.origin.clone();
+        let payload_removed_at = context.payload_removed_at.map(Millis);
         let requests = request_views(&summary, context, requests, &work, attempts)?;
-        Ok(DeliveryView { summary, masked_url, requests })
+        Ok(DeliveryView { summary, masked_url, payload_removed_at, requests })
     }
 }
 
@@ -305,7 +317,7 @@ fn request_views(
     work: &[WorkRow],
     attempts: Vec<AttemptRow>,
 ) -> Result<Vec<RequestView>, StoreError> {
-    if rows.is_empty() && summary.requests.0 == 1 {
+    if rows.is_empty() && summary.requests.0 == 1 && summary.attempts_removed_at.is_none() {
         // The request of a webhook without plugin is stored only when its first attempt did not arrive.
         let status = match summary.status {
             DeliveryStatus::Cancelled => RequestStatus::Cancelled,
@@ -359,9 +371,13 @@ fn request_views(
 }
 
 /// What a webhook without plugin sends, as it is shown.
-pub(in super::super) fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {
+pub fn plain_request(event: &Event, configuration: &Configuration) -> FrozenRequest {
     let Configuration { envelope, content_type, body_token, .. } = *configuration;
-    let (content_type, body) = shown_body(event, envelope, content_type, body_token);
+    let (content_type, body) = if event.is_payload_gone() {
+        (None, Bytes::new())
+    } else {
+        shown_body(event, envelope, content_type, body_token)
+    };
     let spec = RequestSpec {
         label: String::new(),
         method: "POST".to_owned(),

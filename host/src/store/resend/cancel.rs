@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::super::batch::{places, release};
 use super::super::db::{Tx, again};
 use super::super::deliveries::{TallyRow, tally};
+use super::super::digests::take_out;
 use super::super::record::WorkKind;
 use super::super::rows::Rows;
 use super::super::value::values;
@@ -148,6 +149,11 @@ async fn cancel_whole(
         (None, DeliveryStatus::Cancelled) => return Ok(Acted::Done(0)),
         (None, DeliveryStatus::Parked) if !standing.is_reprocessed => {}
         (None, DeliveryStatus::Parked) => return Ok(Acted::refused("it was reprocessed")),
+        (None, DeliveryStatus::Collecting) => {
+            if !take_out(tx, standing.id).await? {
+                return Err(StoreError::Contended);
+            }
+        }
         (None, _) => return Ok(has_ended(standing)),
     }
     let id = standing.id.uuid();

@@ -46,7 +46,9 @@ pub(in super::super) struct Standing {
     pub(super) trigger: Trigger,
     pub(super) settled_at: Option<Millis>,
     pub(super) is_reprocessed: bool,
-    pub(super) has_event: bool,
+    pub(super) has_payload: bool,
+    /// Since when what was sent is no longer kept.
+    pub(super) removed_at: Option<Millis>,
     /// None as long as its plugin is to be run, and when it made none.
     pub(super) requests: Vec<Request>,
     pub(super) work: Vec<Work>,
@@ -67,18 +69,19 @@ pub(in super::super) async fn lock(
 ) -> Result<Option<Standing>, StoreError> {
     const SELECT: &str =
         "SELECT webhook_id, status, trigger_kind, settled_at, reprocessed_by IS NOT NULL, requests_total,
-            EXISTS (SELECT 1 FROM events e WHERE e.id = webhook_deliveries.event_id)
+            EXISTS (SELECT 1 FROM events e WHERE e.id = webhook_deliveries.event_id AND e.payload_removed_at IS NULL),
+            attempts_removed_at
         FROM webhook_deliveries WHERE id = $1 AND project_id = $2";
     const SELECT_LOCKED: &str = "SELECT webhook_id, status, trigger_kind, settled_at, reprocessed_by IS NOT NULL,
-            requests_total, EXISTS (SELECT 1 FROM events e WHERE e.id = webhook_deliveries.event_id)
+            requests_total, EXISTS (SELECT 1 FROM events e WHERE e.id = webhook_deliveries.event_id AND e.payload_removed_at IS NULL),
+            attempts_removed_at
         FROM webhook_deliveries WHERE id = $1 AND project_id = $2 FOR UPDATE";
-    type Row = (Uuid, String, String, Option<i64>, bool, i64, bool);
+    type Row = (Uuid, String, String, Option<i64>, bool, i64, bool, Option<i64>);
     let work = work(tx, project, id, true).await?;
     let select = if tx.locks_rows() { SELECT_LOCKED } else { SELECT };
     let rows: Vec<Row> = tx.fetch(select, &values![id.uuid(), project.uuid()]).await?;
-    let Some((webhook, status, trigger, settled_at, is_reprocessed, total, has_event)) = rows.into_iter().next() else {
-        return Ok(None);
-    };
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let (webhook, status, trigger, settled_at, is_reprocessed, total, has_payload, removed_at) = row;
     // Its plugin may have been run while the lock was waited for.
     if tx.locks_rows() && self::work(tx, project, id, false).await? != work {
         return Err(StoreError::Contended);
@@ -93,7 +96,8 @@ pub(in super::super) async fn lock(
         trigger: Trigger::parse(&trigger).ok_or_else(|| corrupt("trigger_kind"))?,
         settled_at: settled_at.map(Millis),
         is_reprocessed,
-        has_event,
+        has_payload,
+        removed_at: removed_at.map(Millis),
         requests: requests(tx, id, status, total, &work).await?,
         work,
     }))

@@ -295,7 +295,7 @@ impl Player {
             let hook = self.book.hooks.iter().position(|hook| hook.id == new.webhook_id).unwrap();
             let (skipped, lease) = match new.beginning {
                 Beginning::Open { lease, .. } => (false, lease),
-                Beginning::Skipped { .. } => (true, None),
+                Beginning::Skipped { .. } | Beginning::Collected { .. } => (true, None),
             };
             prop_assert_eq!(skipped, self.book.hooks[hook].state == HookState::Disabled);
             prop_assert_eq!(new.revision, self.book.hooks[hook].revision);

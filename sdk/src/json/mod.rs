@@ -1,26 +1,54 @@
 //! JSON text for people: where an error is, and a readable layout.
 
-use crate::Failure;
-use crate::text::truncate;
+mod deserializer;
+mod error;
+mod number;
+mod reader;
+#[cfg(test)]
+mod tests;
 
-/// Says what is wrong in `text`, and in which field.
-pub(crate) fn failure(code: &str, what: &str, text: &str, error: &serde_json::Error) -> Failure {
-    // "… at line 1 column 20" means nothing to people who see a form or a single long line.
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    let path = path_at(text, offset(text, error));
-    let (path, message) = (truncate(&path, 200), truncate(message, 500));
-    let sentence = if path.is_empty() {
-        format!("{what} is not as expected: {message}.")
-    } else {
-        format!("{what} is not as expected at `{path}`: {message}.")
-    };
-    Failure::new(code, sentence)
+pub use error::Error;
+pub(crate) use number::plain;
+pub(crate) use reader::{Kind, Reader};
+use serde::Deserialize;
+
+use crate::Failure;
+use crate::text::{join, part, truncate};
+
+/// Reads JSON. For plugins it is much smaller than that of `serde_json`.
+///
+/// ```
+/// use hookwright_sdk::json;
+///
+/// assert_eq!(json::parse::<Vec<u8>>("[1, 2]").unwrap(), [1, 2]);
+/// assert!(json::parse::<Vec<u8>>("[1, 256]").is_err());
+/// ```
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+    let mut reader = Reader::new(text);
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
-fn offset(text: &str, error: &serde_json::Error) -> usize {
-    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
-    (lines.map(str::len).sum::<usize>() + error.column()).min(text.len())
+/// Whether a text is JSON.
+///
+/// ```
+/// use hookwright_sdk::json;
+///
+/// assert!(json::is_valid("{\"a\": [1.50]}"));
+/// assert!(!json::is_valid("{'a': 1}"));
+/// ```
+pub fn is_valid(text: &str) -> bool {
+    let mut reader = Reader::new(text);
+    reader.skip().and_then(|()| reader.end()).is_ok()
+}
+
+/// Says what is wrong in `text`, and in which field.
+pub(crate) fn failure(code: &str, what: &str, text: &str, error: &Error) -> Failure {
+    let path = path_at(text, error.offset());
+    let (path, message) = (truncate(&path, 200), truncate(error.message(), 500));
+    let place = if path.is_empty() { String::new() } else { join(&[" at `", &path, "`"]) };
+    Failure::new(code, join(&[what, " is not as expected", &place, ": ", &message, "."]))
 }
 
 /// The way to the value that ends at or holds this offset, for example `actions[1].title`.
@@ -75,7 +103,9 @@ enum Step<'a> {
 /// assert_eq!(hookwright_sdk::json::pretty(r#"{"b":[1.0,{}]}"#, 100).unwrap(), "{\n  \"b\": [\n    1.0,\n    {}\n  ]\n}");
 /// ```
 pub fn pretty(text: &str, max: usize) -> Option<String> {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+    if !is_valid(text) {
+        return None;
+    }
     let mut out = String::with_capacity(text.len().min(max) * 2);
     let mut depth = 0_usize;
     let mut previous = "";
@@ -124,7 +154,7 @@ impl<'a> Iterator for Tokens<'a> {
             _ => bytes.iter().position(|byte| b"{}[],:\" \t\r\n".contains(byte)).unwrap_or(bytes.len()),
         };
         self.at = start + length;
-        Some((start, &rest[..length]))
+        Some((start, part(rest, 0, length)))
     }
 }
 
@@ -139,52 +169,4 @@ fn string_length(bytes: &[u8]) -> usize {
         }
     }
     bytes.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{failure, pretty};
-
-    #[derive(Debug, serde::Deserialize)]
-    struct Retro {
-        #[expect(dead_code, reason = "only its form matters")]
-        actions: Vec<Action>,
-    }
-
-    #[derive(Debug, serde::Deserialize)]
-    struct Action {
-        #[expect(dead_code, reason = "only its form matters")]
-        title: String,
-    }
-
-    fn message(text: &str) -> String {
-        let error = serde_json::from_str::<Retro>(text).expect_err("a bad payload");
-        failure("payload.invalid", "The payload", text, &error).message().to_owned()
-    }
-
-    #[test]
-    fn an_error_names_its_field() {
-        let wrong = message(r#"{"x": {"y": [1, 2]}, "actions": [{"title": "a"}, {"title": 5}], "z": 1}"#);
-        assert_eq!(
-            wrong,
-            "The payload is not as expected at `actions[1].title`: invalid type: integer `5`, expected a string."
-        );
-        assert!(message("{\n \"actions\": [\n{}]}").contains("at `actions[0]`: missing field `title`"));
-        assert!(message("{\"actions\": {}}").contains("at `actions`: invalid type: map"));
-        assert!(message("[1").contains("at `[0]`"));
-        assert!(message("").contains("expected: EOF"));
-        assert!(message("{\"acti\\\"ons\": \"unfinished").contains("at `acti\\\"ons`: EOF"));
-    }
-
-    #[test]
-    fn a_layout_keeps_order_and_numbers() {
-        let text = r#"{"b": 1.50, "a": [ ], "s": "x, {\"y\": [1]}", "n": {"t": true}}"#;
-        let laid_out = pretty(text, 1000).expect("JSON");
-        assert_eq!(
-            laid_out,
-            "{\n  \"b\": 1.50,\n  \"a\": [],\n  \"s\": \"x, {\\\"y\\\": [1]}\",\n  \"n\": {\n    \"t\": true\n  }\n}"
-        );
-        assert_eq!(pretty("{]", 9), None);
-        assert_eq!(pretty("5", 9).as_deref(), Some("5"));
-    }
 }

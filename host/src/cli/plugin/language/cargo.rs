@@ -1,4 +1,4 @@
-//! Building a plugin's core module with the tools of its language.
+//! A project in Rust: cargo makes a core module of it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,13 +23,6 @@ enum Message {
 
 /// Builds the project in this folder; its core module. What the tools say goes to stderr.
 pub(super) fn build(folder: &Path, cargo: Option<&Path>) -> Result<PathBuf, Failure> {
-    if !folder.join("Cargo.toml").exists() {
-        let folder = folder.display();
-        return Err(format!(
-            "{folder} has no Cargo.toml, so it is not known how to build it; give what its compiler made by --component"
-        )
-        .into());
-    }
     let mut command = Command::new(cargo.unwrap_or(Path::new("cargo")));
     command.args(["build", "--release", "--message-format", "json-render-diagnostics"]);
     // Who brings a command of their own for it has it know the target.

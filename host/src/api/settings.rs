@@ -1,0 +1,18 @@
+//! `/settings`: what the server was started with.
+
+use axum::extract::State;
+
+use super::Api;
+use super::auth::Caller;
+use super::problem::Answer;
+use crate::config::Setting;
+use crate::domain::page::Page;
+use crate::domain::permission::Permission;
+use crate::domain::problem::{Problem, ProblemCode};
+
+/// Every setting of this node with its default, passwords masked.
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Answer<axum::Json<Page<Setting>>> {
+    caller.needs_everywhere(Permission::Admin)?;
+    let items = api.config.shown().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    Ok(axum::Json(Page { items, next_cursor: None }))
+}

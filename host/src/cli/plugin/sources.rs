@@ -1,0 +1,48 @@
+//! The files of a project that people write.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::domain::plugin::Digest;
+
+/// Folders that tools write themselves.
+const MADE_BY_TOOLS: [&str; 8] = ["target", "node_modules", "venv", ".venv", "__pycache__", "build", ".git", "dist"];
+/// Files that tools write themselves.
+const MADE_ENDINGS: [&str; 3] = ["wasm", "lock", "pyc"];
+
+/// All of them, in the order of their paths.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                if !MADE_BY_TOOLS.contains(&name.to_string_lossy().as_ref()) {
+                    folders.push(path);
+                }
+            } else if path.extension().is_none_or(|ending| MADE_ENDINGS.iter().all(|made| ending != *made)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// When one of them changed last.
+pub(super) fn newest(folder: &Path) -> Option<SystemTime> {
+    let changed = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    files(folder).iter().filter_map(changed).max()
+}
+
+/// A digest of what they and these further files hold; golden cases apart, which no compiler reads.
+pub(super) fn digest(folder: &Path, further: &[&PathBuf]) -> String {
+    let cases = folder.join("cases");
+    let mut all = Vec::new();
+    for path in files(folder).iter().filter(|path| !path.starts_with(&cases)).chain(further.iter().copied()) {
+        let content = std::fs::read(path).map(|content| Digest::of(&content).to_string()).unwrap_or_default();
+        all.extend([path.to_string_lossy().as_ref(), &content, "\n"].concat().bytes());
+    }
+    Digest::of(&all).to_string()
+}
