@@ -44,9 +44,9 @@ pub struct Counts {
     pub succeeded: u64,
     /// Failed for good, or parked since the plugin failed.
     pub failed: u64,
-    /// Still on their way, or held for a person.
+    /// Still on their way, collected for a digest that is to come, or held for a person.
     pub open: u64,
-    /// Skipped or cancelled: not sent on purpose.
+    /// Skipped, cancelled, or gone into a digest: not sent by themselves, on purpose.
     pub unsent: u64,
 }
 
