@@ -164,6 +164,7 @@ pub enum Summary {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
 
     use super::*;
 
