@@ -207,7 +207,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     if takes(&parameters, "name", "Idempotency-Key") {
         refusals.push(422);
     }
-    if tag(path) == "readyz" {
+    if matches!(tag(path), "readyz" | "setup") {
         refusals.push(503);
     }
     if tag(path) == "sessions" && method == "post" {
