@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::delivery::DeliveryStatus;
@@ -36,7 +37,8 @@ pub struct SeenRun {
 }
 
 /// How many stand how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = OverviewCounts)]
 pub struct Counts {
     /// Arrived.
     pub succeeded: u64,
@@ -62,7 +64,8 @@ impl Counts {
 }
 
 /// A part of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OverviewBucket)]
 pub struct Bucket {
     /// When it begins.
     pub since: Millis,
@@ -72,7 +75,8 @@ pub struct Bucket {
 }
 
 /// How long something took: quantiles of so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = Quantiles)]
 pub struct Quantiles {
     /// So many.
     pub count: u64,
@@ -97,7 +101,8 @@ impl Quantiles {
 }
 
 /// One webhook's share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WebhookShare)]
 pub struct WebhookShare {
     /// Which.
     pub webhook_id: WebhookId,
@@ -111,7 +116,8 @@ pub struct WebhookShare {
 }
 
 /// One plugin version's share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PluginShare)]
 pub struct PluginShare {
     /// Its name.
     pub name: String,
@@ -124,7 +130,8 @@ pub struct PluginShare {
 }
 
 /// Recent deliveries, in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Overview)]
 pub struct Overview {
     /// How all of them stand.
     pub counts: Counts,
