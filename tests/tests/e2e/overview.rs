@@ -72,7 +72,7 @@ async fn a_stream_does_not_keep_the_server_from_stopping() {
     let mut own = listen(&url, &stage.api).await;
     own.next().await.expect("a beginning");
     let begun = std::time::Instant::now();
-    stage.server.stop().await;
+    let _stopped = stage.server.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     eventually(Duration::from_secs(5), "the stream ends", async || own.next().await.is_none().then_some(())).await;
 }
