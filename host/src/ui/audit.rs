@@ -179,10 +179,11 @@ fn fields(viewer: &Viewer, form: &Form) -> Vec<Field> {
 /// The log, newest first.
 pub(super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
     let query = Query::parse(query.as_deref()).only(&[&FILTERS[..], &["cursor"]].concat());
-    let (entries, problem) = match viewer.client.get::<Items<Entry>>(&asked(&query).with("limit", LINES).at("/audit")).await {
-        Ok(entries) => (entries, None),
-        Err(refusal) => (Items { items: Vec::new(), next_cursor: None }, Some(refusal.about_the_form()?)),
-    };
+    let (entries, problem) =
+        match viewer.client.get::<Items<Entry>>(&asked(&query).with("limit", LINES).at("/audit")).await {
+            Ok(entries) => (entries, None),
+            Err(refusal) => (Items { items: Vec::new(), next_cursor: None }, Some(refusal.about_the_form()?)),
+        };
     let mut form = Form::default();
     for (name, value) in query.pairs() {
         form.set(name, value);

@@ -83,7 +83,8 @@ impl Browser {
 
     /// A tab of somebody else: with cookies of its own.
     pub async fn stranger(&self, server: &str) -> Tab {
-        let context = self.inner.create_browser_context(CreateBrowserContextParams::default()).await.expect("a context");
+        let context =
+            self.inner.create_browser_context(CreateBrowserContextParams::default()).await.expect("a context");
         let page = self.inner.new_page(window(Some(context))).await.expect("a tab");
         Tab::new(page, server).await
     }
