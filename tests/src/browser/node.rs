@@ -202,7 +202,7 @@ impl Node {
     }
 
     async fn try_run(&self, tab: &Tab, function: &str, arguments: &Value) -> Result<Value, String> {
-        let object = try_call(&tab.page, "DOM.resolveNode", &json!({ "backendNodeId": self.id })).await?;
+        let object = try_call(&tab.page, "DOM.resolveNode", json!({ "backendNodeId": self.id })).await?;
         let parameters = json!({
             "functionDeclaration": function,
             "objectId": object["object"]["objectId"],
