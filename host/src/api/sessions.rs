@@ -216,7 +216,7 @@ pub(super) async fn list(
     delete,
     path = "/sessions/{id}",
     security(("session" = []), ("token" = [EVERYWHERE])),
-    responses((status = NO_CONTENT))
+    responses((status = NO_CONTENT, headers(("Set-Cookie"))))
 )]
 pub(super) async fn end(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Answer<Response> {
     let id = if id == "current" { own(&caller)?.0 } else { id.parse().map_err(|_| Problem::not_found("session"))? };
@@ -237,7 +237,7 @@ pub(super) async fn end(State(api): State<Api>, caller: Caller, Path(id): Path<S
     path = "/sessions",
     params(SessionQuery),
     security(("session" = [])),
-    responses((status = NO_CONTENT))
+    responses((status = NO_CONTENT, headers(("Set-Cookie"))))
 )]
 pub(super) async fn end_all(
     State(api): State<Api>,

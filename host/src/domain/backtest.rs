@@ -1,7 +1,6 @@
 //! A version and a configuration that are tried on events that were delivered already: which, and what it came to.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::json;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -62,7 +61,7 @@ impl Serialize for ConfigText {
     }
 }
 
-described!(ConfigText, described::json(json!({ "description": "A configuration, as the plugin's schema says." })));
+described!(ConfigText, described::anything("A configuration, as the plugin's schema says."));
 
 impl<'de> Deserialize<'de> for ConfigText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

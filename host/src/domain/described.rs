@@ -1,6 +1,6 @@
 //! How types that are written as text are described to clients.
 
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
 /// Text of this form (ECMA-262), with an example.
@@ -23,7 +23,12 @@ pub(super) fn time() -> RefOr<Schema> {
         .into()
 }
 
-/// A schema that is written out.
+/// Any JSON.
+pub(super) fn anything(description: &str) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).into()
+}
+
+/// A schema that is written out; it says its type.
 pub(super) fn json(schema: serde_json::Value) -> RefOr<Schema> {
     serde_json::from_value(schema).expect("it is a schema")
 }

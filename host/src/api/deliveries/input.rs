@@ -50,7 +50,8 @@ pub(in super::super) struct InputBody {
     security(("token" = [Permission::DeliveriesRead, Permission::PluginsRead, Permission::EventsRead])),
     responses(
         (status = OK, body = InputBody),
-        (status = CONFLICT, description = "The delivery passed through no plugin.")
+        (status = CONFLICT, description = "The delivery passed through no plugin."),
+        (status = GONE, description = "It is no longer kept.")
     )
 )]
 pub(in super::super) async fn input(

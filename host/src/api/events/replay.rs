@@ -52,7 +52,8 @@ struct LeftOut {
     security(("token" = [Permission::DeliveriesRetry])),
     responses(
         (status = ACCEPTED, body = ReplayBody),
-        (status = CONFLICT, description = "Nothing was made of it.")
+        (status = CONFLICT, description = "Nothing was made of it."),
+        (status = GONE, description = "The payload is no longer kept.")
     )
 )]
 pub(in super::super) async fn replay(

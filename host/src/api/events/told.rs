@@ -43,7 +43,7 @@ pub(super) enum LineBody {
 #[expect(dead_code, reason = "it is read member by member")]
 pub(super) struct CloudEvent {
     /// `1.0`.
-    #[schema(pattern = r"^1\\.0$")]
+    #[schema(pattern = r"^1\.0$")]
     specversion: String,
     /// With `source` what makes a repeated post the same event.
     #[schema(min_length = 1)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::auth::{CSRF_HEADER, PROJECT_HEADER, cookie_name};
 use super::super::router::V1;
 use super::problems;
+use super::tidy::not_null;
 
 /// What stands before everything else in the reference.
 const ABOUT: &str = "Events in, signed deliveries out. Errors are problems (RFC 9457) with a stable `code`, and JSON pointers to \
@@ -187,7 +188,14 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         }
         parameters.push(json!({ "$ref": "#/components/parameters/Project" }));
     }
-    if operation.get("requestBody").is_some() {
+    for parameter in &mut parameters {
+        // A header is there or not; there is none that is null.
+        if parameter["in"] == "header" && parameter["schema"]["type"] == json!(["string", "null"]) {
+            parameter["schema"]["type"] = json!("string");
+        }
+    }
+    if let Some(body) = operation.get_mut("requestBody") {
+        complete_contents(body);
         refusals.extend([400, 413, 415, 422]);
     }
     if takes(&parameters, "in", "query") {
@@ -199,7 +207,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     if takes(&parameters, "name", "Idempotency-Key") {
         refusals.push(422);
     }
-    if tag(path) == "readyz" {
+    if matches!(tag(path), "readyz" | "setup") {
         refusals.push(503);
     }
     if tag(path) == "sessions" && method == "post" {
@@ -213,6 +221,18 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         operation["parameters"] = Value::Array(parameters);
     }
     complete_responses(operation, &refusals, said.is_asked_for);
+}
+
+/// Bytes are bytes, and what may be absent is not null where it is there.
+fn complete_contents(told: &mut Value) {
+    let Some(Value::Object(contents)) = told.get_mut("content") else { return };
+    for (media_type, content) in contents.iter_mut() {
+        if media_type == "application/wasm" {
+            content["schema"] = json!({ "type": "string", "format": "binary" });
+        } else if let Some(schema) = not_null(&content["schema"]).cloned() {
+            content["schema"] = schema;
+        }
+    }
 }
 
 /// Who may call it, in short.
@@ -247,6 +267,7 @@ fn complete_responses(operation: &mut Value, refusals: &[u16], is_counted: bool)
         if response["description"].as_str().unwrap_or_default().is_empty() {
             response["description"] = format!("{}.", code.canonical_reason().unwrap_or_default()).into();
         }
+        complete_contents(&mut response);
         let told = response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
         let mut names: Vec<String> = told.chain(["X-Request-Id".to_owned()]).collect();
         if is_counted {

@@ -63,7 +63,7 @@ pub(super) struct PluginBody {
 #[expect(dead_code, reason = "it is read part by part; this is how it is told")]
 struct UploadForm {
     /// The component.
-    #[schema(format = Binary, content_media_type = "application/wasm")]
+    #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
 

@@ -50,7 +50,8 @@ struct TriggerForm {
     responses(
         (status = OK, body = DeliveryBody, description = "The delivery with its result."),
         (status = ACCEPTED, body = DeliveryBody, headers(("Location")), description = "There is no result yet."),
-        (status = CONFLICT, description = "The webhook is disabled.")
+        (status = CONFLICT, description = "The webhook is disabled."),
+        (status = GONE, description = "The event's payload is no longer kept.")
     )
 )]
 pub(in super::super) async fn trigger(
