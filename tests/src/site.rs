@@ -39,6 +39,8 @@ pub async fn pages(api: &Api, company: &Company) -> Vec<Place> {
         place("plugin", "/plugins/jira/versions/0.1.0"),
         place("plugin-playground", "/plugins/jira/versions/0.1.0/playground"),
         place("plugin-delete", "/plugins/jira/versions/0.1.0/delete"),
+        place("schedules", "/schedules"),
+        place("schedule-new", "/schedules/new"),
         place("event-types", "/event-types"),
         place("event-type", "/event-types/ticket.created"),
         place("event-type-own", "/event-types/deploy.finished"),
@@ -78,7 +80,7 @@ pub async fn pages(api: &Api, company: &Company) -> Vec<Place> {
             all.push(place(&format!("delivery-{status}"), format!("/deliveries/{}", text(&delivery["id"]))));
         }
     }
-    for (name, list) in [("user", "users"), ("token", "tokens"), ("project", "projects")] {
+    for (name, list) in [("user", "users"), ("token", "tokens"), ("project", "projects"), ("schedule", "schedules")] {
         let found = api.get(&format!("/{list}?limit=1")).await.expect("a list");
         all.push(place(name, format!("/{list}/{}", text(&found.items()[0]["id"]))));
     }

@@ -23,6 +23,9 @@ use crate::domain::permission::Permission;
 /// What is asked for, besides where the list goes on.
 const FILTERS: [&str; 6] = ["action", "actor_id", "target_id", "since", "until", "all_projects"];
 
+/// Lines of a page: each may hold a long list of changes.
+const LINES: &str = "30";
+
 #[derive(Deserialize)]
 struct Entry {
     at: Millis,
@@ -88,8 +91,29 @@ fn path(target: &Target) -> Option<String> {
     Some(format!("/{list}/{id}"))
 }
 
+/// Whether a field says nothing of what was made or deleted.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What has changed. Of what is new or gone only what says something.
+fn changes(before: Option<Value>, after: Option<Value>) -> Changes {
+    let is_change = before.is_some() && after.is_some();
+    let told = |value: Option<Value>| match value {
+        Some(Value::Object(fields)) if !is_change => fields.into_iter().filter(|(_, value)| !is_empty(value)).collect(),
+        Some(value) => value,
+        None => json!({}),
+    };
+    Changes::between(&told(before), &told(after), ("Before", "After"))
+}
+
 fn line(entry: Entry, viewer: &Viewer, query: &Query) -> Line {
-    let something = |value: &Option<Value>| value.clone().unwrap_or_else(|| json!({}));
     let bare = query.without("cursor");
     let named = |id: &str| viewer.projects.iter().find(|project| project.id == id).map(|project| project.name.clone());
     Line {
@@ -108,7 +132,7 @@ fn line(entry: Entry, viewer: &Viewer, query: &Query) -> Line {
         from: entry.address,
         request_id: entry.request_id,
         user_agent: entry.user_agent,
-        changes: Changes::between(&something(&entry.before), &something(&entry.after), ("Before", "After")),
+        changes: changes(entry.before, entry.after),
     }
 }
 
@@ -155,10 +179,11 @@ fn fields(viewer: &Viewer, form: &Form) -> Vec<Field> {
 /// The log, newest first.
 pub(super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
     let query = Query::parse(query.as_deref()).only(&[&FILTERS[..], &["cursor"]].concat());
-    let (entries, problem) = match viewer.client.get::<Items<Entry>>(&asked(&query).at("/audit")).await {
-        Ok(entries) => (entries, None),
-        Err(refusal) => (Items { items: Vec::new(), next_cursor: None }, Some(refusal.about_the_form()?)),
-    };
+    let (entries, problem) =
+        match viewer.client.get::<Items<Entry>>(&asked(&query).with("limit", LINES).at("/audit")).await {
+            Ok(entries) => (entries, None),
+            Err(refusal) => (Items { items: Vec::new(), next_cursor: None }, Some(refusal.about_the_form()?)),
+        };
     let mut form = Form::default();
     for (name, value) in query.pairs() {
         form.set(name, value);
@@ -209,6 +234,15 @@ mod tests {
         assert_eq!(asked("since=2026-01-31T12:30").as_deref(), Some("2026-01-31T12:30:00Z"));
         assert_eq!(asked("since=2026-01-31T12:30:05Z").as_deref(), Some("2026-01-31T12:30:05Z"));
         assert_eq!(asked("until="), None);
+    }
+
+    #[test]
+    fn of_what_is_new_only_what_says_something_is_told() {
+        let made = json!({ "name": "x", "filter": null, "events": [], "enabled": false });
+        assert_eq!(changes(None, Some(made.clone())).len(), 2);
+        assert_eq!(changes(Some(json!({ "filter": "a" })), Some(json!({ "filter": null }))).len(), 1);
+        assert_eq!(changes(Some(made), None).len(), 2);
+        assert!(changes(None, None).is_empty());
     }
 
     #[test]

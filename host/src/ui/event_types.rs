@@ -146,8 +146,9 @@ fn form_page(viewer: &Viewer, form: Form, name: Option<&str>) -> Response {
 }
 
 /// The form of a new one.
-pub(super) async fn new(viewer: Viewer) -> Response {
-    form_page(&viewer, Form::default(), None)
+pub(super) async fn new(viewer: Viewer) -> Answer<Response> {
+    viewer.needs(Permission::WebhooksWrite)?;
+    Ok(form_page(&viewer, Form::default(), None))
 }
 
 /// A field that holds JSON; null when it is empty.

@@ -228,6 +228,7 @@ fn zone(form: &Form) -> &str {
 
 /// The form of a new one.
 pub(super) async fn new(viewer: Viewer) -> Answer<Response> {
+    viewer.needs(Permission::SchedulesWrite)?;
     let mut form = Form::default();
     form.set("/enabled", "true");
     form_page(&viewer, form, None).await

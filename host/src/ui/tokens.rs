@@ -139,8 +139,9 @@ fn new_page(viewer: &Viewer, form: Form) -> Response {
 }
 
 /// The form of a new one.
-pub(super) async fn new(viewer: Viewer) -> Response {
-    new_page(&viewer, Form::default())
+pub(super) async fn new(viewer: Viewer) -> Answer<Response> {
+    viewer.needs(Permission::TokensWrite)?;
+    Ok(new_page(&viewer, Form::default()))
 }
 
 #[derive(Template)]

@@ -18,6 +18,7 @@ use super::query::Query;
 use super::refusal::Answer;
 use super::viewer::Viewer;
 use crate::domain::clock::Millis;
+use crate::domain::permission::Permission;
 
 /// Rows for further roles that a form has beside those that somebody has.
 const SPARE_ROWS: usize = 2;
@@ -183,6 +184,7 @@ async fn form_page(viewer: &Viewer, form: Form, id: Option<&str>, title: String)
 
 /// The form of a new one.
 pub(super) async fn new(viewer: Viewer) -> Answer<Response> {
+    viewer.needs_everywhere(Permission::Admin)?;
     let mut form = Form::default();
     form.set("/enabled", "true");
     form_page(&viewer, form, None, "New user".to_owned()).await

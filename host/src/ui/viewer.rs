@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::client::Client;
 use super::flash::Flash;
 use super::page::Items;
-use super::refusal::{Answer, Refusal};
+use super::refusal::{Answer, Problem, Refusal};
 use super::router::Ui;
 use crate::domain::clock::Millis;
 use crate::domain::permission::{Permission, Permissions};
@@ -101,10 +101,31 @@ impl Viewer {
         self.me.everywhere.allow(wanted)
     }
 
+    /// Refuses who may not do this in the project: a form that the API would refuse is not worth filling in.
+    pub(super) fn needs(&self, wanted: Permission) -> Answer<()> {
+        if self.may(wanted) { Ok(()) } else { Err(lacking(wanted, "")) }
+    }
+
+    /// The same for all projects.
+    pub(super) fn needs_everywhere(&self, wanted: Permission) -> Answer<()> {
+        if self.may_everywhere(wanted) { Ok(()) } else { Err(lacking(wanted, " for all projects")) }
+    }
+
     /// Whether they see what is in events and requests.
     pub(super) fn sees_payloads(&self) -> bool {
         self.me.permissions.show_payloads()
     }
+}
+
+fn lacking(wanted: Permission, place: &str) -> Refusal {
+    let problem = Problem {
+        status: 403,
+        title: "Not allowed".to_owned(),
+        code: "forbidden".to_owned(),
+        detail: format!("This needs the permission `{wanted}`{place}."),
+        ..Problem::default()
+    };
+    problem.into()
 }
 
 impl FromRequestParts<Ui> for Viewer {

@@ -11,7 +11,13 @@ mod watch;
 
 use std::{path::PathBuf, time::Duration};
 
-use chromiumoxide::BrowserConfig;
+use chromiumoxide::{
+    BrowserConfig,
+    cdp::browser_protocol::{
+        browser::BrowserContextId,
+        target::{CreateBrowserContextParams, CreateTargetParams},
+    },
+};
 use futures_util::StreamExt;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -71,18 +77,25 @@ impl Browser {
 
     /// An empty tab for the pages of this server.
     pub async fn tab(&self, server: &str) -> Tab {
-        let page = self.inner.new_page("about:blank").await.expect("a tab");
+        let page = self.inner.new_page(window(None)).await.expect("a tab");
         Tab::new(page, server).await
     }
 
     /// A tab of somebody else: with cookies of its own.
     pub async fn stranger(&self, server: &str) -> Tab {
-        let context = self.inner.create_browser_context(Default::default()).await.expect("a context");
-        let mut target = chromiumoxide::cdp::browser_protocol::target::CreateTargetParams::new("about:blank");
-        target.browser_context_id = Some(context);
-        let page = self.inner.new_page(target).await.expect("a tab");
+        let context =
+            self.inner.create_browser_context(CreateBrowserContextParams::default()).await.expect("a context");
+        let page = self.inner.new_page(window(Some(context))).await.expect("a tab");
         Tab::new(page, server).await
     }
+}
+
+/// A window for each tab: one behind another is hidden, and a browser draws nothing in it.
+fn window(context: Option<BrowserContextId>) -> CreateTargetParams {
+    let mut target = CreateTargetParams::new("about:blank");
+    target.browser_context_id = context;
+    target.new_window = Some(true);
+    target
 }
 
 impl Drop for Browser {

@@ -137,7 +137,7 @@ impl Node {
     /// None when it is gone.
     pub(super) async fn try_text(&self, tab: &Tab) -> Option<String> {
         let text =
-            self.try_run(tab, "function() { return this.innerText ?? this.textContent }", json!([])).await.ok()?;
+            self.try_run(tab, "function() { return this.innerText ?? this.textContent }", &json!([])).await.ok()?;
         Some(text.as_str().unwrap_or_default().to_owned())
     }
 
@@ -164,7 +164,7 @@ impl Node {
     /// Replaces what a field holds, as by typing.
     pub async fn fill(&self, tab: &Tab, text: &str) {
         self.focus(tab).await;
-        let typed = self.run(tab, PREPARE, json!([{ "value": text }])).await;
+        let typed = self.run(tab, PREPARE, &json!([{ "value": text }])).await;
         if typed != Value::Bool(true) {
             return;
         }
@@ -177,13 +177,13 @@ impl Node {
 
     /// Chooses the option of this text.
     pub async fn choose(&self, tab: &Tab, option: &str) {
-        let chosen = self.run(tab, CHOOSE, json!([{ "value": option }])).await;
+        let chosen = self.run(tab, CHOOSE, &json!([{ "value": option }])).await;
         assert_eq!(chosen, Value::Bool(true), "{:?} has no option {option:?}\n{}", self.name, tab.shown().await);
     }
 
     /// Ticks a box, or takes the tick away.
     pub async fn tick(&self, tab: &Tab, on: bool) {
-        let is_on = self.run(tab, "function() { return this.checked }", json!([])).await == Value::Bool(true);
+        let is_on = self.run(tab, "function() { return this.checked }", &json!([])).await == Value::Bool(true);
         if is_on != on {
             self.click(tab).await;
         }
@@ -191,17 +191,17 @@ impl Node {
 
     /// What a field holds now.
     pub async fn content(&self, tab: &Tab) -> String {
-        let value = self.run(tab, "function() { return this.value }", json!([])).await;
+        let value = self.run(tab, "function() { return this.value }", &json!([])).await;
         value.as_str().unwrap_or_default().to_owned()
     }
 
-    async fn run(&self, tab: &Tab, function: &str, arguments: Value) -> Value {
+    async fn run(&self, tab: &Tab, function: &str, arguments: &Value) -> Value {
         self.try_run(tab, function, arguments)
             .await
             .unwrap_or_else(|error| panic!("{} {:?}: {error}", self.role, self.name))
     }
 
-    async fn try_run(&self, tab: &Tab, function: &str, arguments: Value) -> Result<Value, String> {
+    async fn try_run(&self, tab: &Tab, function: &str, arguments: &Value) -> Result<Value, String> {
         let object = try_call(&tab.page, "DOM.resolveNode", json!({ "backendNodeId": self.id })).await?;
         let parameters = json!({
             "functionDeclaration": function,

@@ -76,6 +76,11 @@ async fn by_hand(api: &Api, webhooks: &BTreeMap<String, String>, events: &[Strin
         api.post(&format!("/webhooks/{}/trigger", webhooks[name]), &body).await.expect("triggered");
     }
     api.post(&format!("/webhooks/{}/test", webhooks["Data warehouse"]), &json!({})).await.expect("tested");
+    let schedule = json!({
+        "name": "Stand-up", "cron": "0 9 * * MON-FRI", "time_zone": "Europe/Berlin", "event_type": "standup.due",
+        "payload": { "room": "blue" },
+    });
+    api.post("/schedules", &schedule).await.expect("a schedule");
     let path = format!("/webhooks/{}", webhooks["Company Slack"]);
     api.patch(&path, &json!({ "description": "Everybody reads it" })).await.expect("changed");
 }

@@ -68,6 +68,7 @@ mod ui_keys;
 mod ui_planted;
 mod ui_plugins;
 mod ui_rule;
+mod ui_schedules;
 mod ui_sign_in;
 mod ui_triggers;
 mod ui_walk;

@@ -106,7 +106,7 @@ async fn nothing_that_is_planted_anywhere_runs() {
         [
             "/",
             "/webhooks",
-            "/webhooks/new?plugin=evil",
+            "/webhooks/new?%2Fplugin%2Fversion=evil%400.1.0",
             "/events",
             "/deliveries",
             "/plugins",

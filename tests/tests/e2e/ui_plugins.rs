@@ -33,7 +33,6 @@ fn saying(version: &str, text: &str) -> Vec<u8> {
 }
 
 /// Uploads a component; the file is there until somebody has seen what came of it.
-#[must_use]
 async fn upload(tab: &Tab, component: &[u8]) -> NamedTempFile {
     let file = tempfile::Builder::new().suffix(".wasm").tempfile().expect("a file");
     std::fs::write(file.path(), component).expect("it is written");

@@ -63,7 +63,7 @@ async fn from_a_fresh_server_to_a_mended_delivery() {
     tab.follow("link", "Events").await;
     tab.follow("link", "Send an event").await;
     tab.fill("Type (needed)", "ticket.created").await;
-    tab.fill("Payload", TICKET).await;
+    tab.fill("Payload (needed)", TICKET).await;
     tab.follow("button", "Send").await;
     watching.see("1 new").await;
     watching.click("button", "1 new...").await;
@@ -83,7 +83,7 @@ async fn from_a_fresh_server_to_a_mended_delivery() {
     stage.receiver.on("/rest/api/3/issue", [Reply::status(500).body("out of order")]);
     tab.goto("/events/new").await;
     tab.fill("Type (needed)", "ticket.created").await;
-    tab.fill("Payload", &TICKET.replace("17", "18")).await;
+    tab.fill("Payload (needed)", &TICKET.replace("17", "18")).await;
     tab.follow("button", "Send").await;
     tab.goto("/deliveries").await;
     // The list is live: it needs no new look.

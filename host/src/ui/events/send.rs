@@ -15,6 +15,7 @@ use super::super::posted::Posted;
 use super::super::query::Query;
 use super::super::refusal::{Answer, Problem};
 use super::super::viewer::Viewer;
+use crate::domain::permission::Permission;
 
 #[derive(Deserialize)]
 struct EventType {
@@ -54,6 +55,7 @@ async fn page(viewer: &Viewer, form: Form) -> Answer<Response> {
 
 /// The form; with `type` in the URL the example of that type.
 pub(in super::super) async fn show(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
+    viewer.needs(Permission::EventsPublish)?;
     let query = Query::parse(query.as_deref());
     let mut form = Form::default();
     if let Some(kind) = query.get("type") {
@@ -99,7 +101,7 @@ pub(in super::super) async fn submit(Posted { viewer, mut form }: Posted) -> Ans
                 1 => "The event is accepted, and is on its way to 1 webhook.".to_owned(),
                 many => format!("The event is accepted, and is on its way to {many} webhooks."),
             };
-            let seen = viewer.may(crate::domain::permission::Permission::EventsRead);
+            let seen = viewer.may(Permission::EventsRead);
             Ok(done(&if seen { format!("/events/{}", reply.text("/id")) } else { "/events/new".to_owned() }, told))
         }
         Err(refusal) => page(&viewer, form.refused(refusal.about_the_form()?)).await,

@@ -56,7 +56,9 @@ impl Version {
     fn shown_status(&self) -> Status {
         match (&self.error, &self.paused) {
             (Some(error), _) => Status::of("refused").because(error.message.clone()),
-            (None, Some(pause)) => Status::new(Tone::Warn, "paused").because(pause.reason.clone()),
+            (None, Some(pause)) => {
+                Status::new(Tone::Warn, "paused").because(format!("since {}: {}", pause.since, pause.reason))
+            }
             (None, None) => Status::of(&self.status),
         }
     }

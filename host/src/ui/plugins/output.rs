@@ -30,8 +30,6 @@ struct Failure {
 
 #[derive(Debug, Deserialize)]
 struct Run {
-    name: String,
-    version: String,
     cpu_us: u64,
     memory_bytes: u64,
     limits: Limits,
@@ -83,7 +81,6 @@ struct Used {
 #[derive(Debug, Template)]
 #[template(path = "plugins/output.html")]
 pub(super) struct Output {
-    title: String,
     requests: Vec<Request>,
     skipped: Option<String>,
     failure: Option<Failure>,
@@ -145,7 +142,6 @@ impl Output {
     pub(super) fn new(preview: Preview) -> Self {
         let requests: Vec<Request> = preview.requests.as_array().into_iter().flatten().map(request).collect();
         Self {
-            title: format!("{} {}", preview.plugin.name, preview.plugin.version),
             used: used(&preview.plugin, requests.len() as u64),
             requests,
             skipped: preview.reason.filter(|_| preview.outcome == "skipped"),

@@ -224,14 +224,14 @@ async fn tried(viewer: &Viewer, version: &Version, form: &Form) -> Answer<Tried>
 
 async fn page(viewer: &Viewer, version: &Version, form: Form, tried: Option<Tried>) -> Answer<Response> {
     let own = |words: &'static str| (String::new(), words.to_owned());
-    let mut begin = vec![Field::choice("sample", "Event", samples(viewer, version).await?).of(&form)];
+    let mut begin = vec![Field::choice("sample", "Begin with the event", samples(viewer, version).await?).of(&form)];
     if viewer.may(Permission::WebhooksRead) && !version.webhooks.is_empty() {
         let webhooks = version.webhooks.iter().take(OFFERED).map(|user| {
             let name = if user.name.is_empty() { &user.id } else { &user.name };
             (user.id.clone(), format!("as of {name}"))
         });
         begin.push(
-            Field::choice("webhook", "Configuration", [own("of the golden case")].into_iter().chain(webhooks))
+            Field::choice("webhook", "and the configuration", [own("of the golden case")].into_iter().chain(webhooks))
                 .of(&form),
         );
     }

@@ -178,6 +178,7 @@ fn page(viewer: &Viewer, form: Form, known: Known, current: Option<Value>, asked
 
 /// The empty form.
 pub(in super::super) async fn new(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Response> {
+    viewer.needs(Permission::WebhooksWrite)?;
     let query = Query::parse(query.as_deref());
     let mut form = Form::default();
     // Links from other pages choose for people.
@@ -193,6 +194,7 @@ pub(in super::super) async fn new(viewer: Viewer, RawQuery(query): RawQuery) -> 
 
 /// The form of a webhook as it is.
 pub(in super::super) async fn edit(Path(id): Path<String>, viewer: Viewer) -> Answer<Response> {
+    viewer.needs(Permission::WebhooksWrite)?;
     let webhook: Value = viewer.client.get(&format!("/webhooks/{}", segment(&id))).await?;
     let mut form = draft::filled(&webhook, None);
     let known = known(&viewer, &form).await?;
