@@ -92,7 +92,9 @@ async fn a_thousand_events_arrive_once_and_in_order_on_postgres() {
 async fn what_has_no_room_goes_out_in_further_digests() {
     let installation = Installation::new().env("HOOKWRIGHT_DIGESTS_EVENTS_MAX", "10");
     let Stage { server: _server, api, receiver } = Stage::on(installation).await;
-    api.register(&collecting(&receiver.url("/hook"), &json!({ "quiet_ms": 1000 }))).await;
+    let mut webhook = collecting(&receiver.url("/hook"), &json!({ "quiet_ms": 1000 }));
+    webhook["order"] = json!("strict");
+    api.register(&webhook).await;
     publish(&api, 0, 25).await;
     receiver.wait("/hook", 3).await;
     let requests = receiver.all();
