@@ -26,16 +26,16 @@ const LINE_MAX_BYTES: usize = 256 * 1024 * 1024;
 /// use.
 #[derive(Debug, clap::Args)]
 pub(super) struct Address {
-    /// Where the server is [env: HOOKWRIGHT_URL] [default: the profile's, or http://127.0.0.1:8080]
+    /// Where the server is [env: `HOOKWRIGHT_URL`] [default: the profile's, or `http://127.0.0.1:8080`]
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     server: Option<Url>,
-    /// The API token; a profile or a file hides it from others on this machine [env: HOOKWRIGHT_TOKEN]
+    /// The API token; a profile or a file hides it from others on this machine [env: `HOOKWRIGHT_TOKEN`]
     #[arg(long, help_heading = "Connection")]
     token: Option<SecretString>,
-    /// A file with the API token [env: HOOKWRIGHT_TOKEN_FILE]
+    /// A file with the API token [env: `HOOKWRIGHT_TOKEN_FILE`]
     #[arg(long, value_name = "FILE", help_heading = "Connection", conflicts_with = "token")]
     token_file: Option<PathBuf>,
-    /// A server that `hookwright login` or `hookwright profile add` has noted [env: HOOKWRIGHT_PROFILE]
+    /// A server that `hookwright login` or `hookwright profile add` has noted [env: `HOOKWRIGHT_PROFILE`]
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     profile: Option<String>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Address {
 pub(super) struct Connection {
     #[command(flatten)]
     address: Address,
-    /// The project to work in, by its id or its external id [env: HOOKWRIGHT_PROJECT]
+    /// The project to work in, by its id or its external id [env: `HOOKWRIGHT_PROJECT`]
     #[arg(long, value_name = "PROJECT", help_heading = "Connection")]
     project: Option<String>,
 }
@@ -206,7 +206,7 @@ pub(super) struct Client {
 
 /// A path of texts from outside, each of which stays one segment.
 pub(super) fn path(segments: &[&str]) -> String {
-    segments.iter().map(|segment| format!("/{}", encoded(segment))).collect()
+    segments.iter().flat_map(|segment| ["/".to_owned(), encoded(segment)]).collect()
 }
 
 fn encoded(text: &str) -> String {
@@ -266,15 +266,6 @@ impl Client {
         let request = self.request(Method::POST, path).timeout(STREAM_TIMEOUT);
         let answer = self.bytes(request.header(header::CONTENT_TYPE, "application/x-ndjson").body(lines)).await?;
         answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(understood).collect()
-    }
-
-    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
-        let request = self.request(Method::PATCH, path);
-        self.answer(request.header(header::CONTENT_TYPE, "application/json").body(serde_json::to_vec(body)?)).await
-    }
-
-    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.bytes(self.request(Method::DELETE, path)).await.map(drop)
     }
 
     /// An answer that is no JSON.

@@ -205,9 +205,9 @@ async fn send_lines(args: &SendArgs) -> Result<ExitCode, Failure> {
         for ((number, _), answer) in chunk.iter().zip(answers) {
             let is_stored = answer["id"].is_string();
             if is_stored {
-                stored += 1
+                stored += 1;
             } else {
-                refused += 1
+                refused += 1;
             }
             if args.asking.json {
                 print(&answer.to_string())?;

@@ -87,9 +87,8 @@ pub(super) async fn run(command: JobCommand) -> Result<ExitCode, Failure> {
         JobCommand::Watch(args) => {
             let client = args.asking.open()?;
             let job: Value = client.get(&path(&["jobs", &args.id])).await?;
-            let job = watched(&client, job, Instant::now() + VERY_LONG, |job| match args.asking.json {
-                true => print(&job.to_string()),
-                false => Ok(()),
+            let job = watched(&client, job, Instant::now() + VERY_LONG, |job| {
+                if args.asking.json { print(&job.to_string()) } else { Ok(()) }
             });
             let job = job.await?;
             if !args.asking.json {

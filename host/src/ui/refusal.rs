@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use crate::domain::plugin::PluginFailure;
+
 /// What the API said instead (RFC 9457).
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Problem {
@@ -13,6 +15,8 @@ pub(super) struct Problem {
     pub(super) detail: String,
     #[serde(default)]
     pub(super) errors: Vec<FieldError>,
+    /// What was wrong with a plugin: its code and what it says.
+    pub(super) plugin_error: Option<PluginFailure>,
     pub(super) request_id: Option<String>,
 }
 

@@ -30,7 +30,8 @@ impl askama::filters::HtmlSafe for Ticks {}
 impl Ticks {
     /// With the form's values and errors.
     pub(super) fn new(name: &str, legend: &str, boxes: impl IntoIterator<Item = Tick>, form: &Form) -> Self {
-        let boxes = boxes.into_iter().map(|tick| Tick { ticked: form.has(name, &tick.value), ..tick });
+        let ticked = |value: &str| form.all(name).any(|one| one == value);
+        let boxes = boxes.into_iter().map(|tick| Tick { ticked: ticked(&tick.value), ..tick });
         Self {
             id: id_of(name),
             name: name.to_owned(),

@@ -111,7 +111,7 @@ impl Pages {
             Some(template) => Some(Database::create(Some(template)).await?),
             None => None,
         };
-        let server = start_server(database.as_ref(), &setting.programs, folder.path()).await?;
+        let server = start_server(database.as_ref(), false, &setting.programs, folder.path()).await?;
         let token = fs::read_to_string(folder.path().join(ADMIN_TOKEN))?;
         let api = Api::new(server.url(), Some(token.trim()));
         let visitor = Visitor::arrive(server.url(), &api).await?;

@@ -2,6 +2,7 @@
 
 mod listening;
 mod profiles;
+mod schedules;
 
 use std::{
     path::{Path, PathBuf},
@@ -222,7 +223,10 @@ async fn a_webhook_is_made_tested_changed_and_gets_events() {
     let again = person.done(&["webhook", "enable", &webhook]).await;
     assert!(again.contains("already"), "{again}");
     let forecast = person.done(&["webhook", "recover", &webhook, "--since", "1h", "--dry-run"]).await;
-    assert!(forecast.starts_with("2 events; nothing was done"), "one was skipped, one did not pass the filter: {forecast}");
+    assert!(
+        forecast.starts_with("2 events; nothing was done"),
+        "one was skipped, one did not pass the filter: {forecast}"
+    );
     let job = person.json(&["webhook", "recover", &webhook, "--since", "1h", "--wait"]).await;
     assert_eq!((&job["state"], &job["progress"]["done"]), (&json!("succeeded"), &json!(2)), "{job:#}");
     stage.receiver.wait("/hook", 6).await;

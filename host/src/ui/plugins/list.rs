@@ -81,10 +81,7 @@ pub(super) async fn page(viewer: &Viewer, query: &Query, problem: Option<Problem
         summary: version.summary,
     };
     let failure = problem.as_ref().and_then(|problem| problem.plugin_error.as_ref());
-    let steps = failure.map(|failure| {
-        let text = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
-        Steps::refused(&text("code"), &text("message"))
-    });
+    let steps = failure.map(|failure| Steps::refused(&failure.code, &failure.message));
     let page = ListPage {
         page: Page::new(viewer, Section::Plugins, "Plugins"),
         exhibits: exhibits.items,

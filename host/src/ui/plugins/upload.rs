@@ -58,7 +58,7 @@ async fn read(response: Response) -> Answer<Reply> {
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if head.status.is_success() {
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        return Ok(Reply { status: head.status, headers: head.headers, body });
+        return Ok(Reply { headers: head.headers, body });
     }
     Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| Problem::unknown(head.status)).into())
 }
