@@ -68,7 +68,8 @@ async fn whoever_listens_is_told_of_deliveries_of_their_project() {
 #[tokio::test]
 async fn a_stream_does_not_keep_the_server_from_stopping() {
     let stage = Stage::open().await;
-    let mut own = listen(stage.server.url(), &stage.api).await;
+    let url = stage.server.url().to_owned();
+    let mut own = listen(&url, &stage.api).await;
     own.next().await.expect("a beginning");
     let begun = std::time::Instant::now();
     stage.server.stop().await;
