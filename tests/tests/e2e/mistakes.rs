@@ -90,6 +90,8 @@ impl Author {
                 let is_used = ["us", "KiB", "ms"].contains(&words[index].as_str());
                 if is_used && words[index - 1].parse::<u64>().is_ok() {
                     words[index - 1] = "N".to_owned();
+                } else if words[index].starts_with('%') {
+                    words[index - 1] = "(N".to_owned();
                 }
             }
             words.join(" ")
