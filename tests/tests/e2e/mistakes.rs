@@ -73,6 +73,10 @@ impl Author {
                 "warning:",
                 "|",
                 "For more",
+                // Of npm and of the compiler of JavaScript, which does not always make the same bytes.
+                "added ",
+                "hookwright: installing",
+                "target/component.wasm",
                 "help:",
                 "note:",
                 "= ",

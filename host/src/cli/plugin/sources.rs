@@ -39,7 +39,13 @@ pub(super) fn newest(folder: &Path) -> Option<SystemTime> {
 /// A digest of what they hold; golden cases apart, which no compiler reads.
 pub(super) fn digest(folder: &Path) -> String {
     let cases = folder.join("cases");
-    digest_of(files(folder).iter().filter(|path| !path.starts_with(&cases)))
+    // Events and configurations to try, beside what tools are told.
+    let is_given = |path: &Path| {
+        path.parent() == Some(folder)
+            && path.extension().is_some_and(|ending| ending == "json")
+            && path.file_name().is_none_or(|name| name != "package.json" && name != "tsconfig.json")
+    };
+    digest_of(files(folder).iter().filter(|path| !path.starts_with(&cases) && !is_given(path)))
 }
 
 /// A digest of what these files hold; one that is not there holds nothing.
