@@ -143,7 +143,7 @@ fn frames(error: &wasmtime::Error) -> String {
 
 /// Whether a function is of the language's own machinery or of what everybody uses: such frames say nothing to an author.
 pub fn is_machinery(name: &str) -> bool {
-    const PREFIXES: [&str; 16] = [
+    const PREFIXES: [&str; 17] = [
         "core::",
         "std::",
         "alloc::",
@@ -152,6 +152,8 @@ pub fn is_machinery(name: &str) -> bool {
         "__rust",
         "rust_",
         "hookwright_sdk::",
+        // The functions that are exported.
+        "hookwright:",
         "wit_bindgen",
         "cabi_",
         "__wasm",

@@ -102,7 +102,9 @@ fn binary(event: &Event, attributes: &BTreeMap<&str, String>) -> Request {
         }
     }
     match (event.payload_text(), event.payload_bytes()) {
-        (Some(text), _) if event.content_type() == "application/json" => request.json_text(text),
+        (Some(text), _) if event.content_type() == "application/json" && json::is_valid(text) => {
+            request.json_text(text)
+        }
         (_, Some(bytes)) => request.bytes(event.content_type(), bytes),
         _ => request,
     }

@@ -11,6 +11,8 @@ const MAX_URL: usize = 1000;
 const MAX_BULLETS: usize = 10;
 const FENCE: &str = "```";
 
+// Once, and not where it is used: that would be a kilobyte each.
+#[inline(never)]
 pub(crate) fn line(text: &str) -> String {
     escape_within(&one_line(text), MAX_LINE, mrkdwn)
 }

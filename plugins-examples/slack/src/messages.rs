@@ -29,7 +29,8 @@ fn bullet(it: &Line) -> String {
 /// An event of a digest.
 fn news(it: &Brief) -> String {
     let details = dotted([it.fact("status").map(line), link(it.url.as_deref(), "Open")]);
-    [bold(&it.headline), details].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    let parts = [bold(&it.headline), details].into_iter().filter(|part| !part.is_empty());
+    separated(&parts.collect::<Vec<_>>(), "\n")
 }
 
 /// An action of a retro.

@@ -38,18 +38,20 @@ pub(super) fn digest(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
 }
 
 /// One event that is not as it must be keeps nobody from the others; and a digest in a digest is none.
+#[inline(never)]
 fn event(it: &Node<'_>) -> Result<Brief, Wrong> {
     let event_type = it.text("type")?;
     let payload = it.field("payload");
     let read = reading(&event_type).filter(|_| event_type != catalogue::DIGEST);
     let known = read.zip(payload).and_then(|(read, payload)| read(payload, &event_type).ok());
-    let brief = known.unwrap_or_else(|| {
+    let mut brief = known.unwrap_or_else(|| {
         let label = || payload.and_then(Node::label).or_else(|| it.optional("payload_text"));
         let about = it.optional("subject").or_else(label).unwrap_or_default();
         let headline = if about.is_empty() { event_type.clone() } else { join(&[&event_type, ": ", &about]) };
         Brief { kind: Kind::Custom, headline, title: text(Some(about)).unwrap_or_default(), ..Brief::default() }
     });
-    Ok(brief.tidied(&event_type))
+    brief.tidy(&event_type);
+    Ok(brief)
 }
 
 #[cfg(test)]

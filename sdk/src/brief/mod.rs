@@ -411,6 +411,7 @@ impl Brief {
     }
 }
 
+#[inline(never)]
 fn about(what: &str, id: &str) -> String {
     truncate(&one_line(&join(&[what, ":", id])), 255).into_owned()
 }

@@ -32,16 +32,20 @@ impl Brief {
     /// `payload.invalid` when the payload is not what its event type promises; the message names the field.
     pub fn of(event: &Event) -> Result<Self, Failure> {
         let kind = event.kind();
-        if event.payload_bytes().is_none() {
-            return Ok(empty().tidied(kind));
-        }
-        let Some(read) = reading(kind) else { return Ok(custom(event).tidied(kind)) };
-        let brief = read(&event.tree()?, kind).map_err(|wrong| catalogue::failure(&wrong))?;
-        Ok(brief.tidied(kind))
+        let mut brief = if event.payload_bytes().is_none() {
+            empty()
+        } else if let Some(read) = reading(kind) {
+            read(&event.tree()?, kind).map_err(|wrong| catalogue::failure(&wrong))?
+        } else {
+            custom(event)
+        };
+        brief.tidy(kind);
+        Ok(brief)
     }
 
     /// Titles in one line, whatever the provider wrote.
-    pub(super) fn tidied(mut self, event_type: &str) -> Self {
+    #[inline(never)]
+    pub(super) fn tidy(&mut self, event_type: &str) {
         event_type.clone_into(&mut self.event_type);
         if self.headline.is_empty() {
             event_type.clone_into(&mut self.headline);
@@ -49,10 +53,11 @@ impl Brief {
         tidy(&mut self.headline);
         tidy(&mut self.title);
         // The events of a digest have types of their own.
-        if !self.items.is_empty() && self.kind != Kind::Digest {
-            self.items = self.items.into_iter().map(|item| item.tidied(event_type)).collect();
+        if self.kind != Kind::Digest {
+            for item in &mut self.items {
+                item.tidy(event_type);
+            }
         }
-        self
     }
 }
 
@@ -116,6 +121,7 @@ fn retro(it: &Node<'_>, _event_type: &str) -> Result<Brief, Wrong> {
     })
 }
 
+#[inline(never)]
 fn action(it: &Node<'_>, id: &str, title: String, retro: &str, from: &Link) -> Brief {
     let (owner, due) = (it.optional("owner"), it.optional("due_on"));
     let facts =
@@ -368,10 +374,12 @@ fn tone(failed: bool, ended: bool) -> Tone {
     }
 }
 
+#[inline(never)]
 pub(super) fn text(text: Option<String>) -> Option<String> {
     text.map(|text| printable(&text).trim().to_owned()).filter(|text| !text.is_empty())
 }
 
+#[inline(never)]
 fn web(url: Option<String>) -> Option<String> {
     url.filter(|url| web_link(url).is_some())
 }

@@ -12,9 +12,13 @@ const LEAST: i64 = -324;
 ///
 /// Digit by digit, because reading it as a floating point number and writing that again is a tenth of a plugin.
 pub(crate) fn plain(number: &str) -> Option<Cow<'_, str>> {
-    if !number.contains(['.', 'e', 'E']) {
-        return Some(Cow::Borrowed(number));
-    }
+    if number.contains(['.', 'e', 'E']) { written(number).map(Cow::Owned) } else { Some(Cow::Borrowed(number)) }
+}
+
+/// Of a number with a fraction or an exponent.
+#[cold]
+#[inline(never)]
+fn written(number: &str) -> Option<String> {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -26,21 +30,21 @@ pub(crate) fn plain(number: &str) -> Option<Cow<'_, str>> {
     // How many digits stand before the point.
     let point = exponent.saturating_add(i64::try_from(whole.len()).ok()?) - i64::try_from(leading).ok()?;
     if significant.is_empty() || point <= LEAST {
-        return Some(Cow::Owned(join(&[sign, "0"])));
+        return Some(join(&[sign, "0"]));
     }
     if point > GREATEST + 1 {
         return None;
     }
     let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
     let length = i64::try_from(significant.len()).ok()?;
-    Some(Cow::Owned(if point <= 0 {
+    Some(if point <= 0 {
         join(&[sign, "0.", &zeros(-point), significant])
     } else if point >= length {
         join(&[sign, significant, &zeros(point - length)])
     } else {
         let point = usize::try_from(point).ok()?;
         join(&[sign, part(significant, 0, point), ".", part(significant, point, significant.len())])
-    }))
+    })
 }
 
 #[cfg(test)]

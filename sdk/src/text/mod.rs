@@ -194,7 +194,9 @@ pub fn day(text: &str) -> Option<&str> {
 /// ```
 pub fn web_link(url: &str) -> Option<&str> {
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let fit = |letter: char| !letter.is_whitespace() && !letter.is_control() && !"<>\"`|\\".contains(letter);
+    let fit = |letter: char| {
+        !letter.is_whitespace() && !letter.is_control() && !matches!(letter, '<' | '>' | '"' | '`' | '|' | '\\')
+    };
     (!host.is_empty() && url.chars().all(fit)).then_some(url)
 }
 

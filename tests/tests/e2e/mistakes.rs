@@ -73,10 +73,18 @@ impl Author {
                 "warning:",
                 "|",
                 "For more",
+                // Of npm and of the compiler of JavaScript, which does not always make the same bytes.
+                "added ",
+                "hookwright: installing",
+                "target/component.wasm",
+                "help:",
+                "note:",
+                "= ",
             ]
             .iter()
             .any(|start| line.starts_with(start))
-                || line.split(" |").next().is_some_and(|number| number.trim().parse::<u32>().is_ok())
+                // The lines of the source that it is about.
+                || line.starts_with(|first: char| first.is_ascii_digit())
                 || line.is_empty()
         };
         let lines = said.lines().filter(|line| !is_compilers(line)).map(|line| {
@@ -86,6 +94,8 @@ impl Author {
                 let is_used = ["us", "KiB", "ms"].contains(&words[index].as_str());
                 if is_used && words[index - 1].parse::<u64>().is_ok() {
                     words[index - 1] = "N".to_owned();
+                } else if words[index].starts_with('%') {
+                    words[index - 1] = "(N".to_owned();
                 }
             }
             words.join(" ")
@@ -114,9 +124,9 @@ impl Author {
         self.write("cases/case.json", "{");
         self.fails("A golden case that is no JSON", &["test"]);
         std::fs::remove_dir_all(self.project.join("cases")).expect("removed");
-        self.change("plugin.toml", "events = [\"*\"]", "event = [\"*\"]");
-        self.fails("A typing mistake in plugin.toml", &["check"]);
-        self.change("plugin.toml", "event = [\"*\"]", "events = [\"*\"");
+        self.change("plugin.toml", "version = \"0.1.0\"", "version = \"one\"");
+        self.fails("A version that is none", &["check"]);
+        self.change("plugin.toml", "events = [\"*\"]", "events = [\"*\"");
         self.fails("A plugin.toml that is no TOML", &["check"]);
         self.copy("plugin.toml", "plugin.toml");
     }

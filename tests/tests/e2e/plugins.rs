@@ -128,3 +128,10 @@ async fn a_plugin_is_uploaded_once() {
     let names: Vec<_> = stage.api.list("/plugins").await.iter().map(|plugin| plugin["name"].clone()).collect();
     assert_eq!(names, [json!("slack")]);
 }
+
+/// What an author uploads is small: manifest, golden cases and names for traps are in it.
+#[test]
+fn slack_is_smaller_than_150_kilobytes() {
+    let bytes = example("slack").len();
+    assert!(bytes < 150_000, "{bytes} bytes; docs/ARCHITECTURE.md says what plugins are kept small by");
+}

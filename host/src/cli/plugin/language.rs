@@ -67,8 +67,10 @@ pub(super) fn build(folder: &Path, cargo: Option<&Path>) -> Result<Built, Failur
 fn unless_current(folder: &Path, installed: &str, build: fn(&Path) -> Result<(), Failure>) -> Result<Built, Failure> {
     let component = folder.join(COMPONENT);
     let stamp = folder.join("target/component.stamp");
-    let state = |folder: &Path| sources::digest(folder, &[&folder.join(installed), &component]);
-    if std::fs::read_to_string(&stamp).is_ok_and(|known| known == state(folder)) {
+    // Sources as they are now: what changes while they are built is in none of it.
+    let before = sources::digest(folder);
+    let state = || before.clone() + &sources::digest_of([&folder.join(installed), &component]);
+    if std::fs::read_to_string(&stamp).is_ok_and(|known| known == state()) {
         return Ok(Built::Component(component));
     }
     // So that what an earlier build left is never taken for this one's.
@@ -79,7 +81,7 @@ fn unless_current(folder: &Path, installed: &str, build: fn(&Path) -> Result<(),
     if !component.exists() {
         return Err(format!("the build left no {}, which is where it belongs", component.display()).into());
     }
-    std::fs::write(&stamp, state(folder))?;
+    std::fs::write(&stamp, state())?;
     Ok(Built::Component(component))
 }
 

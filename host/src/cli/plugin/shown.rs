@@ -29,6 +29,9 @@ pub(super) fn hint(code: &str, message: &str) -> &'static str {
             "it gave up: the text above says where; keep the event as a golden case in cases/ before you mend it \
              (`hookwright plugin replay DELIVERY --case cases/x.json` makes one of a delivery)"
         }
+        "plugin.failed" if message.starts_with("request.invalid") => {
+            "a request that the server would refuse: check what comes from a payload before it becomes part of one"
+        }
         "plugin.failed" => {
             "the plugin says so itself: the payload or the configuration is not as it expects; make what may be missing \
              optional, or skip the event"
