@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak build plugins examples languages schemas browser screenshots lint format clippy compiler
+.PHONY: help demo test bench soak openapi build plugins examples languages schemas browser screenshots lint format clippy compiler
 
 CARGO ?= cargo
 # The same flags everywhere, so that demo, tests and clippy share one build of the dependencies.
@@ -22,6 +22,7 @@ demo: examples ## Shows it at work: a server, four tools side by side (ONCE=1: e
 test: plugins schemas browser ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test --workspace $(EXAMPLES)
+	HOOKWRIGHT=$(HOOKWRIGHT) scripts/schemathesis.sh
 
 bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a minute; BENCH=--help)
 	@echo "Building for release; the first time this takes many minutes."
@@ -32,6 +33,9 @@ bench: compiler ## Measures its speed against two limits (BENCH=--quick: in a mi
 soak: examples schemas browser ## Kills, outages, frozen nodes and random cases, far more often than in the tests (half an hour)
 	scripts/with-postgres.sh scripts/soak.sh $(CARGO) test $(FLAGS)
 	CHECKS_CASES=5000 $(CARGO) test --workspace $(EXAMPLES) whatever_happens
+
+openapi: build ## Renews docs/openapi.json, the description of the HTTP API
+	$(HOOKWRIGHT) openapi > docs/openapi.json
 
 build: compiler ## Builds the server (target/debug/hookwright)
 	@echo "Building; the first time this takes many minutes."

@@ -276,10 +276,13 @@ async fn forget(store: Store, clock: Clock, config: Arc<Config>, stop: Cancellat
         // An hour later than they end: whoever was just active, and has not been noted yet, is none of them.
         let idle_ms = i64::try_from(config.accounts.session_idle_ms).unwrap_or(i64::MAX).saturating_add(HOUR_MS);
         let idle_since = Millis(now.0.saturating_sub(idle_ms));
+        let window_ms = i64::try_from(config.accounts.login_window_ms).unwrap_or(i64::MAX);
+        let login_windows_since = Millis(now.0.saturating_sub(window_ms));
         let forgotten = async {
             let results = store.forget_results(config.jobs.backtests_kept).await?;
             let (keys, jobs) = (store.forget_keys(now).await?, store.forget_jobs(ended_before).await?);
             store.forget_sessions(now, idle_since).await?;
+            store.forget_login_failures(login_windows_since).await?;
             Ok::<_, StoreError>(results + keys + jobs)
         };
         match forgotten.await {

@@ -1,4 +1,6 @@
-//! The log: on stderr, as text or JSON.
+//! The log: on stderr, as text or JSON. And what is counted.
+
+pub mod metrics;
 
 use std::io::IsTerminal as _;
 

@@ -83,6 +83,16 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_user ON sessions (user_id, id);
 
+-- Failed logins of one user, or from one address, since the window began; by a hash, since what is no address may be a
+-- password in the wrong field.
+CREATE TABLE login_failures (
+    key        BLOB NOT NULL PRIMARY KEY,
+    since      INTEGER NOT NULL,
+    failures   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX login_failures_since ON login_failures (since);
+
 -- A version that is being checked is looked at by one node until `check_until`; `failure` says why one is refused. A
 -- deleted version keeps its row, without bytes, for the history that points at it and so that nothing else takes its number.
 -- One that kept failing is paused: deliveries wait for it.

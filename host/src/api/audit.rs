@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
@@ -19,7 +20,8 @@ use crate::domain::problem::{FieldError, Problem};
 use crate::domain::selection::SELECTION_MAX_CHARS;
 use crate::store::{AuditSearch, LoggedEntry, StoreError};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(super) struct EntryBody {
     id: AuditId,
     at: Millis,
@@ -31,19 +33,23 @@ pub(super) struct EntryBody {
     #[serde(flatten)]
     origin: Origin,
     /// What has changed, as it was.
+    #[schema(value_type = Option<Value>)]
     before: Option<Box<RawValue>>,
     /// What has changed, as it became.
+    #[schema(value_type = Option<Value>)]
     after: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditActor)]
 struct ActorBody {
     kind: String,
     id: Option<String>,
     name: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditTarget)]
 struct TargetBody {
     kind: String,
     id: String,
@@ -65,16 +71,31 @@ fn entry_body(entry: LoggedEntry) -> EntryBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Done by this one: the id of a user or a token.
+    #[param(min_length = 1, max_length = 255)]
     actor_id: Option<String>,
+    /// Of this action, like `webhook.updated`; `webhook.*` stands for all that begin so.
+    #[param(min_length = 1, max_length = 255)]
     action: Option<String>,
+    /// Done to this one: its id, or its name.
+    #[param(min_length = 1, max_length = 255)]
     target_id: Option<String>,
+    /// At this time or later.
+    #[param(value_type = Option<Millis>)]
     since: Option<String>,
+    /// Before this time.
+    #[param(value_type = Option<Millis>)]
     until: Option<String>,
+    /// Of all projects, and of the server itself: for whoever may read the log of all.
     #[serde(default)]
     all_projects: bool,
 }
@@ -119,6 +140,13 @@ impl AuditQuery {
 }
 
 /// Lines of the project that is worked in, newest first; with `all_projects` of all, and of the server itself.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    params(AuditQuery),
+    security(("token" = [Permission::AuditRead])),
+    responses((status = OK, body = Page<EntryBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -131,6 +159,15 @@ pub(super) async fn list(
 }
 
 /// All lines that are looked for, newest first, one line of JSON each (NDJSON).
+#[utoipa::path(
+    get,
+    path = "/audit/export",
+    params(AuditQuery),
+    security(("token" = [Permission::AuditRead])),
+    responses(
+        (status = OK, body = EntryBody, content_type = "application/x-ndjson", description = "One line for each entry.")
+    )
+)]
 pub(super) async fn export(
     State(api): State<Api>,
     caller: Caller,

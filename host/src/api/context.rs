@@ -13,6 +13,7 @@ use super::Api;
 use super::rates::RateStatus;
 use crate::config::ServerConfig;
 use crate::domain::audit::{Origin, USER_AGENT_MAX_CHARS};
+use crate::telemetry::metrics::METRICS;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -134,6 +135,7 @@ pub(super) async fn around(State(api): State<Api>, mut request: Request, next: N
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = tracing::info_span!("request", id = context.id);
     let mut response = CURRENT.scope(context.clone(), next.run(request)).instrument(span).await;
+    METRICS.answers.one(usize::from(response.status().as_u16() / 100));
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);

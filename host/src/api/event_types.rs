@@ -9,12 +9,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::change::{Change, Outcome};
+use super::etag::{check_unchanged, etag};
 use super::extract::Json;
 use super::form::{Errors, given};
+use super::openapi::IfMatch;
 use super::problem::Answer;
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
@@ -27,12 +30,13 @@ use crate::domain::pattern::EventType;
 use crate::domain::permission::Permission;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
 use crate::domain::schema::Schema;
-use crate::store::StoredType;
+use crate::store::{Store, StoredType};
 
 /// Whoever registers webhooks, posts events or reads them chooses among types.
 const READERS: [Permission; 3] = [Permission::WebhooksRead, Permission::EventsPublish, Permission::EventsRead];
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DescribedType)]
 pub(super) struct TypeBody {
     name: EventType,
     description: String,
@@ -51,7 +55,8 @@ pub(super) struct TypeBody {
     updated_at: Option<Millis>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DescribedTypeStats)]
 struct StatsBody {
     checked: u64,
     invalid: u64,
@@ -80,7 +85,8 @@ fn told(described: &Described) -> TypeBody {
     type_body(described.clone(), None, true)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = DescribedTypeCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     name: String,
@@ -92,16 +98,17 @@ pub(super) struct Create {
     validation: Validation,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = DescribedTypePatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     schema: Option<Option<Value>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     example: Option<Option<Value>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     validation: Option<Option<Validation>>,
 }
 
@@ -145,8 +152,18 @@ fn too_many(api: &Api) -> Problem {
 }
 
 /// Describes a type of the project's own.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/event-types",
+    security(("token" = [Permission::WebhooksWrite])),
+    responses(
+        (status = CREATED, body = TypeBody, headers(("ETag"))),
+        (status = CONFLICT, description = "The project knows a type of this name.")
+    )
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
+    let form = form.read().await?;
     let now = api.clock.now();
     let name = EventType::parse_from_provider(&form.name);
     let name = name.map_err(|error| Problem::field("/name", error.to_string()))?;
@@ -177,6 +194,17 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
 }
 
 /// Every type that the project knows, by name, without schemas and examples.
+#[utoipa::path(
+    get,
+    path = "/event-types",
+    security(
+        ("token" = [Permission::WebhooksRead]),
+        ("token" = [Permission::EventsPublish]),
+        ("token" = [Permission::EventsRead]),
+        ("token" = [Permission::CanTriggerIntegrations])
+    ),
+    responses((status = OK, body = Page<TypeBody>))
+)]
 pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Answer<axum::Json<Page<TypeBody>>> {
     caller.needs_one_of(&READERS)?;
     let mut described = api.store.event_types(caller.project()).await?;
@@ -200,6 +228,17 @@ async fn find(api: &Api, caller: &Caller, name: &str) -> Answer<Described> {
 }
 
 /// One type with its schema and an example.
+#[utoipa::path(
+    get,
+    path = "/event-types/{name}",
+    security(
+        ("token" = [Permission::WebhooksRead]),
+        ("token" = [Permission::EventsPublish]),
+        ("token" = [Permission::EventsRead]),
+        ("token" = [Permission::CanTriggerIntegrations])
+    ),
+    responses((status = OK, body = TypeBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Path(name): Path<String>) -> Answer<Response> {
     caller.needs_one_of(&READERS)?;
     let described = find(&api, &caller, &name).await?;
@@ -209,16 +248,24 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Path(name): Pat
 }
 
 /// Changes what the project says of a type (RFC 7396), also of one that every project knows.
+#[utoipa::path(
+    patch,
+    path = "/event-types/{name}",
+    params(IfMatch),
+    security(("token" = [Permission::WebhooksWrite])),
+    responses((status = OK, body = TypeBody, headers(("ETag"))))
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, &name).await?;
     check_unchanged(&headers, current.version, "event type")?;
+    let patch = patch.read().await?;
     let now = api.clock.now();
     let changed = Described {
         description: patch.description.map_or_else(|| current.description.clone(), Option::unwrap_or_default),
@@ -231,18 +278,32 @@ pub(super) async fn patch(
         ..current.clone()
     };
     check(&api, &changed, Errors::default()).await?;
-    let entry = caller.entry(&api, "event_type.updated", target(&name)).change(told(&current), told(&changed));
-    let most = api.config.ingest.event_types_per_project;
-    let expected = (current.version > 0).then_some(current.version);
-    match api.store.audited(entry).put_event_type(caller.project(), &changed, expected, most).await? {
-        StoredType::Yes => {}
-        StoredType::Stale => return Err(is_changed_meanwhile("event type").into()),
-        StoredType::TooMany => return Err(too_many(&api).into()),
-    }
-    Ok((etag(changed.version), axum::Json(type_body(changed, None, true))).into_response())
+    let entry = caller.entry(&api, "event_type.updated", target(&name));
+    let (before, after) = (told(&current), told(&changed));
+    let change = Change { what: "event type", version: changed.version, before, after };
+    let (project, most) = (caller.project(), api.config.ingest.event_types_per_project);
+    let too_many = too_many(&api);
+    let store = async move |store: Store| {
+        let expected = (current.version > 0).then_some(current.version);
+        Ok(match store.put_event_type(project, &changed, expected, most).await? {
+            StoredType::Yes => Outcome::Done,
+            StoredType::Stale => Outcome::Stale,
+            StoredType::TooMany => Outcome::Refused(too_many.into()),
+        })
+    };
+    change.store(&api, entry, store).await
 }
 
 /// Forgets what the project says of a type; one that every project knows is then as it was. Events of it go on being taken.
+#[utoipa::path(
+    delete,
+    path = "/event-types/{name}",
+    security(("token" = [Permission::WebhooksWrite])),
+    responses(
+        (status = NO_CONTENT),
+        (status = CONFLICT, description = "Every project knows it, and this one says nothing of its own.")
+    )
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Path(name): Path<String>) -> Answer<StatusCode> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, &name).await?;

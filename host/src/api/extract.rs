@@ -1,31 +1,40 @@
 //! Bodies, paths and queries, with errors that point at the field.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::Api;
 use super::events::header_key;
 use super::problem::{Answer, Refused};
 use crate::domain::event::Idempotency;
 use crate::domain::id::ProjectId;
-use crate::domain::page::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageRequest};
+use crate::domain::page::{Cursor, Key, LIMIT_DEFAULT, LIMIT_MAX, PageRequest, SortedRequest};
 use crate::domain::problem::{FieldError, Problem, ProblemCode, pointer_token};
 
-/// A JSON body. Unknown fields are refused, so that a typing mistake is not silently ignored.
+/// A JSON body that is still to be read: whoever may not do something is told that, and not what is wrong with what they sent.
 #[derive(Debug)]
-pub(super) struct Json<T>(pub(super) T);
+pub(super) struct Json<T>(Request, PhantomData<fn() -> T>);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Refused;
+impl<T, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = std::convert::Infallible;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
-        check_media_type(request.headers(), "application/json")?;
-        let bytes = body(request, state).await?;
-        read(&bytes).map(Json)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(request, PhantomData))
+    }
+}
+
+impl<T: DeserializeOwned> Json<T> {
+    /// Reads it. Unknown fields are refused, so that a typing mistake is not silently ignored.
+    pub(super) async fn read(self) -> Answer<T> {
+        check_media_type(self.0.headers(), "application/json")?;
+        read(&body(self.0, &()).await?)
     }
 }
 
@@ -158,10 +167,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 }
 
 /// What every list takes. Flattening would lose the refusal of unknown parameters, so lists hold these two themselves.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paging {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -184,6 +197,21 @@ pub(super) fn page(limit: Option<u32>, cursor: Option<&str>) -> Answer<PageReque
         })
         .transpose()?;
     Ok(PageRequest { limit, cursor })
+}
+
+/// The same for a list that is sorted by something else than its ids.
+pub(super) fn sorted_page(limit: Option<u32>, cursor: Option<&str>, is_descending: bool) -> Answer<SortedRequest> {
+    let PageRequest { limit, .. } = page(limit, None)?;
+    let invalid = || Problem::parameters(vec![FieldError::new("/cursor", "is not one that this server gave")]);
+    let after = cursor.map(|text| Key::decode(text).ok_or_else(invalid)).transpose()?;
+    Ok(SortedRequest { limit, after, is_descending })
+}
+
+/// Notes a parameter that is empty or too long.
+pub(super) fn named(wrong: &mut Vec<FieldError>, name: &str, text: Option<&str>, chars: usize) {
+    if text.is_some_and(|text| !(1..=chars).contains(&text.chars().count())) {
+        wrong.push(FieldError::new(format!("/{name}"), format!("is 1 to {chars} characters")));
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use super::problem::Answer;
 use crate::domain::clock::Millis;
@@ -18,7 +19,8 @@ pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// A password that a client sends. It is in no log, and in no error.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, ToSchema)]
+#[schema(value_type = String, format = Password)]
 pub(super) struct Password(pub(super) SecretString);
 
 impl<'de> Deserialize<'de> for Password {

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
-use super::plugins::take;
+use super::plugins::{PluginBody, take};
 use super::problem::Answer;
 use crate::domain::page::Page;
 use crate::domain::pattern::Pattern;
@@ -17,7 +18,8 @@ use crate::domain::permission::Permission;
 use crate::domain::plugin::Digest;
 use crate::domain::problem::Problem;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Exhibit)]
 pub(super) struct ExhibitBody {
     name: String,
     version: String,
@@ -31,6 +33,12 @@ pub(super) struct ExhibitBody {
 }
 
 /// What lies ready, by name.
+#[utoipa::path(
+    get,
+    path = "/gallery",
+    security(("token" = [Permission::PluginsRead])),
+    responses((status = OK, body = Page<ExhibitBody>))
+)]
 pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Answer<Json<Page<ExhibitBody>>> {
     caller.needs(Permission::PluginsRead)?;
     let mut items = Vec::new();
@@ -57,6 +65,12 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Answer<Json<
 }
 
 /// Adds the one of this name to the project, as an upload does; of several versions the last.
+#[utoipa::path(
+    post,
+    path = "/gallery/{name}",
+    security(("token" = [Permission::PluginsWrite])),
+    responses((status = OK, body = PluginBody, headers(("Location")), description = "The same bytes are there."), (status = CREATED, body = PluginBody, headers(("Location")), description = "It is ready."), (status = ACCEPTED, body = PluginBody, headers(("Location")), description = "It is still being checked."), (status = CONFLICT, description = "The version is there with other bytes."), (status = UNPROCESSABLE_ENTITY, description = "The plugin is refused, or the project has as much as it may have."))
+)]
 pub(super) async fn add(State(api): State<Api>, caller: Caller, Path(name): Path<String>) -> Answer<Response> {
     caller.needs(Permission::PluginsWrite)?;
     let exhibits = api.plugins.gallery().await;

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
@@ -21,7 +22,8 @@ use crate::domain::token::Permission;
 use crate::jobs::{Forecast, NoJob};
 use crate::store::JobFilter;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(super) struct JobBody {
     id: JobId,
     kind: JobKind,
@@ -62,14 +64,40 @@ pub(super) fn accepted(job: Job) -> Response {
     (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(job_body(job))).into_response()
 }
 
+/// What a job would do; nothing was done.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Forecast)]
+pub(super) struct ForecastBody {
+    /// Always true.
+    dry_run: bool,
+    /// To so many deliveries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<u64>,
+    /// To so many events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
+    /// Whether that is all of them, or more were not looked at.
+    complete: bool,
+    /// The ids of the first few.
+    sample: Vec<String>,
+}
+
+/// What a job is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Deliveries,
+    Events,
+}
+
 /// What a job would do, and that nothing was done.
-pub(super) fn forecast_body<T: Serialize>(what: &str, forecast: &Forecast<T>) -> axum::Json<serde_json::Value> {
-    axum::Json(serde_json::json!({
-        "dry_run": true,
-        what: forecast.count,
-        "complete": forecast.is_complete,
-        "sample": forecast.sample,
-    }))
+pub(super) fn forecast_body<T: ToString>(about: About, forecast: &Forecast<T>) -> axum::Json<ForecastBody> {
+    axum::Json(ForecastBody {
+        dry_run: true,
+        deliveries: (about == About::Deliveries).then_some(forecast.count),
+        events: (about == About::Events).then_some(forecast.count),
+        complete: forecast.is_complete,
+        sample: forecast.sample.iter().map(ToString::to_string).collect(),
+    })
 }
 
 /// Why there is no job, for whoever asked for it.
@@ -81,12 +109,20 @@ pub(super) fn no_job(error: NoJob) -> Refused {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JobQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Of this kind.
+    #[param(value_type = Option<JobKind>)]
     kind: Option<String>,
+    /// In this state.
+    #[param(value_type = Option<JobState>)]
     state: Option<String>,
 }
 
@@ -108,6 +144,13 @@ where
 }
 
 /// Jobs, newest first.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    params(JobQuery),
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<JobBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -129,6 +172,12 @@ pub(super) async fn find(api: &Api, caller: &Caller, id: JobId) -> Answer<Job> {
 }
 
 /// One job.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = JobBody))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
     caller.needs(Permission::DeliveriesRead)?;
     let job = find(&api, &caller, id).await?;
@@ -143,6 +192,15 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<JobI
 }
 
 /// Ends a job; what it did stays done. Once more is the same.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/cancel",
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = OK, body = JobBody),
+        (status = CONFLICT, description = "The job has ended otherwise.")
+    )
+)]
 pub(super) async fn cancel(State(api): State<Api>, caller: Caller, Id(id): Id<JobId>) -> Answer<axum::Json<JobBody>> {
     caller.needs(Permission::DeliveriesRetry)?;
     let reason = format!("cancelled by {}", caller.actor());
@@ -154,4 +212,18 @@ pub(super) async fn cancel(State(api): State<Api>, caller: Caller, Id(id): Id<Jo
         return Err(Problem::new(ProblemCode::WrongState, detail).into());
     }
     Ok(axum::Json(job_body(job)))
+}
+
+/// The same as cancelling it.
+#[utoipa::path(
+    delete,
+    path = "/jobs/{id}",
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = OK, body = JobBody),
+        (status = CONFLICT, description = "The job has ended otherwise.")
+    )
+)]
+pub(super) async fn delete(state: State<Api>, caller: Caller, id: Id<JobId>) -> Answer<axum::Json<JobBody>> {
+    cancel(state, caller, id).await
 }

@@ -174,6 +174,12 @@ async fn next(mut listener: Listener) -> Option<(Result<Bytes, Infallible>, List
 
 /// A stream of server-sent events: `deliveries` when deliveries of the project were made, with how many since the stream began
 /// (`made`) and the newest of them. It says that there is something new, not what; lists say that.
+#[utoipa::path(
+    get,
+    path = "/live",
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = String, content_type = "text/event-stream", description = "What is new, as it comes."))
+)]
 pub(super) async fn listen(State(api): State<Api>, caller: Caller) -> Answer<Response> {
     caller.needs(Permission::DeliveriesRead)?;
     let listener = api.live.listen(caller.project(), caller.principal().counted_as());

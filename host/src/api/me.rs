@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
@@ -17,7 +18,8 @@ use crate::domain::id::ProjectId;
 use crate::domain::permission::Permissions;
 use crate::domain::problem::{Problem, ProblemCode};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Me)]
 pub(super) struct MeBody {
     #[serde(flatten)]
     actor: Actor,
@@ -38,13 +40,20 @@ pub(super) struct MeBody {
     csrf_token: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MeInProject)]
 struct InProject {
     id: ProjectId,
     permissions: Permissions,
 }
 
 /// Who the caller is and what they may do.
+#[utoipa::path(
+    get,
+    path = "/me",
+    security(("token" = [])),
+    responses((status = OK, body = MeBody))
+)]
 pub(super) async fn read(caller: Caller) -> axum::Json<MeBody> {
     let (principal, grants) = (caller.principal(), caller.grants());
     let project = caller.chosen_project();
@@ -64,7 +73,8 @@ pub(super) async fn read(caller: Caller) -> axum::Json<MeBody> {
     })
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = PasswordChange)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordForm {
     current_password: Password,
@@ -72,19 +82,27 @@ pub(super) struct PasswordForm {
 }
 
 /// Changes the caller's own password. Their other sessions end.
+#[utoipa::path(
+    post,
+    path = "/me/password",
+    security(("session" = [])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn change_password(
     State(api): State<Api>,
     caller: Caller,
-    Json(form): Json<PasswordForm>,
+    form: Json<PasswordForm>,
 ) -> Answer<StatusCode> {
     let detail = "only who has logged in has a password; a token has none";
     let (session, id) = caller.session().ok_or_else(|| Problem::new(ProblemCode::Forbidden, detail))?;
+    let form = form.read().await?;
     let user = users::find(&api, id).await?;
     let mut errors = Errors::default();
     check_password(&api, "/new_password", &form.new_password, &user, &mut errors);
     errors.check()?;
     // Whoever found a session open does not get to try passwords for ever.
-    let tried = api.door.logins.begin(&user.email, caller.context().address, api.clock.now()).map_err(|seconds| {
+    let (address, now) = (caller.context().address, api.clock.now());
+    let tried = api.door.logins.begin(&api.store, &user.email, address, now).await?.map_err(|seconds| {
         let detail = "too many passwords were wrong of late";
         Problem { retry_after_s: Some(seconds), ..Problem::new(ProblemCode::TooManyRequests, detail) }
     })?;
@@ -92,7 +110,7 @@ pub(super) async fn change_password(
     if !api.door.logins.is_password(hash, form.current_password.0, &api.entropy).await {
         return Err(Problem::field("/current_password", "is wrong").into());
     }
-    api.door.logins.succeeded(tried);
+    api.door.logins.succeeded(&api.store, tried).await?;
     let password = api.door.logins.hash(form.new_password.0, &api.entropy).await;
     let entry = caller.entry_in(&api, None, "user.password_changed", users::target(id));
     if !api.store.audited(entry).set_password(id, &password, Some(session), api.clock.now()).await? {

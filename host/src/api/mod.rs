@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod change;
 mod context;
 mod deliveries;
 mod door;
@@ -17,6 +18,9 @@ mod lines;
 mod live;
 mod logins;
 mod me;
+mod members;
+mod metrics;
+mod openapi;
 mod overview;
 mod plugins;
 mod problem;
@@ -46,6 +50,7 @@ use crate::store::Store;
 
 pub use door::Door;
 pub use live::Live;
+pub use openapi::openapi;
 pub use router::{Route, router, routes, surround};
 
 /// The API's state. Cheap to clone, since each request does.

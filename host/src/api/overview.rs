@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
@@ -18,14 +19,16 @@ const HOURS_DEFAULT: u64 = 24;
 /// A month: further back is what the log is for.
 const HOURS_MAX: u64 = 31 * 24;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OverviewQuery {
     hours: Option<u64>,
 }
 
 /// Deliveries of the time that stand so and do nothing more by themselves, or fail; each counted up to 1000.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attention)]
 struct Attention {
     failed: u64,
     parked: u64,
@@ -33,7 +36,8 @@ struct Attention {
     retrying: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OverviewOfDeliveries)]
 pub(super) struct OverviewBody {
     /// What was asked for.
     since: Millis,
@@ -48,6 +52,13 @@ pub(super) struct OverviewBody {
 
 /// Recent deliveries in numbers: by state over time, how long they took, by webhook, by plugin. It looks at the newest
 /// `log.scan_rows`, and says from when on that is all of them.
+#[utoipa::path(
+    get,
+    path = "/overview",
+    params(OverviewQuery),
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = OverviewBody))
+)]
 pub(super) async fn read(
     State(api): State<Api>,
     caller: Caller,

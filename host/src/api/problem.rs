@@ -5,20 +5,36 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::context::Context;
 use crate::domain::plugin::PluginFailure;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// The media type of problems.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What went wrong (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// `urn:hookwright:problem:` and the code.
     r#type: String,
+    /// The same for every problem of this code.
     title: &'static str,
+    /// The answer's status.
     status: u16,
+    /// What programs look at: it stays the same.
+    #[schema(value_type = ProblemCode)]
     code: &'static str,
+    /// What happened this time, for people.
     detail: &'a str,
+    /// Which fields, or parameters, are wrong.
+    #[schema(value_type = Vec<FieldError>)]
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// What is wrong with a plugin.
+    #[schema(value_type = Option<PluginFailure>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin_error: Option<&'a PluginFailure>,
     /// By which the server's log and the audit log know the request.
@@ -73,7 +89,7 @@ impl IntoResponse for Refused {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body(&self.0))).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

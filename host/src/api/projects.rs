@@ -2,16 +2,19 @@
 
 #![expect(clippy::option_option, reason = "a field of a merge patch is absent, null, or a value")]
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
+use super::change::Change;
 use super::etag::{check_unchanged, etag, is_changed_meanwhile};
 use super::extract::{Id, Json, Query, page};
 use super::form::{Errors, given};
+use super::openapi::{EVERYWHERE, IfMatch};
 use super::problem::Answer;
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
@@ -21,9 +24,10 @@ use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::project::{DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Project, check_external_id};
 use crate::domain::retention::{DAYS_MAX, Retention};
-use crate::store::DeletedProject;
+use crate::store::{DeletedProject, Store};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Project)]
 pub(super) struct ProjectBody {
     id: ProjectId,
     name: String,
@@ -47,7 +51,8 @@ fn project_body(project: &Project) -> ProjectBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ProjectCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     name: String,
@@ -57,32 +62,43 @@ pub(super) struct Create {
     retention: Retention,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = ProjectPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     external_id: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     retention: Option<Option<RetentionPatch>>,
 }
 
 /// What of it changes.
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = RetentionPatch)]
+#[serde(deny_unknown_fields)]
 struct RetentionPatch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     payload_days: Option<Option<u32>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     attempts_days: Option<Option<u32>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     audit_days: Option<Option<u32>>,
 }
 
 impl RetentionPatch {
+    /// The change that makes it what is said.
+    fn to_be(retention: Retention) -> Self {
+        Self {
+            payload_days: Some(retention.payload_days),
+            attempts_days: Some(retention.attempts_days),
+            audit_days: Some(retention.audit_days),
+        }
+    }
+
     fn over(self, current: Retention) -> Retention {
         Retention {
             payload_days: self.payload_days.unwrap_or(current.payload_days),
@@ -113,8 +129,22 @@ fn target(id: ProjectId) -> Target {
 }
 
 /// Makes a project.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/projects",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = CREATED, body = ProjectBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is one of this external id.")
+    )
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
+    insert(&api, &caller, form.read().await?).await
+}
+
+/// Stores a new project as the form says.
+async fn insert(api: &Api, caller: &Caller, form: Create) -> Answer<Response> {
     let now = api.clock.now();
     let project = Project {
         id: ProjectId::new(now, api.entropy.id()),
@@ -128,20 +158,68 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
     };
     check(&project)?;
     let body = project_body(&project);
-    let entry = caller.entry_in(&api, Some(project.id), "project.created", target(project.id)).after(&body);
+    let entry = caller.entry_in(api, Some(project.id), "project.created", target(project.id)).after(&body);
     api.store.audited(entry).insert_project(&project).await?;
     Ok((StatusCode::CREATED, etag(project.version), axum::Json(body)).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+/// Makes the project of this external id be as the body says.
+#[utoipa::path(
+    put,
+    path = "/projects/by-external-id/{external_id}",
+    params(IfMatch),
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = OK, body = ProjectBody, headers(("ETag")), description = "It was there, and is so now."),
+        (status = CREATED, body = ProjectBody, headers(("ETag")), description = "It was made."),
+        (status = CONFLICT, description = "It was made by somebody else at the same time.")
+    )
+)]
+pub(super) async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(external_id): Path<String>,
+    headers: HeaderMap,
+    form: Json<Create>,
+) -> Answer<Response> {
+    caller.needs_everywhere(Permission::Admin)?;
+    let form = form.read().await?;
+    if form.external_id.as_ref().is_some_and(|named| *named != external_id) {
+        return Err(Problem::field("/external_id", "is another one than in the path").into());
+    }
+    match api.store.project_called(&external_id).await? {
+        Some(current) => {
+            let Create { name, description, retention, .. } = form;
+            let retention = Some(Some(RetentionPatch::to_be(retention)));
+            let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None, retention };
+            change(&api, &caller, &headers, current, patch).await
+        }
+        None if headers.contains_key(header::IF_MATCH) => Err(is_changed_meanwhile("project").into()),
+        None => insert(&api, &caller, Create { external_id: Some(external_id), ..form }).await,
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProjectQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// The one of this external id.
     external_id: Option<String>,
 }
 
 /// The projects that the caller may do something in, newest first; `external_id` finds one.
+#[utoipa::path(
+    get,
+    path = "/projects",
+    params(ProjectQuery),
+    security(("token" = [])),
+    responses((status = OK, body = Page<ProjectBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -162,13 +240,13 @@ pub(super) async fn list(
 }
 
 /// A project that the caller may do something in. To everybody else it is not there.
-async fn find(api: &Api, caller: &Caller, id: ProjectId) -> Answer<Project> {
+pub(super) async fn find(api: &Api, caller: &Caller, id: ProjectId) -> Answer<Project> {
     let found = if caller.grants().knows(id) { api.store.project(id).await? } else { None };
     Ok(found.ok_or_else(|| Problem::not_found("project"))?)
 }
 
 /// Refuses whoever may not do everything in a project.
-fn needs_admin(caller: &Caller, id: ProjectId) -> Answer<()> {
+pub(super) fn needs_admin(caller: &Caller, id: ProjectId) -> Answer<()> {
     if caller.grants().within(id).allow(Permission::Admin) {
         return Ok(());
     }
@@ -177,22 +255,45 @@ fn needs_admin(caller: &Caller, id: ProjectId) -> Answer<()> {
 }
 
 /// One project.
+#[utoipa::path(
+    get,
+    path = "/projects/{id}",
+    security(("token" = [])),
+    responses((status = OK, body = ProjectBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<ProjectId>) -> Answer<Response> {
     let project = find(&api, &caller, id).await?;
     Ok((etag(project.version), axum::Json(project_body(&project))).into_response())
 }
 
 /// Changes what the body names (RFC 7396).
+#[utoipa::path(
+    patch,
+    path = "/projects/{id}",
+    params(IfMatch),
+    security(("token" = [Permission::Admin])),
+    responses(
+        (status = OK, body = ProjectBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is one of this external id.")
+    )
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ProjectId>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     let current = find(&api, &caller, id).await?;
     needs_admin(&caller, id)?;
-    check_unchanged(&headers, current.version, "project")?;
+    let patch = patch.read().await?;
+    change(&api, &caller, &headers, current, patch).await
+}
+
+/// Stores a change of a project.
+async fn change(api: &Api, caller: &Caller, headers: &HeaderMap, current: Project, patch: Patch) -> Answer<Response> {
+    let id = current.id;
+    check_unchanged(headers, current.version, "project")?;
     // By its external id whoever works in all projects finds it: it is theirs.
     if patch.external_id.as_ref().is_some_and(|external_id| *external_id != current.external_id) {
         caller.needs_everywhere(Permission::Admin)?;
@@ -216,17 +317,24 @@ pub(super) async fn patch(
     };
     errors.check()?;
     check(&changed)?;
-    let body = project_body(&changed);
-    let entry = caller.entry_in(&api, Some(id), "project.updated", target(id)).change(project_body(&current), &body);
-    if !api.store.audited(entry).update_project(&changed, current.version).await? {
-        return Err(is_changed_meanwhile("project").into());
-    }
-    api.door.forget_all();
-    Ok((etag(changed.version), axum::Json(body)).into_response())
+    let entry = caller.entry_in(api, Some(id), "project.updated", target(id));
+    let (before, after) = (project_body(&current), project_body(&changed));
+    let change = Change { what: "project", version: changed.version, before, after };
+    let store = async move |store: Store| Ok(store.update_project(&changed, current.version).await?.into());
+    change.store(api, entry, store).await
 }
 
 /// Deletes a project in which nothing is open. Its tokens are revoked; its history stays, and nobody reads it any more but in
 /// the audit log.
+#[utoipa::path(
+    delete,
+    path = "/projects/{id}",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = NO_CONTENT),
+        (status = CONFLICT, description = "Something is open in it, or it is the default project.")
+    )
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ProjectId>) -> Answer<StatusCode> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, &caller, id).await?;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
@@ -16,15 +17,22 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::store::ResultView;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ResultQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// That came to this.
+    #[param(value_type = Option<Compared>)]
     outcome: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BacktestResult)]
 pub(super) struct ResultBody {
     /// The delivery that it is compared with.
     delivery_id: DeliveryId,
@@ -49,6 +57,17 @@ fn body(view: ResultView) -> ResultBody {
 
 /// The results of a backtest, newest event first; `outcome` picks those that came to one thing. They are made of payloads, so
 /// only those who may read events see them.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/results",
+    params(ResultQuery),
+    security(("token" = [Permission::DeliveriesRead, Permission::EventsRead])),
+    responses(
+        (status = OK, body = Page<ResultBody>),
+        (status = CONFLICT, description = "The job is no backtest.")
+    ),
+    operation_id = "jobs_results"
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,

@@ -6,21 +6,25 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
+use super::change::{Change, Outcome};
+use super::etag::{check_unchanged, etag};
 use super::extract::Json;
 use super::form::{Errors, given};
+use super::openapi::{EVERYWHERE, IfMatch};
 use super::problem::{Answer, Refused};
 use crate::domain::account::{ROLE_DESCRIPTION_MAX_CHARS, ROLE_MAX_CHARS, Role, builtin_role, is_role_name};
 use crate::domain::audit::Target;
 use crate::domain::page::Page;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::store::ChangedRole;
+use crate::store::{ChangedRole, Store};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Role)]
 pub(super) struct RoleBody {
     name: String,
     description: String,
@@ -38,7 +42,8 @@ fn role_body(role: &Role) -> RoleBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = RoleCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     name: String,
@@ -47,12 +52,13 @@ pub(super) struct Create {
     permissions: Vec<String>,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = RolePatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     permissions: Option<Option<Vec<String>>>,
 }
 
@@ -61,8 +67,18 @@ fn target(name: &str) -> Target {
 }
 
 /// Makes a role.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/roles",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = CREATED, body = RoleBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is a role of this name.")
+    )
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
+    let form = form.read().await?;
     let mut errors = Errors::default();
     if !is_role_name(&form.name) {
         errors.add("/name", format!("is 1 to {ROLE_MAX_CHARS} small letters, digits and hyphens"));
@@ -81,6 +97,12 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
 }
 
 /// Every role; whoever is let in may know what they are.
+#[utoipa::path(
+    get,
+    path = "/roles",
+    security(("token" = [])),
+    responses((status = OK, body = Page<RoleBody>))
+)]
 pub(super) async fn list(State(api): State<Api>, _caller: Caller) -> Answer<axum::Json<Page<RoleBody>>> {
     let roles = api.store.roles().await?;
     Ok(axum::Json(Page { items: roles.iter().map(role_body).collect(), next_cursor: None }))
@@ -92,6 +114,12 @@ async fn find(api: &Api, name: &str) -> Answer<Role> {
 }
 
 /// One role.
+#[utoipa::path(
+    get,
+    path = "/roles/{name}",
+    security(("token" = [])),
+    responses((status = OK, body = RoleBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, _caller: Caller, Path(name): Path<String>) -> Answer<Response> {
     let role = find(&api, &name).await?;
     Ok((etag(role.version), axum::Json(role_body(&role))).into_response())
@@ -108,15 +136,26 @@ fn last_admin() -> Refused {
 }
 
 /// Changes what the body names (RFC 7396), for everybody who holds it.
+#[utoipa::path(
+    patch,
+    path = "/roles/{name}",
+    params(IfMatch),
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = OK, body = RoleBody, headers(("ETag"))),
+        (status = CONFLICT, description = "It comes with the server, or the last admin is one by it.")
+    )
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, &name).await?;
+    let patch = patch.read().await?;
     if current.is_builtin {
         return Err(is_builtin());
     }
@@ -132,18 +171,29 @@ pub(super) async fn patch(
     };
     errors.at_most("/description", &changed.description, ROLE_DESCRIPTION_MAX_CHARS);
     errors.check()?;
-    let body = role_body(&changed);
-    let entry = caller.entry_in(&api, None, "role.updated", target(&name)).change(role_body(&current), &body);
-    match api.store.audited(entry).update_role(&changed, current.version).await? {
-        ChangedRole::Yes => {}
-        ChangedRole::LastAdmin => return Err(last_admin()),
-        ChangedRole::Stale | ChangedRole::InUse(_) => return Err(is_changed_meanwhile("role").into()),
-    }
-    api.door.forget_all();
-    Ok((etag(changed.version), axum::Json(body)).into_response())
+    let entry = caller.entry_in(&api, None, "role.updated", target(&name));
+    let (before, after) = (role_body(&current), role_body(&changed));
+    let change = Change { what: "role", version: changed.version, before, after };
+    let store = async move |store: Store| {
+        Ok(match store.update_role(&changed, current.version).await? {
+            ChangedRole::Yes => Outcome::Done,
+            ChangedRole::LastAdmin => Outcome::Refused(last_admin()),
+            ChangedRole::Stale | ChangedRole::InUse(_) => Outcome::Stale,
+        })
+    };
+    change.store(&api, entry, store).await
 }
 
 /// Deletes a role that nobody holds.
+#[utoipa::path(
+    delete,
+    path = "/roles/{name}",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = NO_CONTENT),
+        (status = CONFLICT, description = "It comes with the server, or somebody holds it.")
+    )
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Path(name): Path<String>) -> Answer<StatusCode> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, &name).await?;

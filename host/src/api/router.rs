@@ -9,12 +9,12 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, overview, plugins, problem,
-    projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
+    Api, audit, context, deliveries, event_types, events, gallery, health, jobs, live, me, members, metrics, openapi,
+    overview, plugins, problem, projects, results, roles, schedules, sessions, settings, tokens, users, webhooks,
 };
 
 /// What stands before the path of every route of the API.
-const V1: &str = "/api/v1";
+pub(super) const V1: &str = "/api/v1";
 
 /// One route: what the router answers, and what the table of permissions is checked against.
 #[derive(Debug, Clone)]
@@ -36,6 +36,10 @@ fn get<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
 
 fn post<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
     route(Method::POST, MethodFilter::POST, path, handler)
+}
+
+fn put<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
+    route(Method::PUT, MethodFilter::PUT, path, handler)
 }
 
 fn patch<H: Handler<T, Api>, T: 'static>(path: &str, handler: H) -> Route {
@@ -73,6 +77,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/webhooks/check-url", webhooks::check_url),
         post("/webhooks/test", webhooks::try_out),
         get("/webhooks/{id}", webhooks::read),
+        put("/webhooks/by-external-id/{external_id}", webhooks::put),
         patch("/webhooks/{id}", webhooks::patch),
         delete("/webhooks/{id}", webhooks::delete),
         post("/webhooks/{id}/test", webhooks::test),
@@ -99,7 +104,7 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/deliveries/{id}/reprocess", deliveries::reprocess),
         get("/jobs", jobs::list),
         get("/jobs/{id}", jobs::read),
-        delete("/jobs/{id}", jobs::cancel),
+        delete("/jobs/{id}", jobs::delete),
         post("/jobs/{id}/cancel", jobs::cancel),
         get("/jobs/{id}/results", results::list),
         post("/jobs/{id}/promote", webhooks::promote),
@@ -115,8 +120,12 @@ pub fn routes(api: &Api) -> Vec<Route> {
         post("/projects", projects::create),
         get("/projects", projects::list),
         get("/projects/{id}", projects::read),
+        put("/projects/by-external-id/{external_id}", projects::put),
         patch("/projects/{id}", projects::patch),
         delete("/projects/{id}", projects::delete),
+        get("/projects/{id}/members", members::list),
+        put("/projects/{id}/members/{user}", members::put),
+        delete("/projects/{id}/members/{user}", members::delete),
         post("/schedules", schedules::create),
         get("/schedules", schedules::list),
         post("/schedules/preview", schedules::preview),
@@ -152,12 +161,16 @@ pub fn routes(api: &Api) -> Vec<Route> {
         get("/live", live::listen),
         get("/audit", audit::list),
         get("/audit/export", audit::export),
+        get("/openapi.json", openapi::read),
+        get("/docs", openapi::docs),
+        get("/docs/style.css", openapi::style),
     ];
     for route in &mut routes {
         route.path.insert_str(0, V1);
     }
     routes.push(get("/healthz", health::healthz));
     routes.push(get("/readyz", health::readyz));
+    routes.push(get("/metrics", metrics::read));
     routes
 }
 

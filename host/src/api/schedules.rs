@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
@@ -16,6 +17,7 @@ use super::event_types::check_payload;
 use super::events::check_payload_size;
 use super::extract::{Id, Json, Paging, Query, keyed_body, read_or_default};
 use super::form::{Errors, given};
+use super::openapi::{IdempotencyKey, IfMatch};
 use super::problem::{Answer, key_reused};
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
@@ -31,7 +33,8 @@ use crate::store::{RanByHand, StoredSchedule};
 /// Whoever makes schedules or reads events sees when they are emitted.
 const READERS: [Permission; 2] = [Permission::SchedulesWrite, Permission::EventsRead];
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventSchedule)]
 pub(super) struct ScheduleBody {
     id: ScheduleId,
     project: ProjectId,
@@ -45,6 +48,7 @@ pub(super) struct ScheduleBody {
     subject: Option<String>,
     /// Not for whoever may not see what is in events.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
     missed: Missed,
     enabled: bool,
@@ -58,14 +62,16 @@ pub(super) struct ScheduleBody {
 }
 
 /// A run to come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScheduleRun)]
 struct RunBody {
     at: Millis,
     /// As clocks show it in the schedule's zone.
     local: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LastScheduleRun)]
 struct LastRunBody {
     due_at: Millis,
     ran_at: Millis,
@@ -123,7 +129,8 @@ fn shown(api: &Api, caller: &Caller, schedule: &Schedule) -> ScheduleBody {
     body(schedule, now(api), with_payload)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ScheduleCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     #[serde(default)]
@@ -135,6 +142,7 @@ pub(super) struct Create {
     time_zone: String,
     event_type: String,
     subject: Option<String>,
+    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
     #[serde(default)]
     missed: Missed,
@@ -150,26 +158,28 @@ const fn yes() -> bool {
     true
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = SchedulePatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     cron: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     time_zone: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     event_type: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     subject: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Value>)]
     payload: Option<Option<Box<RawValue>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     missed: Option<Option<Missed>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     enabled: Option<Option<bool>>,
 }
 
@@ -213,8 +223,15 @@ fn target(id: ScheduleId) -> Target {
 }
 
 /// Makes a schedule.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/schedules",
+    security(("token" = [Permission::SchedulesWrite])),
+    responses((status = CREATED, body = ScheduleBody, headers(("ETag"))))
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs(Permission::SchedulesWrite)?;
+    let form = form.read().await?;
     let project = caller.project_named(&api, form.project, Permission::SchedulesWrite, "").await?;
     let mut errors = Errors::default();
     check_texts(&form.name, form.description.as_deref(), form.subject.as_deref(), &mut errors);
@@ -259,6 +276,13 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
 }
 
 /// Schedules, newest first.
+#[utoipa::path(
+    get,
+    path = "/schedules",
+    params(Paging),
+    security(("token" = [Permission::SchedulesWrite]), ("token" = [Permission::EventsRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<ScheduleBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -275,6 +299,12 @@ async fn find(api: &Api, caller: &Caller, id: ScheduleId) -> Answer<Schedule> {
 }
 
 /// One schedule.
+#[utoipa::path(
+    get,
+    path = "/schedules/{id}",
+    security(("token" = [Permission::SchedulesWrite]), ("token" = [Permission::EventsRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = ScheduleBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<ScheduleId>) -> Answer<Response> {
     caller.needs_one_of(&READERS)?;
     let schedule = find(&api, &caller, id).await?;
@@ -282,16 +312,24 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<Sche
 }
 
 /// Changes what the body names (RFC 7396). When it is due next is found anew only if that may be another time now.
+#[utoipa::path(
+    patch,
+    path = "/schedules/{id}",
+    params(IfMatch),
+    security(("token" = [Permission::SchedulesWrite])),
+    responses((status = OK, body = ScheduleBody, headers(("ETag"))))
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ScheduleId>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     caller.needs(Permission::SchedulesWrite)?;
     let current = find(&api, &caller, id).await?;
     check_unchanged(&headers, current.version, "schedule")?;
+    let patch = patch.read().await?;
     let retimed = patch.cron.is_some() || patch.time_zone.is_some() || patch.enabled.is_some();
     let mut errors = Errors::default();
     let mut changed = current.clone();
@@ -328,6 +366,12 @@ pub(super) async fn patch(
 }
 
 /// Deletes a schedule; the events that it emitted stay.
+#[utoipa::path(
+    delete,
+    path = "/schedules/{id}",
+    security(("token" = [Permission::SchedulesWrite])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ScheduleId>) -> Answer<StatusCode> {
     caller.needs(Permission::SchedulesWrite)?;
     let current = find(&api, &caller, id).await?;
@@ -338,16 +382,26 @@ pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<Sc
     Err(Problem::not_found("schedule").into())
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ScheduleRunNow)]
 #[serde(deny_unknown_fields)]
 struct RunForm {}
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RanSchedule)]
 struct RanBody {
     event_id: EventId,
 }
 
 /// Emits the schedule's event now, also of one that is disabled; when it is due next stays as it is. 202 with the event.
+#[utoipa::path(
+    post,
+    path = "/schedules/{id}/run",
+    params(IdempotencyKey),
+    request_body = Option<RunForm>,
+    security(("token" = [Permission::SchedulesWrite])),
+    responses((status = ACCEPTED, body = RanBody))
+)]
 pub(super) async fn run(
     State(api): State<Api>,
     caller: Caller,
@@ -369,7 +423,8 @@ pub(super) async fn run(
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = SchedulePreview)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Preview {
     cron: String,
@@ -379,7 +434,8 @@ pub(super) struct Preview {
     after: Option<Millis>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PreviewedSchedule)]
 pub(super) struct PreviewBody {
     cron: String,
     time_zone: Zone,
@@ -388,12 +444,19 @@ pub(super) struct PreviewBody {
 }
 
 /// An expression in words, with its next runs; nothing is stored.
+#[utoipa::path(
+    post,
+    path = "/schedules/preview",
+    security(("token" = [Permission::SchedulesWrite]), ("token" = [Permission::EventsRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = PreviewBody))
+)]
 pub(super) async fn preview(
     State(api): State<Api>,
     caller: Caller,
-    Json(form): Json<Preview>,
+    form: Json<Preview>,
 ) -> Answer<axum::Json<PreviewBody>> {
     caller.needs_one_of(&READERS)?;
+    let form = form.read().await?;
     let mut errors = Errors::default();
     let zone = check_zone(&form.time_zone, &mut errors);
     let expression = check_cron(&api, &form.cron, zone, &mut errors);

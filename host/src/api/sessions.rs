@@ -4,12 +4,14 @@ use axum::extract::{Path, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::{Caller, cookie_name, csrf_token, entry};
 use super::context::Context;
 use super::extract::{Json, Query};
 use super::form::Password;
+use super::openapi::EVERYWHERE;
 use super::problem::{Answer, Refused};
 use super::users::{self, UserBody, user_body};
 use crate::domain::account::{Session, checked_email};
@@ -21,14 +23,16 @@ use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::PlainToken;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Login)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Login {
     email: String,
     password: Password,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
 pub(super) struct SessionBody {
     id: SessionId,
     /// Whether it is the one that this request came with.
@@ -52,7 +56,8 @@ pub(super) fn session_body(session: Session, current: Option<SessionId>) -> Sess
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoggedIn)]
 struct LoggedInBody {
     #[serde(flatten)]
     session: SessionBody,
@@ -85,11 +90,21 @@ fn not_logged_in() -> Refused {
 }
 
 /// Logs in: a cookie, and what goes with it.
+#[utoipa::path(
+    post,
+    path = "/sessions",
+    security(()),
+    responses(
+        (status = CREATED, body = LoggedInBody, headers(("Set-Cookie")), description = "Logged in; the cookie is set."),
+        (status = UNAUTHORIZED, description = "The email address or the password is wrong."),
+        (status = FORBIDDEN, description = "A page of another site asked for it.")
+    )
+)]
 pub(super) async fn login(
     State(api): State<Api>,
     extensions: Extensions,
     headers: HeaderMap,
-    Json(form): Json<Login>,
+    form: Json<Login>,
 ) -> Answer<Response> {
     check_same_site(&headers)?;
     // A page of somebody else can have a browser send a body of no type, but not one of this type.
@@ -97,11 +112,12 @@ pub(super) async fn login(
         let detail = "send `Content-Type: application/json`";
         return Err(Problem::new(ProblemCode::UnsupportedMediaType, detail).into());
     }
+    let form = form.read().await?;
     let context = Context::from(&extensions);
     let now = api.clock.now();
     // What is no address may be a password in the wrong field: it is not repeated anywhere.
     let email = checked_email(&form.email).unwrap_or_else(|_| "(no address)".to_owned());
-    let tried = api.door.logins.begin(&email, context.address, now).map_err(|seconds| {
+    let tried = api.door.logins.begin(&api.store, &email, context.address, now).await?.map_err(|seconds| {
         let detail = "too many logins failed of late, as this user or from this address";
         Problem { retry_after_s: Some(seconds), ..Problem::new(ProblemCode::TooManyRequests, detail) }
     })?;
@@ -125,7 +141,7 @@ pub(super) async fn login(
             return Err(not_logged_in());
         }
     };
-    api.door.logins.succeeded(tried);
+    api.door.logins.succeeded(&api.store, tried).await?;
     let secret = PlainToken::from_bytes(api.entropy.bytes());
     let origin = context.origin();
     let session = Session {
@@ -161,13 +177,22 @@ fn own(caller: &Caller) -> Answer<(SessionId, UserId)> {
     Ok(caller.session().ok_or_else(|| Problem::new(ProblemCode::Forbidden, detail))?)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionQuery {
+    /// Those of this user; the caller's own when absent.
     user_id: Option<UserId>,
 }
 
 /// The caller's own sessions, newest first; those of another user for whoever looks after users.
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    params(SessionQuery),
+    security(("session" = [])),
+    responses((status = OK, body = Page<SessionBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -187,6 +212,12 @@ pub(super) async fn list(
 }
 
 /// Ends a session of the caller's own, `current` for the one that they came with; any for whoever looks after users.
+#[utoipa::path(
+    delete,
+    path = "/sessions/{id}",
+    security(("session" = []), ("token" = [EVERYWHERE])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn end(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Answer<Response> {
     let id = if id == "current" { own(&caller)?.0 } else { id.parse().map_err(|_| Problem::not_found("session"))? };
     let is_admin = caller.grants().everywhere.allow(Permission::Admin);
@@ -201,6 +232,13 @@ pub(super) async fn end(State(api): State<Api>, caller: Caller, Path(id): Path<S
 }
 
 /// Ends all sessions of the caller's own, this one too; those of another user for whoever looks after users.
+#[utoipa::path(
+    delete,
+    path = "/sessions",
+    params(SessionQuery),
+    security(("session" = [])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn end_all(
     State(api): State<Api>,
     caller: Caller,

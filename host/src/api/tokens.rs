@@ -6,12 +6,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
-use super::extract::{Id, Json, Paging, Query};
+use super::change::Change;
+use super::etag::{check_unchanged, etag};
+use super::extract::{Id, Json, Query, named, page};
 use super::form::{Errors, given};
+use super::openapi::IfMatch;
 use super::problem::Answer;
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
@@ -20,9 +23,10 @@ use crate::domain::page::Page;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::{PlainToken, TOKEN_NAME_MAX_CHARS, Token};
-use crate::store::TokensOf;
+use crate::store::{Store, TokensOf};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
 pub(super) struct TokenBody {
     id: TokenId,
     name: String,
@@ -55,7 +59,8 @@ fn token_body(token: &Token) -> TokenBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TokenCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     name: String,
@@ -67,12 +72,13 @@ pub(super) struct Create {
     expires_at: Option<Millis>,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = TokenPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     expires_at: Option<Option<Millis>>,
 }
 
@@ -98,8 +104,15 @@ fn visible(caller: &Caller) -> TokensOf {
 }
 
 /// Makes a token. It is shown in this answer only.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    security(("token" = [Permission::TokensWrite])),
+    responses((status = CREATED, body = TokenBody, headers(("ETag"))))
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs(Permission::TokensWrite)?;
+    let form = form.read().await?;
     let now = api.clock.now();
     let mut errors = Errors::default();
     errors.named("/name", &form.name, TOKEN_NAME_MAX_CHARS);
@@ -136,14 +149,41 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
     Ok((StatusCode::CREATED, etag(token.version), axum::Json(body)).into_response())
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// With this text in the name, or in the first characters that are shown; large letters are like small ones.
+    #[param(min_length = 1, max_length = 255)]
+    q: Option<String>,
+}
+
 /// Tokens of the project, newest first; with those for all projects for whoever looks after those.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    params(TokenQuery),
+    security(("token" = [Permission::TokensWrite])),
+    responses((status = OK, body = Page<TokenBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(paging): Query<Paging>,
+    Query(query): Query<TokenQuery>,
 ) -> Answer<axum::Json<Page<TokenBody>>> {
     caller.needs(Permission::TokensWrite)?;
-    let tokens = api.store.tokens(visible(&caller), paging.page()?).await?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let mut wrong = Vec::new();
+    named(&mut wrong, "q", query.q.as_deref(), 255);
+    if !wrong.is_empty() {
+        return Err(Problem::parameters(wrong).into());
+    }
+    let tokens = api.store.tokens(visible(&caller), query.q.as_deref(), page).await?;
     Ok(axum::Json(tokens.map(|token| token_body(&token))))
 }
 
@@ -153,6 +193,12 @@ async fn find(api: &Api, caller: &Caller, id: TokenId) -> Answer<Token> {
 }
 
 /// One token, but for the token itself.
+#[utoipa::path(
+    get,
+    path = "/tokens/{id}",
+    security(("token" = [Permission::TokensWrite])),
+    responses((status = OK, body = TokenBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TokenId>) -> Answer<Response> {
     caller.needs(Permission::TokensWrite)?;
     let token = find(&api, &caller, id).await?;
@@ -160,17 +206,25 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<Toke
 }
 
 /// Changes its name or its end. What it allows stays: another token is made for that.
+#[utoipa::path(
+    patch,
+    path = "/tokens/{id}",
+    params(IfMatch),
+    security(("token" = [Permission::TokensWrite])),
+    responses((status = OK, body = TokenBody, headers(("ETag"))))
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<TokenId>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     caller.needs(Permission::TokensWrite)?;
     let current = find(&api, &caller, id).await?;
     may_hold(&caller, current.project, current.permissions)?;
     check_unchanged(&headers, current.version, "token")?;
+    let patch = patch.read().await?;
     let mut errors = Errors::default();
     errors.in_future("/expires_at", patch.expires_at.flatten(), api.clock.now());
     let changed = Token {
@@ -181,16 +235,20 @@ pub(super) async fn patch(
     };
     errors.named("/name", &changed.name, TOKEN_NAME_MAX_CHARS);
     errors.check()?;
-    let body = token_body(&changed);
-    let entry = caller.entry_in(&api, current.project, "token.updated", target(id)).change(token_body(&current), &body);
-    if !api.store.audited(entry).update_token(&changed, current.version).await? {
-        return Err(is_changed_meanwhile("token").into());
-    }
-    api.door.forget_all();
-    Ok((etag(changed.version), axum::Json(body)).into_response())
+    let entry = caller.entry_in(&api, current.project, "token.updated", target(id));
+    let (before, after) = (token_body(&current), token_body(&changed));
+    let change = Change { what: "token", version: changed.version, before, after };
+    let store = async move |store: Store| Ok(store.update_token(&changed, current.version).await?.into());
+    change.store(&api, entry, store).await
 }
 
 /// Revokes it: here at once, on other nodes within a second.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{id}",
+    security(("token" = [Permission::TokensWrite])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn revoke(State(api): State<Api>, caller: Caller, Id(id): Id<TokenId>) -> Answer<StatusCode> {
     caller.needs(Permission::TokensWrite)?;
     let token = find(&api, &caller, id).await?;

@@ -6,24 +6,28 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
-use super::etag::{check_unchanged, etag, is_changed_meanwhile};
-use super::extract::{Id, Json, Query, page};
+use super::change::{Change, Outcome};
+use super::etag::{check_unchanged, etag};
+use super::extract::{Id, Json, Query, named, page};
 use super::form::{Errors, Password, given};
+use super::openapi::{EVERYWHERE, IfMatch};
 use super::problem::{Answer, Refused};
 use crate::domain::account::{ADMIN_ROLE, MEMBERSHIPS_MAX, Membership, NAME_MAX_CHARS, User, checked_email};
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
-use crate::domain::id::UserId;
+use crate::domain::id::{ProjectId, UserId};
 use crate::domain::page::Page;
 use crate::domain::password::{self, PasswordHash};
 use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
-use crate::store::ChangedUser;
+use crate::store::{ChangedUser, Store, UserFilter};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
 pub(super) struct UserBody {
     pub(super) id: UserId,
     email: String,
@@ -51,7 +55,8 @@ pub(super) fn user_body(user: &User) -> UserBody {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = UserCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     email: String,
@@ -67,23 +72,25 @@ const fn yes() -> bool {
     true
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = UserPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     email: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     password: Option<Option<Password>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Option<Vec<Membership>>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     enabled: Option<Option<bool>>,
 }
 
 /// The first user of a server, and nobody else.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Setup)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Setup {
     email: String,
@@ -157,8 +164,18 @@ fn last_admin() -> Refused {
 }
 
 /// Makes a user. Without a password nobody logs in as them until they get one.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): Json<Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/users",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = CREATED, body = UserBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is a user of this address.")
+    )
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
+    let form = form.read().await?;
     let mut errors = Errors::default();
     let email = check_email(&form.email, &mut errors);
     errors.named("/name", &form.name, NAME_MAX_CHARS);
@@ -177,20 +194,37 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(form): J
     Ok((StatusCode::CREATED, etag(user.version), axum::Json(body)).into_response())
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SetupState)]
 pub(super) struct SetupBody {
     needed: bool,
 }
 
 /// Whether the server still waits for its first user, so that a page can ask for them.
+#[utoipa::path(
+    get,
+    path = "/setup",
+    security(()),
+    responses((status = OK, body = SetupBody))
+)]
 pub(super) async fn is_setup_needed(State(api): State<Api>) -> Answer<axum::Json<SetupBody>> {
     Ok(axum::Json(SetupBody { needed: !api.store.has_users().await? }))
 }
 
 /// Makes the first user, who may do everything, as long as there is none. It takes the admin token, so nobody who merely finds
 /// the server becomes its owner.
-pub(super) async fn setup(State(api): State<Api>, caller: Caller, Json(form): Json<Setup>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/setup",
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = CREATED, body = UserBody, headers(("ETag"))),
+        (status = CONFLICT, description = "The server has users already.")
+    )
+)]
+pub(super) async fn setup(State(api): State<Api>, caller: Caller, form: Json<Setup>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
+    let form = form.read().await?;
     let mut errors = Errors::default();
     let email = check_email(&form.email, &mut errors);
     errors.named("/name", &form.name, NAME_MAX_CHARS);
@@ -211,15 +245,36 @@ pub(super) async fn setup(State(api): State<Api>, caller: Caller, Json(form): Js
     Ok((StatusCode::CREATED, etag(user.version), axum::Json(body)).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// The one of this address.
     email: Option<String>,
+    /// With this text in their address or their name; large letters are like small ones.
+    #[param(min_length = 1, max_length = 255)]
+    q: Option<String>,
+    /// With this role, in the project if one is named.
+    #[param(min_length = 1, max_length = 255)]
+    role: Option<String>,
+    /// With a role in this project.
+    project_id: Option<ProjectId>,
+    enabled: Option<bool>,
 }
 
-/// Users, newest first; `email` finds one.
+/// Users that are all of what is asked for, newest first.
+#[utoipa::path(
+    get,
+    path = "/users",
+    params(UserQuery),
+    security(("token" = [EVERYWHERE])),
+    responses((status = OK, body = Page<UserBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -227,8 +282,15 @@ pub(super) async fn list(
 ) -> Answer<axum::Json<Page<UserBody>>> {
     caller.needs_everywhere(Permission::Admin)?;
     let page = page(query.limit, query.cursor.as_deref())?;
+    let mut wrong = Vec::new();
+    named(&mut wrong, "q", query.q.as_deref(), 255);
+    named(&mut wrong, "role", query.role.as_deref(), 255);
+    if !wrong.is_empty() {
+        return Err(Problem::parameters(wrong).into());
+    }
+    let filter = UserFilter { text: query.q, role: query.role, project: query.project_id, enabled: query.enabled };
     let users = match query.email {
-        None => api.store.users(page).await?,
+        None => api.store.users(&filter, page).await?,
         Some(email) => {
             let email = checked_email(&email).unwrap_or_default();
             let found = api.store.user_called(&email).await?;
@@ -244,6 +306,12 @@ pub(super) async fn find(api: &Api, id: UserId) -> Answer<User> {
 }
 
 /// One user.
+#[utoipa::path(
+    get,
+    path = "/users/{id}",
+    security(("token" = [EVERYWHERE])),
+    responses((status = OK, body = UserBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<UserId>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
     let user = find(&api, id).await?;
@@ -251,16 +319,27 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<User
 }
 
 /// Changes what the body names (RFC 7396). Whoever is disabled, or given another password, is logged out everywhere.
+#[utoipa::path(
+    patch,
+    path = "/users/{id}",
+    params(IfMatch),
+    security(("token" = [EVERYWHERE])),
+    responses(
+        (status = OK, body = UserBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is a user of this address, or they are the last admin.")
+    )
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<UserId>,
     headers: HeaderMap,
-    Json(patch): Json<Patch>,
+    patch: Json<Patch>,
 ) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, id).await?;
     check_unchanged(&headers, current.version, "user")?;
+    let patch = patch.read().await?;
     let now = api.clock.now();
     let mut errors = Errors::default();
     let email = errors.kept("/email", patch.email, current.email.clone());
@@ -285,19 +364,28 @@ pub(super) async fn patch(
     errors.check()?;
     let is_new_password = password.is_some();
     let password = hashed(&api, password).await;
-    let body = user_body(&changed);
     let action = if is_new_password { "user.password_changed" } else { "user.updated" };
-    let entry = caller.entry_in(&api, None, action, target(id)).change(user_body(&current), &body);
-    match api.store.audited(entry).update_user(&changed, password.as_ref(), current.version).await? {
-        ChangedUser::Yes => {}
-        ChangedUser::Stale => return Err(is_changed_meanwhile("user").into()),
-        ChangedUser::LastAdmin => return Err(last_admin()),
-    }
-    api.door.forget_all();
-    Ok((etag(changed.version), axum::Json(body)).into_response())
+    let entry = caller.entry_in(&api, None, action, target(id));
+    let (before, after) = (user_body(&current), user_body(&changed));
+    let change = Change { what: "user", version: changed.version, before, after };
+    let store = async move |store: Store| {
+        let stored = store.update_user(&changed, password.as_ref(), current.version).await?;
+        Ok(match stored {
+            ChangedUser::Yes => Outcome::Done,
+            ChangedUser::Stale => Outcome::Stale,
+            ChangedUser::LastAdmin => Outcome::Refused(last_admin()),
+        })
+    };
+    change.store(&api, entry, store).await
 }
 
 /// Removes a user: their sessions end. Tokens that they made stay, since programs use them.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}",
+    security(("token" = [EVERYWHERE])),
+    responses((status = NO_CONTENT), (status = CONFLICT, description = "They are the last admin."))
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<UserId>) -> Answer<StatusCode> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, id).await?;

@@ -1,6 +1,8 @@
 //! The table of permissions: who may call which route. Every route of the router has a row here, and each is tried with no
 //! token, a wrong one, each single permission, another project's token, and a cookie.
 
+mod described;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -31,11 +33,13 @@ enum Access {
     Admin,
     /// Only whoever may do everything, in all projects.
     Owner,
+    /// Only whoever has this permission in all projects.
+    Everywhere(Permission),
     /// Only whoever has logged in; no token whatever.
     Person,
 }
 
-use Access::{Admin, Anybody, Owner, Person, Public, With};
+use Access::{Admin, Anybody, Everywhere, Owner, Person, Public, With};
 use Permission::{
     AuditRead, CanTriggerIntegrations as Trigger, DeliveriesRead, DeliveriesRetry, EventsPublish, EventsRead,
     PluginsRead, PluginsWrite, SchedulesWrite, TokensWrite, WebhooksRead, WebhooksWrite,
@@ -60,6 +64,10 @@ fn table() -> Vec<Row> {
     vec![
         row("GET", "/healthz", Public, none()),
         row("GET", "/readyz", Public, none()),
+        row("GET", "/metrics", Everywhere(DeliveriesRead), none()),
+        row("GET", "/api/v1/openapi.json", Public, none()),
+        row("GET", "/api/v1/docs", Public, none()),
+        row("GET", "/api/v1/docs/style.css", Public, none()),
         row("POST", "/api/v1/events", With(&[EventsPublish]), json!({ "type": "a.b", "payload": {} })),
         row("GET", "/api/v1/events", With(&[EventsRead, Trigger]), none()),
         // It tells what payloads say.
@@ -77,6 +85,7 @@ fn table() -> Vec<Row> {
         row("POST", "/api/v1/webhooks/test", Admin, json!({ "webhook": { "url": "http://127.0.0.1:9/", "events": ["a.b"] } })),
         row("GET", "/api/v1/webhooks", With(&[WebhooksRead, Trigger]), none()),
         row("GET", "/api/v1/webhooks/{webhook}", With(&[WebhooksRead, Trigger]), none()),
+        row("PUT", "/api/v1/webhooks/by-external-id/{external}", With(&[WebhooksWrite]), json!({ "url": "http://127.0.0.1:9/", "events": ["a.b"] })),
         row("PATCH", "/api/v1/webhooks/{webhook}", With(&[WebhooksWrite]), json!({})),
         row("POST", "/api/v1/webhooks/{webhook}/test", With(&[Trigger]), json!({})),
         row("POST", "/api/v1/webhooks/{webhook}/trigger", With(&[Trigger]), json!({})),
@@ -124,7 +133,11 @@ fn table() -> Vec<Row> {
         row("POST", "/api/v1/projects", Owner, json!({ "name": "another" })),
         row("GET", "/api/v1/projects", Anybody, none()),
         row("GET", "/api/v1/projects/{project}", Anybody, none()),
+        row("PUT", "/api/v1/projects/by-external-id/{external}", Owner, json!({ "name": "another" })),
         row("PATCH", "/api/v1/projects/{project}", Admin, json!({})),
+        row("GET", "/api/v1/projects/{project}/members", Admin, none()),
+        row("PUT", "/api/v1/projects/{project}/members/{user}", Admin, json!({ "roles": ["viewer"] })),
+        row("DELETE", "/api/v1/projects/{project}/members/{user}", Admin, none()),
         row("DELETE", "/api/v1/projects/{project}", Owner, none()),
         row("POST", "/api/v1/schedules", With(&[SchedulesWrite]), json!({ "cron": "0 9 * * *", "event_type": "a.b" })),
         row("GET", "/api/v1/schedules", With(&[SchedulesWrite, EventsRead, Trigger]), none()),
@@ -258,6 +271,7 @@ impl Server {
             ("{schedule}", text(&schedule["id"])),
             ("{version}", "1.0.0".to_owned()),
             ("{type}", "x.y".to_owned()),
+            ("{external}", "theirs".to_owned()),
         ];
     }
 
@@ -393,7 +407,7 @@ async fn exactly_those_who_may_are_let_through() {
                 Public | Anybody => true,
                 With(permissions) => is_admin || permissions.contains(permission),
                 Admin => is_admin,
-                Owner | Person => false,
+                Everywhere(_) | Owner | Person => false,
             };
             let status = server.status(&row, Key::Token(token)).await;
             assert_eq!(passes(status), expected, "{} {} with {permission}: {status}", row.method, row.path);
@@ -412,7 +426,7 @@ async fn nobody_sees_or_touches_another_project() {
     let other = server.made("POST", "/api/v1/projects", json!({ "name": "other" })).await;
     let token = server.token(other["id"].as_str().unwrap(), &["admin"]).await;
     let key = Key::Token(token["token"].as_str().unwrap());
-    let shared = ["{role}", "{version}"];
+    let shared = ["{role}", "{version}", "{external}"];
     for row in table() {
         let response = server.call(row.method.clone(), &server.path(&row), key, &row.body).await;
         let status = response.status();

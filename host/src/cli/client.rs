@@ -268,15 +268,6 @@ impl Client {
         answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(understood).collect()
     }
 
-    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
-        let request = self.request(Method::PATCH, path);
-        self.answer(request.header(header::CONTENT_TYPE, "application/json").body(serde_json::to_vec(body)?)).await
-    }
-
-    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.bytes(self.request(Method::DELETE, path)).await.map(drop)
-    }
-
     /// An answer that is no JSON.
     pub(super) async fn download(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.bytes(self.request(Method::GET, path)).await

@@ -35,6 +35,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::api::openapi;
 use crate::sandbox::{ChildLimits, compile_child};
 
 /// What a command fails with: told on stderr, exit code 1.
@@ -113,6 +114,8 @@ enum Command {
     /// Replace the keys that seal secrets
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Print the description of the HTTP API (`OpenAPI` 3.1), as the server gives it at `/api/v1/openapi.json`
+    Openapi,
     /// What makes a shell complete these commands
     Completions(completions::CompletionsArgs),
     /// The server's own child: compiles the component on stdin
@@ -157,6 +160,10 @@ impl Cli {
             Command::Schedule(command) => schedule::run(*command).await,
             Command::User(command) => user::run(command).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Openapi => {
+                print!("{}", openapi());
+                Ok(ExitCode::SUCCESS)
+            }
             Command::CompilePlugin(limits) => Ok(compile_child(limits)),
         };
         result.unwrap_or_else(|error| {

@@ -1,43 +1,60 @@
 //! `hookwright schedule …`: events that a server emits at certain times.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::Failure;
-use super::client::{Client, Connection};
-use crate::domain::id::{ProjectId, ScheduleId};
+use super::asking::{Asking, Paging, text};
+use super::client::path;
+use super::ink::{Pen, clean};
+use super::input::json_of;
+use super::table::{Column, fields};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ScheduleCommand {
     /// Make a schedule
     #[command(after_help = "Examples:
   hookwright schedule create --cron '0 9 * * 1-5' --time-zone Europe/Berlin --type report.due
-  hookwright schedule create --cron @hourly --type sync.wanted --payload '{\"full\":false}' --missed skip --name 'Hourly sync'")]
+  hookwright schedule create --cron @hourly --type sync.wanted --payload '{\"full\": false}' --missed skip --name 'Hourly sync'")]
     Create(CreateArgs),
-    /// Show what there is
+    /// Schedules, newest first
     #[command(after_help = "Examples:
   hookwright schedule list
-  hookwright schedule list --json | jq -r '.[].id'")]
+  hookwright schedule list --json | jq -r '.items[].id'")]
     List(ListArgs),
-    /// Show one, with its next runs
-    Show(OneArgs),
-    /// Change one; what is not named stays
+    /// One schedule, with its next runs
     #[command(after_help = "Examples:
-  hookwright schedule edit sch_… --cron '30 9 * * *'
-  hookwright schedule edit sch_… --enabled false")]
+  hookwright schedule show sch_0199…")]
+    Show(OneArgs),
+    /// Change a schedule; what is not named stays
+    #[command(after_help = "Examples:
+  hookwright schedule edit sch_0199… --cron '30 9 * * *'
+  hookwright schedule edit sch_0199… --enabled false
+  hookwright schedule edit sch_0199… --unset subject")]
     Edit(EditArgs),
     /// Emit its event now; when it is due next stays as it is
+    #[command(after_help = "Examples:
+  hookwright schedule run sch_0199…")]
     Run(OneArgs),
-    /// Delete one; the events that it emitted stay
-    Delete(DeleteArgs),
+    /// Delete a schedule; the events that it emitted stay
+    #[command(after_help = "Examples:
+  hookwright schedule delete sch_0199…")]
+    Delete(OneArgs),
     /// Tell an expression in words, with its next runs; nothing is stored
     #[command(after_help = "Examples:
   hookwright schedule explain '0 9 * * 1-5' --time-zone Europe/Berlin
-  hookwright schedule explain '0 0 29 2 *'")]
+  hookwright schedule explain '0 0 29 2 *' --after 2026-01-01T00:00:00Z")]
     Explain(ExplainArgs),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Missed {
+    /// One run makes up for all of them
+    RunOnce,
+    /// Nothing
+    Skip,
 }
 
 /// What a schedule is made of.
@@ -58,21 +75,15 @@ pub(super) struct Fields {
     /// What its events hold: JSON [default: {}]
     #[arg(long, value_name = "JSON")]
     payload: Option<String>,
-    /// The same from a file
+    /// A file with the payload; `-` is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
-    payload_file: Option<PathBuf>,
+    file: Option<String>,
     /// What becomes of runs that were due while no server ran [default: run-once]
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "WHAT")]
     missed: Option<Missed>,
     /// Whether it runs by itself [default: true]
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Missed {
-    RunOnce,
-    Skip,
 }
 
 #[derive(Debug, Args)]
@@ -83,23 +94,17 @@ pub(super) struct CreateArgs {
     /// The type of its events
     #[arg(long = "type", value_name = "TYPE")]
     event_type: String,
-    /// In which project
-    #[arg(long = "in-project", value_name = "ID")]
-    in_project: Option<ProjectId>,
     #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
-    connection: Connection,
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
     /// The schedule
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    id: String,
     /// When
     #[arg(long, value_name = "EXPRESSION")]
     cron: Option<String>,
@@ -108,41 +113,28 @@ pub(super) struct EditArgs {
     event_type: Option<String>,
     #[command(flatten)]
     fields: Fields,
+    /// Take a field away, such as subject; may be given several times
+    #[arg(long, value_name = "FIELD")]
+    unset: Vec<String>,
     #[command(flatten)]
-    connection: Connection,
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    connection: Connection,
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
+    paging: Paging,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct OneArgs {
     /// The schedule
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    id: String,
     #[command(flatten)]
-    connection: Connection,
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DeleteArgs {
-    /// The schedule
-    #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
-    #[command(flatten)]
-    connection: Connection,
+    asking: Asking,
 }
 
 #[derive(Debug, Args)]
@@ -157,23 +149,17 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "TIME")]
     after: Option<String>,
     #[command(flatten)]
-    connection: Connection,
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
+    asking: Asking,
 }
 
 impl Fields {
     /// Those that are given, by their names in the API.
     fn form(&self) -> Result<Map<String, Value>, Failure> {
-        let payload = match (&self.payload, &self.payload_file) {
-            (Some(text), _) => Some(read_json("--payload", text.as_bytes())?),
-            (None, Some(file)) => {
-                let named = file.display().to_string();
-                let bytes = std::fs::read(file).map_err(|error| format!("{named}: {error}"))?;
-                Some(read_json(&named, &bytes)?)
+        let payload = match (&self.payload, &self.file) {
+            (Some(text), _) => {
+                Some(serde_json::from_str(text).map_err(|error| format!("--payload is no JSON: {error}"))?)
             }
-            (None, None) => None,
+            (None, file) => file.as_deref().map(json_of).transpose()?,
         };
         let missed = self.missed.map(|missed| match missed {
             Missed::RunOnce => "run_once",
@@ -191,10 +177,6 @@ impl Fields {
     }
 }
 
-fn read_json(named: &str, bytes: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| format!("{named} is no JSON: {error}").into())
-}
-
 fn given<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -203,13 +185,23 @@ pub(super) async fn run(command: ScheduleCommand) -> Result<ExitCode, Failure> {
     match command {
         ScheduleCommand::Create(args) => {
             let mut form = args.fields.form()?;
-            form.extend(given([
-                ("cron", Some(json!(args.cron))),
-                ("event_type", Some(json!(args.event_type))),
-                ("project", args.in_project.map(|project| json!(project))),
-            ]));
-            let made: Value = args.connection.open()?.post("/schedules", &Value::Object(form)).await?;
-            show(&made, args.json);
+            form.extend(given([("cron", Some(json!(args.cron))), ("event_type", Some(json!(args.event_type)))]));
+            let made: Value = args.asking.open()?.post("/schedules", &Value::Object(form)).await?;
+            args.asking.show(&made, told)?;
+        }
+        ScheduleCommand::List(args) => {
+            const COLUMNS: [Column; 5] = [
+                Column("ID", "/id"),
+                Column("NEXT RUN", "/next_runs/0/local"),
+                Column("TYPE", "/event_type"),
+                Column("NAME", "/name"),
+                Column("WHEN", "/words"),
+            ];
+            args.paging.show(&args.asking, "/schedules", Vec::new(), &COLUMNS).await?;
+        }
+        ScheduleCommand::Show(args) => {
+            let found: Value = args.asking.open()?.get(&path(&["schedules", &args.id])).await?;
+            args.asking.show(&found, told)?;
         }
         ScheduleCommand::Edit(args) => {
             let mut form = args.fields.form()?;
@@ -217,98 +209,58 @@ pub(super) async fn run(command: ScheduleCommand) -> Result<ExitCode, Failure> {
                 ("cron", args.cron.map(Value::from)),
                 ("event_type", args.event_type.map(Value::from)),
             ]));
+            form.extend(args.unset.iter().map(|name| (name.clone(), Value::Null)));
             if form.is_empty() {
                 return Err("nothing is to be changed; --help shows what could be".into());
             }
-            let path = format!("/schedules/{}", args.id);
-            let changed: Value = args.connection.open()?.patch(&path, &Value::Object(form)).await?;
-            show(&changed, args.json);
-        }
-        ScheduleCommand::List(args) => list(&args.connection.open()?, args.json).await?,
-        ScheduleCommand::Show(args) => {
-            show(&args.connection.open()?.get(&format!("/schedules/{}", args.id)).await?, args.json);
+            let changed: Value =
+                args.asking.open()?.patch(&path(&["schedules", &args.id]), &Value::Object(form)).await?;
+            args.asking.show(&changed, told)?;
         }
         ScheduleCommand::Run(args) => {
-            let path = format!("/schedules/{}/run", args.id);
-            let ran: Value = args.connection.open()?.post(&path, &json!({})).await?;
-            println!("{}", if args.json { ran.to_string() } else { text(&ran, "event_id").to_owned() });
+            let ran: Value = args.asking.open()?.post(&path(&["schedules", &args.id, "run"]), &json!({})).await?;
+            args.asking.done(&ran, &format!("emitted {}", clean(text(&ran, "event_id"))))?;
         }
         ScheduleCommand::Delete(args) => {
-            args.connection.open()?.delete(&format!("/schedules/{}", args.id)).await?;
-            println!("deleted {}", args.id);
+            args.asking.open()?.delete(&path(&["schedules", &args.id])).await?;
+            let told = json!({ "id": args.id, "deleted": true });
+            args.asking.done(&told, &format!("{} is deleted", args.id))?;
         }
         ScheduleCommand::Explain(args) => {
             let mut form = given([("after", args.after.map(Value::from))]);
-            form.extend([("cron".to_owned(), json!(args.cron)), ("time_zone".to_owned(), json!(args.time_zone))]);
-            let told: Value = args.connection.open()?.post("/schedules/preview", &Value::Object(form)).await?;
-            if args.json {
-                println!("{told:#}");
-            } else {
-                println!("{}", text(&told, "words"));
-                show_runs(&told);
-            }
+            form.extend(given([("cron", Some(json!(args.cron))), ("time_zone", Some(json!(args.time_zone)))]));
+            let answer: Value = args.asking.open()?.post("/schedules/preview", &Value::Object(form)).await?;
+            args.asking.show(&answer, |_, answer| format!("{}\n{}", clean(text(answer, "words")), runs(answer)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(client: &Client, as_json: bool) -> Result<(), Failure> {
-    let mut schedules = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page: Value = client.get(&format!("/schedules?limit=200{cursor}")).await?;
-        schedules.extend(page["items"].as_array().cloned().unwrap_or_default());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
+/// All fields, and the next runs each on a line of its own.
+fn told(pen: Pen, schedule: &Value) -> String {
+    let mut shown = schedule.clone();
+    let runs = runs(schedule);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("next_runs");
     }
-    if as_json {
-        println!("{:#}", Value::Array(schedules));
-        return Ok(());
-    }
-    if schedules.is_empty() {
-        println!("no schedules yet; `hookwright schedule create --help` shows how to make one");
-    }
-    for schedule in &schedules {
-        let next = schedule["next_runs"][0]["local"].as_str().unwrap_or("disabled");
-        let (id, kind, words) = (text(schedule, "id"), text(schedule, "event_type"), text(schedule, "words"));
-        println!("{id}  {next:<25}  {kind}  {words}");
-    }
-    Ok(())
+    if runs.is_empty() { fields(pen, &shown) } else { format!("{}\n{runs}", fields(pen, &shown)) }
 }
 
-fn show(schedule: &Value, as_json: bool) {
-    if as_json {
-        println!("{schedule:#}");
-        return;
-    }
-    println!("{}", text(schedule, "id"));
-    for (field, label) in
-        [("name", "name"), ("event_type", "type"), ("cron", "cron"), ("words", "runs"), ("missed", "missed runs")]
-    {
-        if !text(schedule, field).is_empty() {
-            println!("  {label}: {}", text(schedule, field));
-        }
-    }
-    if let Some(due) = schedule["last_run"]["due_at"].as_str() {
-        println!("  last run: {due} {}", text(&schedule["last_run"], "event_id"));
-    }
-    if let Some(skipped) = schedule["last_skipped_at"].as_str() {
-        println!("  last run that was missed: {skipped}");
-    }
-    if schedule["enabled"] == false {
-        println!("  disabled");
-    }
-    show_runs(schedule);
+/// When it runs next, as clocks in its zone show it.
+fn runs(answer: &Value) -> String {
+    let runs = answer["next_runs"].as_array().into_iter().flatten();
+    runs.map(|run| format!("next: {}", clean(text(run, "local")))).collect::<Vec<_>>().join("\n")
 }
 
-fn show_runs(of: &Value) {
-    for run in of["next_runs"].as_array().into_iter().flatten() {
-        println!("  next: {}", text(run, "local"));
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or_default()
+    #[test]
+    fn next_runs_are_told_as_clocks_show_them() {
+        let run = json!({ "at": "2026-03-29T01:00:00.000Z", "local": "2026-03-29T03:00:00+02:00" });
+        let schedule = json!({ "id": "sch_1", "next_runs": [run] });
+        assert_eq!(told(Pen::plain(), &schedule), "id  sch_1\nnext: 2026-03-29T03:00:00+02:00");
+        assert_eq!(told(Pen::plain(), &json!({ "id": "sch_1", "next_runs": [] })), "id  sch_1");
+    }
 }

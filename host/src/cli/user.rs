@@ -24,7 +24,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::id::{AuditId, ProjectId, UserId};
 use crate::domain::page::{Cursor, LIMIT_MAX, PageRequest};
 use crate::domain::password::{self, PasswordHash};
-use crate::store::{ChangedUser, Store};
+use crate::store::{ChangedUser, Store, UserFilter};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -239,7 +239,7 @@ async fn create(store: &Store, config: &Config, args: &CreateArgs) -> Result<(),
 async fn list(store: &Store, as_json: bool) -> Result<(), Failure> {
     let mut cursor = None;
     loop {
-        let page = store.users(PageRequest { limit: LIMIT_MAX, cursor }).await?;
+        let page = store.users(&UserFilter::default(), PageRequest { limit: LIMIT_MAX, cursor }).await?;
         for user in page.items {
             let is_enabled = user.disabled_at.is_none();
             if as_json {

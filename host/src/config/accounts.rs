@@ -19,7 +19,7 @@ pub struct AccountsConfig {
     pub sessions_per_user: u32,
     /// Time over which failed logins are counted, in milliseconds.
     pub login_window_ms: u64,
-    /// Failed logins as one user in that time, on one node; more are refused unheard.
+    /// Failed logins as one user in that time, on all nodes together; more are refused unheard.
     pub login_failures_per_account: u32,
     /// The same from one address (of IPv6 its /64).
     pub login_failures_per_address: u32,

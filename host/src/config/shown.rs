@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::{Config, ConfigError};
 
@@ -11,7 +12,8 @@ const WITH_PASSWORDS: [&str; 2] = ["store.database", "network.proxy"];
 const MASK: &str = "***";
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Setting)]
 pub struct Setting {
     /// Section and name, like `delivery.timeout_ms`.
     pub name: String,

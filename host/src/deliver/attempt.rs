@@ -22,6 +22,7 @@ use crate::domain::webhook::Webhook;
 use crate::store::{
     Attempt, ClaimedSend, DeliveryHead, Finish, Finished, Health, LoadedRequest, Postpone, RequestEnd, StoreError,
 };
+use crate::telemetry::metrics::METRICS;
 
 /// How long to wait before a result is recorded again, when the store did not answer.
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
@@ -295,6 +296,8 @@ impl Dispatcher {
     }
 
     async fn record(&self, webhook: &Webhook, head: &DeliveryHead, finish: Finish) -> bool {
+        METRICS.attempts.one(finish.attempt.outcome as usize);
+        METRICS.attempt_durations.one(finish.attempt.duration_ms);
         let delivery = finish.request.delivery();
         let finish = Arc::new(finish);
         let Some(finished) = self.finish(&finish).await else { return false };

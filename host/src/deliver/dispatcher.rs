@@ -25,6 +25,7 @@ use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::webhook::Webhook;
 use crate::sandbox::Sandbox;
 use crate::store::{Claim, ClaimedWork, Lease, Outlook, Snapshot, Store, StoreError, WorkHead};
+use crate::telemetry::metrics::METRICS;
 
 /// How long to wait after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -179,6 +180,7 @@ impl Dispatcher {
 
     pub(super) fn settled(&self, id: DeliveryId, status: DeliveryStatus) {
         if !status.is_open() {
+            METRICS.deliveries.one(status as usize);
             self.watchers.settled(id);
         }
     }

@@ -3,15 +3,17 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::message::unsigned;
 use crate::domain::credential::Credential;
+use crate::domain::event::Field;
 use crate::domain::request::FrozenRequest;
 use crate::domain::webhook::Secrets;
 
 /// A request as it would be sent, with the names of secrets in their places. The signature is missing: it is made anew for
 /// each attempt.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Previewed {
     /// A short name for people.
     pub label: String,
@@ -20,6 +22,7 @@ pub struct Previewed {
     /// Where it goes.
     pub url: String,
     /// Its headers: a list of names and values.
+    #[schema(value_type = Vec<Field>)]
     pub headers: Box<RawValue>,
     /// Its body, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]

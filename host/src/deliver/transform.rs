@@ -22,6 +22,7 @@ use crate::sandbox::{Input, Loaded, Memory, Ran, RunLimits, Transformed, Used, o
 use crate::store::{
     ClaimedSend, ClaimedTransform, DeliveryHead, Freeze, Lease, LoadedRequest, Postpone, Settle, Store,
 };
+use crate::telemetry::metrics::METRICS;
 
 /// How long a delivery waits when no plugin thread is free.
 const BUSY_WAIT_MS: u64 = 250;
@@ -147,6 +148,8 @@ impl Dispatcher {
 
     /// Takes note of how a run ended, and pauses the version if it was one too many.
     async fn note_health(&self, head: &DeliveryHead, plugin: &PluginUse, failure: Option<&PluginFailure>) {
+        let counted = if failure.is_none() { &METRICS.plugin_runs } else { &METRICS.plugin_failures };
+        counted.add(1);
         if !self.health.note(plugin.version_id, RunEnd::of(failure, &plugin.limits)) {
             return;
         }

@@ -226,7 +226,10 @@ impl Dispatcher {
                 run: tried.run,
                 repeats: None,
                 reprocessed_by: None,
+                digest: None,
+                attempts_removed_at: None,
             },
+            payload_removed_at: None,
             masked_url: webhook.masked_url(),
             requests: tried.requests,
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::id::{AuditId, ProjectId};
@@ -14,7 +15,7 @@ pub const USER_AGENT_MAX_CHARS: usize = 256;
 pub const CHANGE_MAX_BYTES: usize = 64 * 1024;
 
 /// What kind of caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// A person who is logged in.
@@ -48,7 +49,7 @@ impl ActorKind {
 }
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Actor {
     /// What kind of caller.
     pub kind: ActorKind,
@@ -77,7 +78,7 @@ impl fmt::Display for Actor {
 }
 
 /// From where it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Origin {
     /// The address.
     pub address: Option<String>,

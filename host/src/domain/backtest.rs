@@ -1,10 +1,13 @@
 //! A version and a configuration that are tried on events that were delivered already: which, and what it came to.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::delivery::text_enum;
+use super::described::{self, described};
 use super::difference::Difference;
 use super::id::{DeliveryId, EventId, PluginVersionId, WebhookId};
 use super::outcome::OutcomeKind;
@@ -59,6 +62,8 @@ impl Serialize for ConfigText {
     }
 }
 
+described!(ConfigText, described::json(json!({ "description": "A configuration, as the plugin's schema says." })));
+
 impl<'de> Deserialize<'de> for ConfigText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
@@ -67,7 +72,7 @@ impl<'de> Deserialize<'de> for ConfigText {
 }
 
 /// What is tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Candidate {
     /// The plugin's name.
     pub name: String,
@@ -82,7 +87,7 @@ pub struct Candidate {
 }
 
 /// What is tried, and on which events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Backtest {
     /// Events that this webhook had deliveries of.
     pub webhook_id: WebhookId,
@@ -124,7 +129,7 @@ pub struct BacktestResult {
 }
 
 /// What is different.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
     /// What was made then, in short.
     pub was: Summary,
@@ -142,7 +147,7 @@ pub struct Detail {
 }
 
 /// An outcome in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Summary {
     /// So many requests.

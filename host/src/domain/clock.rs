@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::described::{self, described};
+
 /// Milliseconds since the Unix epoch, UTC. Shown as RFC 3339 text with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub i64);
@@ -60,6 +62,8 @@ impl<'de> Deserialize<'de> for Millis {
             .ok_or_else(|| serde::de::Error::custom("expected a time like `2026-01-31T12:00:00Z` (RFC 3339)"))
     }
 }
+
+described!(Millis, described::time());
 
 /// Where the time comes from: passed to whatever needs it, so that tests can set it.
 #[derive(Debug, Clone)]

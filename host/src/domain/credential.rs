@@ -1,9 +1,10 @@
 //! Where a plugin wants a secret: it knows the secret's name, never the secret.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where a credential goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "in", rename_all = "snake_case")]
 pub enum Placement {
     /// `Authorization: Bearer VALUE`.
@@ -36,7 +37,7 @@ pub enum Placement {
 }
 
 /// One piece of a credential's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Text as it stands.
@@ -46,7 +47,7 @@ pub enum Part {
 }
 
 /// A secret's place in a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// Where it goes.
     #[serde(flatten)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::problem::pointer_token;
 
@@ -11,7 +12,7 @@ const SHOWN_CHARS: usize = 400;
 const BEFORE_CHARS: usize = 40;
 
 /// One place that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
     /// JSON Pointer (RFC 6901).
     pub at: String,

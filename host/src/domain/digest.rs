@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::event::Event;
@@ -21,7 +22,8 @@ pub const QUIET_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 pub const WAIT_MAX_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 
 /// When what is collected goes out, as a person says it: whatever comes first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DigestTimes)]
 #[serde(deny_unknown_fields)]
 pub struct DigestForm {
     /// At these times,

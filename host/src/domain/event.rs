@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer as _};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::id::{EventId, ProjectId};
@@ -11,7 +12,7 @@ use super::pattern::EventType;
 pub const SUBJECT_MAX_CHARS: usize = 255;
 
 /// A name with a text value, as in headers, queries, forms and attributes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Field {
     /// The name.
     pub name: String,

@@ -1,13 +1,14 @@
 //! Whether a webhook wants an event, check by check, for people.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::event::Event;
 use super::filter::{Facts, Filters, Verdict};
 use super::webhook::{State, Webhook};
 
 /// One of the checks between an event and its delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
     /// Both belong to the same project.
@@ -21,7 +22,7 @@ pub enum CheckKind {
 }
 
 /// What one check came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Check {
     /// Which.
     pub check: CheckKind,
@@ -44,7 +45,7 @@ impl Check {
 }
 
 /// All checks, also those after one that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Whether the event would be delivered.
     pub matches: bool,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use super::clock::Millis;
+use super::described::{self, described};
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +84,15 @@ macro_rules! id_type {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+
+        described!(
+            $name,
+            described::text(
+                "An id.",
+                concat!("^", $prefix, "_[0-9a-f]{32}$"),
+                concat!($prefix, "_019c1426fa0074c9a3b1d6e08f5b7a21")
+            )
+        );
     };
 }
 

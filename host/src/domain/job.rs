@@ -1,6 +1,7 @@
 //! Long work that goes on by itself, in steps: how far it is, and how it ended.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::backtest::Backtest;
 use super::clock::Millis;
@@ -67,7 +68,7 @@ pub enum JobLane {
 }
 
 /// Which parked deliveries of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParkedSelection {
     /// Of this webhook.
     pub webhook_id: WebhookId,
@@ -86,7 +87,7 @@ pub struct ParkedSelection {
 }
 
 /// Events of a time that a webhook wants and that did not get to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missed {
     /// This webhook.
     pub webhook_id: WebhookId,
@@ -98,7 +99,7 @@ pub struct Missed {
 }
 
 /// What a job does, with all it needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
     /// Makes new deliveries of these, oldest first, none twice.
@@ -127,7 +128,7 @@ impl JobWork {
 }
 
 /// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Progress {
     /// So much is done.
     pub done: u64,

@@ -7,6 +7,7 @@ pub mod backtest;
 pub mod clock;
 pub mod credential;
 pub mod delivery;
+mod described;
 pub mod difference;
 pub mod digest;
 pub mod entropy;

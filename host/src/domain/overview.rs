@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::delivery::DeliveryStatus;
@@ -36,15 +37,16 @@ pub struct SeenRun {
 }
 
 /// How many stand how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = OverviewCounts)]
 pub struct Counts {
     /// Arrived.
     pub succeeded: u64,
     /// Failed for good, or parked since the plugin failed.
     pub failed: u64,
-    /// Still on their way, or held for a person.
+    /// Still on their way, collected for a digest that is to come, or held for a person.
     pub open: u64,
-    /// Skipped or cancelled: not sent on purpose.
+    /// Skipped, cancelled, or gone into a digest: not sent by themselves, on purpose.
     pub unsent: u64,
 }
 
@@ -53,14 +55,17 @@ impl Counts {
         *match status {
             DeliveryStatus::Succeeded => &mut self.succeeded,
             DeliveryStatus::Failed | DeliveryStatus::Parked => &mut self.failed,
-            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held => &mut self.open,
-            DeliveryStatus::Skipped | DeliveryStatus::Cancelled => &mut self.unsent,
+            DeliveryStatus::Pending | DeliveryStatus::Retrying | DeliveryStatus::Held | DeliveryStatus::Collecting => {
+                &mut self.open
+            }
+            DeliveryStatus::Skipped | DeliveryStatus::Cancelled | DeliveryStatus::Collected => &mut self.unsent,
         } += 1;
     }
 }
 
 /// A part of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OverviewBucket)]
 pub struct Bucket {
     /// When it begins.
     pub since: Millis,
@@ -70,7 +75,8 @@ pub struct Bucket {
 }
 
 /// How long something took: quantiles of so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = Quantiles)]
 pub struct Quantiles {
     /// So many.
     pub count: u64,
@@ -95,7 +101,8 @@ impl Quantiles {
 }
 
 /// One webhook's share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WebhookShare)]
 pub struct WebhookShare {
     /// Which.
     pub webhook_id: WebhookId,
@@ -109,7 +116,8 @@ pub struct WebhookShare {
 }
 
 /// One plugin version's share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PluginShare)]
 pub struct PluginShare {
     /// Its name.
     pub name: String,
@@ -122,7 +130,8 @@ pub struct PluginShare {
 }
 
 /// Recent deliveries, in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Overview)]
 pub struct Overview {
     /// How all of them stand.
     pub counts: Counts,

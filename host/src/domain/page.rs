@@ -3,7 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::clock::Millis;
 
 /// Items of a page when the client does not say.
 pub const LIMIT_DEFAULT: u32 = 50;
@@ -38,12 +41,59 @@ pub struct PageRequest {
     pub cursor: Option<Cursor>,
 }
 
+/// Longest part of a key that a cursor carries, in bytes.
+const KEY_BYTES_MAX: usize = 512;
+
+/// By what a list in memory is sorted: a text, and the id of what is otherwise the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(String, Uuid);
+
+impl Key {
+    /// By a text: large letters are like small ones.
+    pub fn of_text(text: &str, id: Uuid) -> Self {
+        let mut text = text.to_lowercase();
+        text.truncate(text.floor_char_boundary(KEY_BYTES_MAX));
+        Self(text, id)
+    }
+
+    /// By a time.
+    pub fn of_time(time: Millis, id: Uuid) -> Self {
+        Self(format!("{:020}", time.0.max(0)), id)
+    }
+
+    /// Reads what [`Key::encode`] wrote.
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (id, key) = bytes.strip_prefix(b"2")?.split_at_checked(16)?;
+        Some(Self(String::from_utf8(key.to_vec()).ok()?, Uuid::from_slice(id).ok()?))
+    }
+
+    /// Text for a query string.
+    pub fn encode(&self) -> String {
+        let mut bytes = vec![b'2'];
+        bytes.extend_from_slice(self.1.as_bytes());
+        bytes.extend_from_slice(self.0.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// What part of a sorted list is wanted.
+#[derive(Debug, Clone)]
+pub struct SortedRequest {
+    /// At most so many items, 1 to [`LIMIT_MAX`].
+    pub limit: u32,
+    /// After this one.
+    pub after: Option<Key>,
+    /// Whether the last come first.
+    pub is_descending: bool,
+}
+
 /// A part of a list, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where to go on; absent at the end.
+    /// Where to go on; null at the end.
     pub next_cursor: Option<String>,
 }
 
@@ -55,6 +105,21 @@ impl<T> Page<T> {
         rows.truncate(limit);
         let next_cursor = if more { rows.last().map(|last| Cursor(id(last)).encode()) } else { None };
         Self { items: rows, next_cursor }
+    }
+
+    /// A page of what is in memory, sorted by a key.
+    pub fn sorted(items: impl IntoIterator<Item = T>, request: &SortedRequest, key: impl Fn(&T) -> Key) -> Self {
+        let is_to_come = |found: &Key| match &request.after {
+            None => true,
+            Some(after) => (found < after) == request.is_descending && found != after,
+        };
+        let mut found: Vec<(Key, T)> = items.into_iter().map(|item| (key(&item), item)).collect();
+        found.retain(|(key, _)| is_to_come(key));
+        found.sort_by(|(one, _), (other, _)| if request.is_descending { other.cmp(one) } else { one.cmp(other) });
+        let limit = request.limit as usize;
+        let next_cursor = if found.len() > limit { found.get(limit - 1).map(|(key, _)| key.encode()) } else { None };
+        found.truncate(limit);
+        Self { items: found.into_iter().map(|(_, item)| item).collect(), next_cursor }
     }
 
     /// The same page with each item turned into another.
@@ -73,6 +138,26 @@ mod tests {
         assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         assert_eq!(Cursor::decode("x"), None);
         assert_eq!(Cursor::decode(""), None);
+    }
+
+    #[test]
+    fn a_sorted_list_is_read_page_by_page_in_both_directions() {
+        let items = ["b", "a", "B", "c"].map(|name| (name, Uuid::from_u128(u128::from(name.as_bytes()[0]))));
+        for is_descending in [false, true] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            for _ in 0..2 {
+                let request = SortedRequest { limit: 2, after, is_descending };
+                let page = Page::sorted(items, &request, |(name, id)| Key::of_text(name, *id));
+                after = page.next_cursor.as_deref().map(|cursor| Key::decode(cursor).unwrap());
+                seen.extend(page.items.iter().map(|(name, _)| *name));
+            }
+            assert!(after.is_none(), "the end");
+            let expected = if is_descending { ["c", "b", "B", "a"] } else { ["a", "B", "b", "c"] };
+            assert_eq!(seen, expected);
+        }
+        let long = Key::of_text(&"ä".repeat(KEY_BYTES_MAX), Uuid::nil());
+        assert_eq!(Key::decode(&long.encode()), Some(long));
+        assert_eq!(Key::decode(&Cursor(Uuid::nil()).encode()), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::described::{self, described};
+
 /// Most characters of an event type.
 pub const EVENT_TYPE_MAX_CHARS: usize = 128;
 
@@ -82,6 +84,15 @@ impl fmt::Display for EventType {
     }
 }
 
+described!(
+    EventType,
+    described::text(
+        "A type of events: at most 128 characters.",
+        r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        "ticket.created"
+    )
+);
+
 /// Which event types a webhook wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
@@ -140,6 +151,15 @@ impl<'de> Deserialize<'de> for Pattern {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
+
+described!(
+    Pattern,
+    described::text(
+        "A type like `ticket.created`, all below one like `ticket.*`, or all: `*`.",
+        r"^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?)$",
+        "ticket.*"
+    )
+);
 
 #[cfg(test)]
 mod tests {

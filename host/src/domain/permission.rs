@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
+
+use super::described::{self, described};
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $case:ident = $name:literal),+ $(,)?) => {
         /// What a caller may do. `admin` is everything.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum Permission {
             $($(#[$doc])* #[serde(rename = $name)] $case),+
         }
@@ -151,6 +154,11 @@ impl Serialize for Permissions {
         serializer.collect_seq(self.iter())
     }
 }
+
+described!(
+    Permissions,
+    described::json(json!({ "type": "array", "items": { "$ref": "#/components/schemas/Permission" } }))
+);
 
 /// As it was stored. What clients send is read by name, so that each mistake is told with its place.
 impl<'de> Deserialize<'de> for Permissions {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
+use super::described::{self, described};
 use super::id::{PluginVersionId, ProjectId};
 use super::pattern::Pattern;
 
@@ -16,7 +18,7 @@ pub const NAME_MAX_CHARS: usize = 64;
 
 /// What a plugin says of itself: JSON in the custom section [`MANIFEST_SECTION`], put there by
 /// `hookwright plugin build` from `plugin.toml` and `cases/`. Fields that this server does not know are kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Manifest {
     /// `[a-z0-9-]`, at most 64 characters.
     pub name: String,
@@ -53,7 +55,7 @@ fn empty_object() -> serde_json::Value {
 }
 
 /// A secret that a plugin wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WantedSecret {
     /// What it is and where to get it.
     #[serde(default)]
@@ -68,7 +70,7 @@ const fn yes() -> bool {
 }
 
 /// When a plugin wants to see answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Interpreter {
     /// Statuses, like `200`, or classes, like `2xx`.
     pub statuses: Vec<String>,
@@ -227,6 +229,15 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+described!(
+    Digest,
+    described::text(
+        "SHA-256 of the bytes.",
+        "^sha256:[0-9a-f]{64}$",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )
+);
+
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -234,7 +245,7 @@ impl fmt::Debug for Digest {
 }
 
 /// A limit that was reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitHit {
     /// The setting's name.
     pub limit: String,
@@ -245,7 +256,7 @@ pub struct LimitHit {
 }
 
 /// What went wrong with a plugin: as it was checked, compiled or run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, ToSchema)]
 #[error("{message}")]
 pub struct PluginFailure {
     /// For programs. As it ran: `plugin.timeout`, `plugin.out_of_memory`, `plugin.crashed`, `plugin.output_too_large`,
@@ -297,7 +308,7 @@ impl PluginState {
 }
 
 /// Why a version is not run for the time being.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pause {
     /// Since when.
     pub since: Millis,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident >= $least:literal),+ $(,)?) => {
         /// Limits of a run. What a webhook does not name is as the server says.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct PluginLimits {
             $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<u64>),+
@@ -31,6 +31,11 @@ macro_rules! limits {
             #[must_use]
             pub fn lowered(&self, other: &Self) -> Self {
                 Self { $($name: [self.$name, other.$name].into_iter().flatten().min()),+ }
+            }
+
+            /// Each limit's name, and what is set.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, Option<u64>)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
             }
 
             /// Sets a limit, or takes it away; false when there is none of that name.

@@ -1,7 +1,10 @@
 //! What went wrong, as clients see it: the codes are a promise, the texts are not.
 
 use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
+use super::described::{self, described};
 use super::plugin::PluginFailure;
 
 macro_rules! problem_codes {
@@ -85,13 +88,20 @@ problem_codes! {
     Internal = 500 "internal" "Something went wrong in the server",
 }
 
+described!(
+    ProblemCode,
+    described::json(
+        json!({ "type": "string", "enum": ProblemCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
+    )
+);
+
 /// A field's name as a part of a JSON Pointer (RFC 6901).
 pub fn pointer_token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
 /// One field that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// JSON Pointer (RFC 6901) to the field.
     pub pointer: String,

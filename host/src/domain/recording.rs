@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::clock::Millis;
@@ -19,7 +20,7 @@ use super::plugin_limits::PluginLimits;
 pub const CONTRACT: &str = "hookwright:plugin@1.0.0";
 
 /// What a plugin recalled: a part of its input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Recalled {
     /// Under which key.
     pub key: String,
@@ -28,7 +29,7 @@ pub struct Recalled {
 }
 
 /// What tells a run from any other: the same input and the same version give the same output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Digests {
     /// Of what the plugin was given: [`Given::digest`].
     pub input: Digest,
@@ -169,7 +170,7 @@ impl Given<'_> {
 }
 
 /// What a plugin was given, as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Recording {
     /// The contract it was given by.
     pub contract: String,
@@ -182,7 +183,7 @@ pub struct Recording {
 }
 
 /// The event of a recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordedEvent {
     /// Its id.
     pub id: EventId,
@@ -209,7 +210,7 @@ pub struct RecordedEvent {
 }
 
 /// Exact bytes in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordedPayload {
     /// Valid UTF-8.
@@ -219,7 +220,7 @@ pub enum RecordedPayload {
 }
 
 /// The webhook of a recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordedSubscription {
     /// Its id.
     pub webhook_id: WebhookId,

@@ -1,6 +1,7 @@
 //! How long history is kept.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::id::{ProjectId, first_at};
@@ -35,7 +36,8 @@ impl Kind {
 }
 
 /// How long each is kept, in days; 0 is for ever. What a project does not say is as the server has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Retention)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     /// What providers posted.

@@ -3,9 +3,11 @@
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::clock::Millis;
 use super::delivery::{ErrorClass, Trigger};
+use super::described::{self, described};
 use super::verdict::{Decision, Verdict};
 use super::webhook::OnUncertain;
 
@@ -129,6 +131,34 @@ impl<'de> Deserialize<'de> for Schedule {
         deserializer.deserialize_any(Forms)
     }
 }
+
+described!(
+    Schedule,
+    described::json(json!({
+        "description": "Waits in ms before each attempt, the first one's among them; or waits that grow. Shown as a list.",
+        "oneOf": [
+            {
+                "type": "array",
+                "items": { "type": "integer", "format": "int64", "minimum": 0, "maximum": WAIT_MAX_MS },
+                "minItems": 1,
+                "maxItems": ATTEMPTS_MAX,
+            },
+            {
+                "type": "object",
+                "description": "At once, then waits that grow by `factor` from `initial_ms` up to `max_ms`.",
+                "required": ["initial_ms", "factor", "max_ms", "attempts"],
+                "properties": {
+                    "initial_ms": { "type": "integer", "format": "int64", "minimum": 0, "maximum": WAIT_MAX_MS },
+                    "factor": { "type": "number", "minimum": 1.0, "maximum": 100.0 },
+                    "max_ms": { "type": "integer", "format": "int64", "minimum": 0, "maximum": WAIT_MAX_MS },
+                    "attempts": { "type": "integer", "minimum": 1, "maximum": ATTEMPTS_MAX },
+                },
+                "additionalProperties": false,
+            },
+        ],
+        "examples": [[0, 5000, 300_000]],
+    }))
+);
 
 /// A wait with jitter; `entropy` spreads it evenly over ±20 %.
 pub fn jittered(wait_ms: u64, entropy: u32) -> u64 {

@@ -1,6 +1,7 @@
 //! Which deliveries of a project: the same choice for the log, for its export, and for what is done to many of them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::delivery::{DeliveryStatus, Trigger};
@@ -10,7 +11,7 @@ use super::id::{EventId, WebhookId};
 pub const SELECTION_MAX_CHARS: usize = 255;
 
 /// Deliveries that are all of this. What is not named does not matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Selection {
     /// Of this webhook.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::clock::Millis;
@@ -23,7 +24,7 @@ use super::retry::Schedule;
 use super::signature::SigningSecret;
 
 /// How a delivery's body is encoded when no plugin makes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentType {
     /// `application/json`.
@@ -34,7 +35,7 @@ pub enum ContentType {
 }
 
 /// What a delivery's body holds when no plugin makes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Envelope {
     /// `{"type","timestamp","data"}` (Standard Webhooks).
@@ -45,7 +46,7 @@ pub enum Envelope {
 }
 
 /// What happens when nobody knows whether a request arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUncertain {
     /// Send it again.
@@ -56,7 +57,7 @@ pub enum OnUncertain {
 }
 
 /// What happens to an event when the webhook's plugin fails on it for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnPluginFailure {
     /// The delivery waits to be reprocessed.
@@ -85,7 +86,7 @@ impl OnPluginFailure {
 }
 
 /// Which deliveries of a webhook wait for earlier ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// None.
@@ -137,12 +138,14 @@ pub const EXPIRY_MAX_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 pub const LISTENER_MAX_MS: u64 = 60 * 60 * 1000;
 
 /// How many requests a receiver takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// So many; at most [`RATE_REQUESTS_MAX`].
+    #[schema(value_type = u32, minimum = 1, maximum = 1_000_000)]
     pub requests: NonZeroU32,
     /// In so many milliseconds; at most [`RATE_PER_MAX_MS`].
+    #[schema(value_type = u64, minimum = 1, maximum = 86_400_000)]
     pub per_ms: NonZeroU64,
 }
 

@@ -24,6 +24,7 @@ use crate::store::{
     Accept, Accepted, Beginning, ClaimedSend, ClaimedTransform, ClaimedWork, DeliveryHead, FanOut, InOrder,
     LoadedRequest, NewDelivery, NewEvent, Snapshot, Store, StoreError, WorkKind,
 };
+use crate::telemetry::metrics::METRICS;
 
 /// An event is matched again so often when webhooks change while it is stored.
 const MATCHINGS_MAX: u32 = 16;
@@ -122,6 +123,16 @@ fn to_come(new: &NewEvent) -> usize {
     }
 }
 
+/// Counts what was stored.
+fn count(outcomes: &[Outcome]) {
+    let stored = |wanted: bool| {
+        let is_it = |outcome: &&Outcome| matches!(outcome, Outcome::Stored { duplicate, .. } if *duplicate == wanted);
+        outcomes.iter().filter(is_it).count() as u64
+    };
+    METRICS.events.add(stored(false));
+    METRICS.duplicates.add(stored(true));
+}
+
 impl Ingest {
     /// Takes events for this store and dispatcher.
     pub fn new(
@@ -157,6 +168,7 @@ impl Ingest {
                 candidates.plans.push(Plan { places, verdicts });
             }
             if let Some(outcomes) = self.commit(candidates, Some(snapshot.revision())).await? {
+                count(&outcomes);
                 return Ok(outcomes);
             }
             // A webhook has changed, here or on another node, since the events were matched.

@@ -45,7 +45,7 @@ use crate::domain::rules::freeze;
 use crate::domain::verdict::Verdict;
 
 /// One line that a plugin logged.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct LogLine {
     /// `debug`, `info`, `warn` or `error`.
     pub level: String,

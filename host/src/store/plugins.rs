@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::db::{Tx, reading};
+use super::text::containing;
 use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
@@ -44,6 +45,17 @@ pub enum Deleted {
     UsedBy(Vec<WebhookId>),
     /// Deliveries of these webhooks that are not done yet were made for it; there may be more.
     Awaited(Vec<WebhookId>),
+}
+
+/// Which versions. What is not named does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct PluginFilter {
+    /// Of the plugin of this name.
+    pub name: Option<String>,
+    /// In this state, as [`PluginState::as_str`] says it.
+    pub state: Option<&'static str>,
+    /// With this text in the name.
+    pub text: Option<String>,
 }
 
 /// How many webhooks are named that use a version.
@@ -188,13 +200,24 @@ impl Store {
     }
 
     /// A project's plugin versions, newest first.
-    pub async fn plugins(&self, project: ProjectId, page: PageRequest) -> Result<Page<PluginVersion>, StoreError> {
-        let sql =
-            format!("{SELECT} WHERE project_id = $1 AND id < $2 AND deleted_at IS NULL ORDER BY id DESC LIMIT $3");
+    pub async fn plugins(
+        &self,
+        project: ProjectId,
+        filter: &PluginFilter,
+        page: PageRequest,
+    ) -> Result<Page<PluginVersion>, StoreError> {
+        const WANTED: &str = "($4 IS NULL OR name = $4) AND ($5 IS NULL OR state = $5)
+            AND ($6 IS NULL OR lower(name) LIKE $6 ESCAPE '\\')";
+        let sql = format!(
+            "{SELECT} WHERE project_id = $1 AND id < $2 AND deleted_at IS NULL AND {WANTED} ORDER BY id DESC LIMIT $3"
+        );
         let rows: Vec<VersionRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(project.uuid())
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(i64::from(page.limit) + 1)
+            .bind(filter.name.as_deref())
+            .bind(filter.state)
+            .bind(filter.text.as_deref().map(containing))
             .fetch_all(pool)
             .await?);
         let versions = rows.into_iter().map(VersionRow::into_version).collect::<Result<Vec<_>, _>>()?;

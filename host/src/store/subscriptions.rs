@@ -41,6 +41,12 @@ impl Snapshot {
         self.by_project.get(&project).map_or(&[], Vec::as_slice)
     }
 
+    /// How many webhooks are enabled, and how many are not, over all projects.
+    pub fn counts(&self) -> (u64, u64) {
+        let enabled = self.by_id.values().filter(|webhook| webhook.state.is_enabled()).count();
+        (enabled as u64, (self.by_id.len() - enabled) as u64)
+    }
+
     /// What payloads of this type are held against in a project, if they are.
     pub fn rule(&self, project: ProjectId, event_type: &EventType) -> Option<&Arc<Rule>> {
         self.rules.get(&project)?.get(event_type.as_str())

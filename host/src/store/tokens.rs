@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::db::{Tx, reading};
 use super::projects::hold_project;
 use super::rows::Rows;
+use super::text::containing;
 use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::clock::Millis;
@@ -126,10 +127,12 @@ impl Store {
         row.map(TokenRow::into_token).transpose()
     }
 
-    /// Tokens, newest first.
-    pub async fn tokens(&self, of: TokensOf, page: PageRequest) -> Result<Page<Token>, StoreError> {
+    /// Tokens, with this text in their name or prefix if there is one, newest first.
+    pub async fn tokens(&self, of: TokensOf, text: Option<&str>, page: PageRequest) -> Result<Page<Token>, StoreError> {
+        const WANTED: &str = "($5 IS NULL OR lower(name) LIKE $5 ESCAPE '\\' OR lower(prefix) LIKE $5 ESCAPE '\\')";
         let sql = format!(
-            "{SELECT} AND (project_id = $1 OR ($2 AND project_id IS NULL)) AND id < $3 ORDER BY id DESC LIMIT $4"
+            "{SELECT} AND (project_id = $1 OR ($2 AND project_id IS NULL)) AND id < $3 AND {WANTED}
+             ORDER BY id DESC LIMIT $4"
         );
         let (project, and_all) = of.parts();
         let rows: Vec<TokenRow> = reading!(&self.db, pool => sqlx::query_as(AssertSqlSafe(sql))
@@ -137,6 +140,7 @@ impl Store {
             .bind(and_all)
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(i64::from(page.limit) + 1)
+            .bind(text.map(containing))
             .fetch_all(pool)
             .await?);
         let tokens = rows.into_iter().map(TokenRow::into_token).collect::<Result<Vec<_>, _>>()?;

@@ -9,6 +9,7 @@ use super::db::{Tx, reading};
 use super::projects::hold_project;
 use super::roles::allowed_by;
 use super::rows::Rows;
+use super::text::containing;
 use super::value::values;
 use super::{Store, StoreError};
 use crate::domain::account::{Grants, Membership, User, builtin_role};
@@ -27,6 +28,19 @@ pub enum ChangedUser {
     Stale,
     /// Nobody could look after users any more.
     LastAdmin,
+}
+
+/// Which users. What is not named does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// With this text in their address or their name.
+    pub text: Option<String>,
+    /// With this role, in the project if one is named.
+    pub role: Option<String>,
+    /// With a role in this project.
+    pub project: Option<ProjectId>,
+    /// Who can log in, or who cannot.
+    pub enabled: Option<bool>,
 }
 
 #[derive(Debug, FromRow)]
@@ -175,12 +189,20 @@ impl Store {
         Ok(self.with_memberships(vec![row]).await?.pop().map(|user| (user, password)))
     }
 
-    /// Users, newest first.
-    pub async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
-        let sql = format!("{SELECT} AND id < $1 ORDER BY id DESC LIMIT $2");
+    /// Users that are all of this, newest first.
+    pub async fn users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError> {
+        const WANTED: &str = "($3 IS NULL OR lower(email) LIKE $3 ESCAPE '\\' OR lower(name) LIKE $3 ESCAPE '\\')
+            AND ($4 IS NULL AND $5 IS NULL OR EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = users.id
+                AND ($4 IS NULL OR m.role = $4) AND ($5 IS NULL OR m.project_id = $5)))
+            AND ($6 IS NULL OR (disabled_at IS NULL) = $6)";
+        let sql = format!("{SELECT} AND id < $1 AND {WANTED} ORDER BY id DESC LIMIT $2");
         let rows: Vec<UserRow> = reading!(&self.db, pool => sqlx::query_as(AssertSqlSafe(sql))
             .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
             .bind(i64::from(page.limit) + 1)
+            .bind(filter.text.as_deref().map(containing))
+            .bind(filter.role.as_deref())
+            .bind(filter.project.map(ProjectId::uuid))
+            .bind(filter.enabled)
             .fetch_all(pool)
             .await?);
         let users = self.with_memberships(rows).await?;

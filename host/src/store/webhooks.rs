@@ -17,7 +17,6 @@ use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::filter::Filter;
 use crate::domain::id::{ProjectId, WebhookId};
-use crate::domain::page::{Page, PageRequest};
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::redact::Redactor;
 use crate::domain::webhook::{
@@ -349,17 +348,15 @@ impl Store {
         row.map(|row| self.webhook_from(row)).transpose()
     }
 
-    /// A project's webhooks, newest first.
-    pub async fn webhooks(&self, project: ProjectId, page: PageRequest) -> Result<Page<Webhook>, StoreError> {
-        let sql = format!("{SELECT} AND w.project_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3");
-        let rows: Vec<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    /// The webhook of this external id.
+    pub async fn webhook_called(&self, project: ProjectId, external_id: &str) -> Result<Option<Webhook>, StoreError> {
+        let sql = format!("{SELECT} AND w.project_id = $1 AND w.external_id = $2");
+        let row: Option<WebhookRow> = reading!(&self.db, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(project.uuid())
-            .bind(page.cursor.map_or(Uuid::max(), |cursor| cursor.0))
-            .bind(i64::from(page.limit) + 1)
-            .fetch_all(pool)
+            .bind(external_id)
+            .fetch_optional(pool)
             .await?);
-        let webhooks = rows.into_iter().map(|row| self.webhook_from(row)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::from_rows(webhooks, page.limit, |webhook| webhook.id.uuid()))
+        row.map(|row| self.webhook_from(row)).transpose()
     }
 
     /// Brings the webhooks in memory up to date: what has changed since they were read, on whichever node.

@@ -34,6 +34,7 @@ struct Session {
 struct AccountPage {
     page: Page,
     form: Form,
+    name: String,
     keys: bool,
     current_password: Field,
     new_password: Field,
@@ -44,6 +45,7 @@ async fn page(viewer: &Viewer, form: Form) -> Answer<Response> {
     let sessions: Items<Session> = viewer.client.get("/sessions").await?;
     let page = AccountPage {
         page: Page::new(viewer, Section::Elsewhere, "My account"),
+        name: viewer.me.name.clone(),
         keys: viewer.keys,
         current_password: Field::typed("/current_password", "Current password", "password")
             .autocomplete("current-password")

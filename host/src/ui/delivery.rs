@@ -270,6 +270,8 @@ impl Delivery {
                 None => because("It is tried again by itself"),
             },
             "pending" => because("Waiting to be sent"),
+            "collecting" => because("Collected for a digest that is to come"),
+            "collected" => because("Gone out in a digest, whose delivery says what became of it"),
             "skipped" => because("Nothing was sent, on purpose"),
             "parked" => because("Parked, since the plugin failed. Nothing was sent; it can be transformed again"),
             "held" => because("Nobody knows whether it arrived. It waits for a person to decide"),

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::form::{Form, id_of};
-use super::parts::Icon;
+use super::parts::{Icon, Words};
 
 /// How a field is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]

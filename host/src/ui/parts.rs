@@ -65,7 +65,7 @@ impl Status {
             "succeeded" | "ready" | "done" | "active" => Tone::Good,
             "failed" | "refused" => Tone::Bad,
             "parked" | "held" | "uncertain" | "paused" => Tone::Warn,
-            "pending" | "sending" | "retrying" | "checking" | "running" | "queued" => Tone::Busy,
+            "pending" | "collecting" | "sending" | "retrying" | "checking" | "running" | "queued" => Tone::Busy,
             _ => Tone::Quiet,
         };
         Self::new(tone, word)
@@ -158,6 +158,23 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
+/// Words in which what stands between backticks is code.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "words.html")]
+pub(super) struct Words<'w>(pub(super) &'w str);
+
+impl askama::filters::HtmlSafe for Words<'_> {}
+
+impl<'w> Words<'w> {
+    /// Each piece, and whether it is code. A backtick without another one is a backtick.
+    fn pieces(self) -> Vec<(bool, &'w str)> {
+        if !self.0.matches('`').count().is_multiple_of(2) {
+            return vec![(false, self.0)];
+        }
+        self.0.split('`').enumerate().map(|(index, piece)| (index % 2 == 1, piece)).collect()
+    }
+}
+
 /// An id in letters of one width, which can be copied; and where it leads.
 #[derive(Debug, Clone, Template)]
 #[template(path = "id.html")]
@@ -198,6 +215,12 @@ mod tests {
             (size(1023), size(1536), size(3 * 1024 * 1024)),
             ("1023 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
         );
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(Words("like `a.*` or `<b>`.").to_string(), "like <code>a.*</code> or <code>&#60;b&#62;</code>.");
+        assert_eq!(Words("one ` alone").to_string(), "one ` alone");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A thin client for the HTTP API: JSON in, JSON or a problem out.
 
+pub mod contract;
 mod problem;
 mod resource;
 
@@ -11,6 +12,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
+use self::contract::{Answered, contract};
 pub use self::{
     problem::{Failure, Fault, Problem},
     resource::{Accepted, Attempt, Delivery, Error, Headers, Line, Plugin, Ref, Request, Run, Webhook},
@@ -86,6 +88,10 @@ impl Api {
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.answer(self.request(Method::PUT, path).json(body)).await
     }
 
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
@@ -220,12 +226,18 @@ impl Api {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Answer, Failure> {
-        let response = request.send().await?;
+        let request = request.build()?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await?;
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let media_type = response.headers().get(CONTENT_TYPE).cloned();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = response.bytes().await?;
+        if let Some(contract) = contract(&self.client, &self.base).await {
+            contract.check(&Answered { method: &method, path: &path, status, headers: &headers, body: &bytes });
+        }
         if !(200..300).contains(&status) {
             let media_type = media_type.as_ref().and_then(|value| value.to_str().ok());
             let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());

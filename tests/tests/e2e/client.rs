@@ -2,6 +2,7 @@
 
 mod listening;
 mod profiles;
+mod schedules;
 
 use std::{
     path::{Path, PathBuf},

@@ -194,7 +194,8 @@ async fn what_is_collected_is_shown_sent_at_once_or_given_up() {
     assert_eq!(waiting["events"], 1);
     let sent = api.post(&format!("{path}/digest/send"), &Value::Null).await.expect("sent");
     assert_eq!((sent.status, &sent.body["events"]), (202, &json!(1)));
-    assert_eq!(numbers(&receiver.wait("/hook", 1).await), [1]);
+    let digest = receiver.wait("/hook", 1).await;
+    assert_eq!(numbers(&digest), [1]);
     // A test goes out at once, as itself.
     api.post(&format!("{path}/test"), &json!({})).await.expect("tested");
     assert_eq!(receiver.count("/hook"), 2);

@@ -33,7 +33,7 @@ async fn the_overview_counts_what_became_of_deliveries() {
 }
 
 /// Listens, and gives what is said, line by line.
-async fn listen(server: &str, api: &Api) -> impl futures_util::Stream<Item = String> + Unpin {
+async fn listen(server: &str, api: &Api) -> impl futures_util::Stream<Item = String> + Unpin + use<> {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let request = client.get(format!("{server}/api/v1/live")).bearer_auth(api.token());
     let answer = request.send().await.expect("an answer");

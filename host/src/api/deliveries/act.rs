@@ -3,10 +3,12 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::extract::{Id, body, keyed_body, read_or_default};
+use super::super::openapi::IdempotencyKey;
 use super::super::problem::{Answer, key_reused};
 use super::{DeliveryBody, delivery_body};
 use crate::domain::audit::Target;
@@ -16,7 +18,8 @@ use crate::domain::selection::SELECTION_MAX_CHARS;
 use crate::domain::token::Permission;
 use crate::store::{Acted, Chosen};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = DeliveryRetry)]
 #[serde(deny_unknown_fields)]
 struct RetryForm {
     #[serde(default)]
@@ -25,7 +28,8 @@ struct RetryForm {
     include_succeeded: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = DeliveryCancel)]
 #[serde(deny_unknown_fields)]
 struct CancelForm {
     #[serde(default)]
@@ -59,6 +63,17 @@ async fn view(api: &Api, caller: &Caller, project: ProjectId, id: DeliveryId) ->
 /// Sends again, now, what of the delivery did not arrive: the same bytes under the same ids, with a schedule that begins anew.
 /// What is to be tried again anyway is tried now. `requests` names some, and with `include_succeeded` also those that have
 /// arrived. 202 with the delivery.
+#[utoipa::path(
+    post,
+    path = "/deliveries/{id}/retry",
+    params(IdempotencyKey),
+    request_body = Option<RetryForm>,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = ACCEPTED, body = DeliveryBody),
+        (status = CONFLICT, description = "Nothing of it can be sent again.")
+    )
+)]
 pub(in super::super) async fn retry(
     State(api): State<Api>,
     caller: Caller,
@@ -80,6 +95,13 @@ pub(in super::super) async fn retry(
 
 /// Gives up what of the delivery is open, or waits for a person; a parked delivery is not reprocessed any more. What is on
 /// its way may still arrive, and its result is kept. Once more is the same.
+#[utoipa::path(
+    post,
+    path = "/deliveries/{id}/cancel",
+    request_body = Option<CancelForm>,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses((status = OK, body = DeliveryBody), (status = CONFLICT, description = "Nothing of it is open."))
+)]
 pub(in super::super) async fn cancel(
     State(api): State<Api>,
     caller: Caller,

@@ -8,8 +8,8 @@ use super::super::auth::Caller;
 use super::super::extract::Query;
 use super::super::lines::{Lines, lines};
 use super::super::problem::Answer;
-use super::delivery_body;
 use super::query::LogQuery;
+use super::{DeliveryBody, delivery_body};
 use crate::domain::id::ProjectId;
 use crate::domain::page::{Cursor, PageRequest};
 use crate::domain::problem::Problem;
@@ -20,6 +20,15 @@ use crate::store::{Search, StoreError};
 const CHUNK: u32 = 50;
 
 /// All deliveries that are looked for, newest first, one line of JSON each (NDJSON), as `GET /deliveries/{id}` shows them.
+#[utoipa::path(
+    get,
+    path = "/deliveries/export",
+    params(LogQuery),
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses(
+        (status = OK, body = DeliveryBody, content_type = "application/x-ndjson", description = "One line for each delivery.")
+    )
+)]
 pub(in super::super) async fn export(
     State(api): State<Api>,
     caller: Caller,

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -16,14 +17,16 @@ use crate::domain::recording::{Digests, Recording};
 use crate::domain::token::Permission;
 
 /// The version that ran.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InputVersion)]
 struct VersionBody {
     name: String,
     version: String,
     digest: Digest,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryInput)]
 pub(in super::super) struct InputBody {
     #[serde(flatten)]
     recording: Recording,
@@ -41,6 +44,15 @@ pub(in super::super) struct InputBody {
 
 /// What the plugin was given, byte for byte: the event, the configuration that was fixed with the delivery, what it recalled;
 /// and what came of it.
+#[utoipa::path(
+    get,
+    path = "/deliveries/{id}/input",
+    security(("token" = [Permission::DeliveriesRead, Permission::PluginsRead, Permission::EventsRead])),
+    responses(
+        (status = OK, body = InputBody),
+        (status = CONFLICT, description = "The delivery passed through no plugin.")
+    )
+)]
 pub(in super::super) async fn input(
     State(api): State<Api>,
     caller: Caller,

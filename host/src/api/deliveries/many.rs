@@ -3,11 +3,13 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::extract::{keyed_body, read};
-use super::super::jobs::{accepted, forecast_body, no_job};
+use super::super::jobs::{About, ForecastBody, JobBody, accepted, forecast_body, no_job};
+use super::super::openapi::IdempotencyKey;
 use super::super::problem::Answer;
 use crate::domain::audit::Target;
 use crate::domain::clock::Millis;
@@ -18,7 +20,8 @@ use crate::domain::problem::{FieldError, Problem};
 use crate::domain::selection::{CANCELLABLE, RESENDABLE, SELECTION_MAX_CHARS, Selection};
 use crate::domain::token::Permission;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ChosenDeliveries)]
 #[serde(deny_unknown_fields)]
 struct ManyForm {
     webhook_id: Option<WebhookId>,
@@ -83,6 +86,18 @@ impl ManyForm {
 }
 
 /// Sends again what is chosen, oldest first: 202 with the job. A dry run says how many there are.
+#[utoipa::path(
+    post,
+    path = "/deliveries/resend",
+    params(IdempotencyKey),
+    request_body = ManyForm,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = OK, body = ForecastBody, description = "What a dry run found."),
+        (status = ACCEPTED, body = JobBody, headers(("Location")))
+    ),
+    operation_id = "deliveries_resend"
+)]
 pub(in super::super) async fn resend_many(
     State(api): State<Api>,
     caller: Caller,
@@ -92,6 +107,18 @@ pub(in super::super) async fn resend_many(
 }
 
 /// Gives up what is chosen, oldest first: 202 with the job. A dry run says how many there are.
+#[utoipa::path(
+    post,
+    path = "/deliveries/cancel",
+    params(IdempotencyKey),
+    request_body = ManyForm,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = OK, body = ForecastBody, description = "What a dry run found."),
+        (status = ACCEPTED, body = JobBody, headers(("Location")))
+    ),
+    operation_id = "deliveries_cancel_many"
+)]
 pub(in super::super) async fn cancel_many(
     State(api): State<Api>,
     caller: Caller,
@@ -120,7 +147,7 @@ async fn many(
     }
     let forecast = api.jobs.forecast(project, &selection).await?;
     if dry_run {
-        return Ok(forecast_body("deliveries", &forecast).into_response());
+        return Ok(forecast_body(About::Deliveries, &forecast).into_response());
     }
     let work = work(selection);
     let action = if matches!(work, JobWork::Cancel(_)) { "deliveries.cancelled" } else { "deliveries.resent" };

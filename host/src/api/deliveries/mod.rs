@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
@@ -30,13 +31,14 @@ use crate::domain::webhook::OnPluginFailure;
 use crate::sandbox::LogLine;
 use crate::store::{AttemptView, DeliverySummary, DeliveryView, Reprocessed, RequestView};
 
-pub(super) use act::{cancel, retry};
-pub(super) use export::export;
-pub(super) use input::input;
-pub(super) use many::{cancel_many, resend_many};
+pub(super) use act::*;
+pub(super) use export::*;
+pub(super) use input::*;
+pub(super) use many::*;
 use query::LogQuery;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliverySummary)]
 pub(super) struct SummaryBody {
     id: DeliveryId,
     event_id: EventId,
@@ -66,7 +68,8 @@ pub(super) struct SummaryBody {
     plugin: Option<PluginBody>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryPlugin)]
 struct PluginBody {
     name: String,
     version: String,
@@ -78,7 +81,8 @@ struct PluginBody {
 }
 
 /// How the plugin's run went, as the dispatcher stored it.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = DeliveryRun)]
 struct Run {
     /// None as long as it has not run.
     cpu_us: Option<u64>,
@@ -99,7 +103,8 @@ struct Run {
 }
 
 /// What a plugin recalled.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryRecalled)]
 struct RecalledBody {
     key: String,
     /// What it was, perhaps nothing; only for those who may read events.
@@ -107,7 +112,8 @@ struct RecalledBody {
     value: Option<serde_json::Value>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub(super) struct DeliveryBody {
     #[serde(flatten)]
     summary: SummaryBody,
@@ -117,7 +123,8 @@ pub(super) struct DeliveryBody {
     requests: Vec<RequestBody>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryRequest)]
 struct RequestBody {
     id: RequestId,
     label: String,
@@ -130,11 +137,13 @@ struct RequestBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
     credentials: Option<Box<RawValue>>,
     attempts: Vec<AttemptBody>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attempt)]
 struct AttemptBody {
     number: u32,
     started_at: Millis,
@@ -153,6 +162,7 @@ struct AttemptBody {
     truncated: bool,
     late: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
     verdict: Option<Box<RawValue>>,
 }
 
@@ -249,6 +259,13 @@ fn attempt_body(attempt: AttemptView, with_bodies: bool) -> AttemptBody {
 }
 
 /// Deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/deliveries",
+    params(LogQuery),
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<SummaryBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -261,6 +278,14 @@ pub(super) async fn list(
 }
 
 /// A webhook's deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}/deliveries",
+    params(LogQuery),
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<SummaryBody>)),
+    operation_id = "webhooks_deliveries"
+)]
 pub(super) async fn list_of_webhook(
     State(api): State<Api>,
     caller: Caller,
@@ -281,6 +306,12 @@ pub(super) async fn list_of_webhook(
 }
 
 /// One delivery with everything.
+#[utoipa::path(
+    get,
+    path = "/deliveries/{id}",
+    security(("token" = [Permission::DeliveriesRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = DeliveryBody))
+)]
 pub(super) async fn read(
     State(api): State<Api>,
     caller: Caller,
@@ -292,6 +323,15 @@ pub(super) async fn read(
 }
 
 /// Makes a new delivery of a parked one, with its webhook's plugin and configuration of now: 202 with the new one.
+#[utoipa::path(
+    post,
+    path = "/deliveries/{id}/reprocess",
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = ACCEPTED, body = DeliveryBody, description = "The new delivery."),
+        (status = CONFLICT, description = "It is not parked, or was reprocessed before.")
+    )
+)]
 pub(super) async fn reprocess(
     State(api): State<Api>,
     caller: Caller,

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -10,6 +11,7 @@ use super::super::extract::page;
 use super::super::problem::Answer;
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
+use crate::domain::id::{EventId, WebhookId};
 use crate::domain::page::PageRequest;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::selection::{SELECTION_MAX_CHARS, Selection};
@@ -17,21 +19,47 @@ use crate::domain::token::Permission;
 use crate::store::Search;
 
 /// All of it as text, so that each mistake is told with its parameter.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct LogQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Of this webhook.
+    #[param(value_type = Option<WebhookId>)]
     webhook_id: Option<String>,
+    /// Of this event.
+    #[param(value_type = Option<EventId>)]
     event_id: Option<String>,
+    /// Of an event of this type.
+    #[param(min_length = 1, max_length = 255)]
     event_type: Option<String>,
+    /// That stand so.
+    #[param(value_type = Option<DeliveryStatus>)]
     status: Option<String>,
+    /// Of which an attempt was answered so.
+    #[param(value_type = Option<u16>, minimum = 100, maximum = 999)]
     status_code: Option<String>,
+    /// That pass through this plugin.
+    #[param(min_length = 1, max_length = 255)]
     plugin: Option<String>,
+    /// That pass through this version of a plugin.
+    #[param(min_length = 1, max_length = 255)]
     plugin_version: Option<String>,
+    /// Made for this reason.
+    #[param(value_type = Option<Trigger>)]
     trigger: Option<String>,
+    /// Made at this time or later.
+    #[param(value_type = Option<Millis>)]
     since: Option<String>,
+    /// Made before this time.
+    #[param(value_type = Option<Millis>)]
     until: Option<String>,
+    /// With this text in the event's payload, in a request or in an answer: within a time, for whoever may read events.
+    #[param(min_length = 1, max_length = 255)]
     q: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -16,9 +17,11 @@ use crate::domain::event::Event;
 use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::page::{LIMIT_MAX, PageRequest};
 use crate::domain::pattern::Pattern;
+use crate::domain::permission::Permission;
 use crate::domain::problem::{Problem, ProblemCode};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = EventCount)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct CountForm {
     /// Patterns; all types when there are none.
@@ -27,7 +30,8 @@ pub(in super::super) struct CountForm {
     filter: Option<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CountedEvents)]
 pub(in super::super) struct CountBody {
     /// Events that were looked at: the newest, at most 200.
     examined: u64,
@@ -45,12 +49,19 @@ pub(in super::super) struct CountBody {
 
 /// Counts, of the newest events, those that patterns and a filter would let pass. It tells what payloads say, so only those who
 /// may read them ask.
+#[utoipa::path(
+    post,
+    path = "/events/count",
+    security(("token" = [Permission::EventsRead])),
+    responses((status = OK, body = CountBody))
+)]
 pub(in super::super) async fn count(
     State(api): State<Api>,
     caller: Caller,
-    Json(form): Json<CountForm>,
+    form: Json<CountForm>,
 ) -> Answer<axum::Json<CountBody>> {
     caller.needs_payloads()?;
+    let form = form.read().await?;
     let mut errors = Errors::default();
     let patterns = if form.events.is_empty() { Vec::new() } else { check_patterns(&form.events, &mut errors) };
     let filter = form.filter.and_then(|source| check_filter(&api, source, &mut errors));

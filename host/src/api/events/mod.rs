@@ -5,6 +5,7 @@ mod count;
 mod lines;
 mod publish;
 mod replay;
+mod told;
 mod view;
 
 use axum::extract::{Request, State};
@@ -14,17 +15,34 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::auth::Caller;
 use super::extract::body;
+use super::openapi::IdempotencyKey;
 use super::problem::Answer;
 use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 
-pub(super) use count::count;
+pub(super) use count::*;
 pub(super) use publish::{check_payload_size, header_key};
-pub(super) use replay::replay;
-pub(super) use view::{list, read};
+pub(super) use replay::*;
+pub(super) use view::*;
 
 /// Takes events: one, an array, lines, or CloudEvents, by `Content-Type`. When this answers 202, they and their
 /// deliveries are on disk.
+#[utoipa::path(
+    post,
+    path = "/events",
+    params(IdempotencyKey),
+    request_body(content(
+        (told::Posted = "application/json"),
+        (publish::Publish = "application/x-ndjson"),
+        (told::CloudEvent = "application/cloudevents+json"),
+        (Vec<told::CloudEvent> = "application/cloudevents-batch+json")
+    )),
+    security(("token" = [Permission::EventsPublish])),
+    responses(
+        (status = OK, body = told::LineBody, content_type = "application/x-ndjson", description = "Of lines: one for each event."),
+        (status = ACCEPTED, body = told::Accepted, description = "They and their deliveries are on disk.")
+    )
+)]
 pub(super) async fn publish(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
     caller.needs(Permission::EventsPublish)?;
     let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -6,6 +6,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -24,20 +25,34 @@ use crate::ingest::{Outcome, Posted};
 /// Most events of an array.
 const ARRAY_MAX: usize = 1000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = EventCreate, example = json!({ "type": "ticket.created", "payload": { "ticket": { "id": "4711" } } }))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Publish {
+    /// What happened, like `ticket.created`.
+    #[schema(value_type = EventType)]
     r#type: String,
+    /// Any JSON.
+    #[schema(value_type = Value)]
     payload: Box<RawValue>,
+    /// In which project, where the caller may do this in several; else the one that is worked in.
     project: Option<ProjectId>,
+    /// What it is about: events of one subject can be delivered in order.
+    #[schema(min_length = 1, max_length = 255)]
     subject: Option<String>,
+    /// The provider's own id: makes a repeated post the same event for 24 hours.
+    #[schema(min_length = 1, max_length = 255)]
     id: Option<String>,
+    /// When it happened; now when absent.
     occurred_at: Option<Millis>,
+    /// Makes a repeated post the same event for 24 hours, like the header.
+    #[schema(min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
 }
 
 /// What became of one event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PublishedEvent)]
 pub(super) struct Published {
     id: EventId,
     r#type: String,
@@ -53,7 +68,8 @@ const fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MadeDelivery)]
 pub(super) struct Made {
     pub(super) id: DeliveryId,
     pub(super) webhook_id: WebhookId,

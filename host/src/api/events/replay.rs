@@ -3,10 +3,12 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::extract::{Id, keyed_body, read_or_default};
+use super::super::openapi::IdempotencyKey;
 use super::super::problem::{Answer, Refused, key_reused};
 use super::accepted;
 use super::publish::Made;
@@ -16,13 +18,15 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::jobs::NotReplayed;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventReplay)]
 #[serde(deny_unknown_fields)]
 struct ReplayForm {
     webhook_id: Option<WebhookId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplayedEvent)]
 struct ReplayBody {
     id: EventId,
     r#type: String,
@@ -31,7 +35,8 @@ struct ReplayBody {
     left_out: Vec<LeftOut>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LeftOut)]
 struct LeftOut {
     webhook_id: WebhookId,
     reason: String,
@@ -39,6 +44,17 @@ struct LeftOut {
 
 /// Makes new deliveries of the event for the webhooks that want it now, or for the one that is named; each says which one it
 /// repeats. Webhooks to which it is on its way are left out. 202 with what was made.
+#[utoipa::path(
+    post,
+    path = "/events/{id}/replay",
+    params(IdempotencyKey),
+    request_body = Option<ReplayForm>,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = ACCEPTED, body = ReplayBody),
+        (status = CONFLICT, description = "Nothing was made of it.")
+    )
+)]
 pub(in super::super) async fn replay(
     State(api): State<Api>,
     caller: Caller,

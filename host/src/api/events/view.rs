@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -16,7 +17,8 @@ use crate::domain::page::Page;
 use crate::domain::problem::{FieldError, Problem};
 use crate::domain::token::Permission;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(in super::super) struct EventView {
     id: EventId,
     r#type: String,
@@ -27,6 +29,7 @@ pub(in super::super) struct EventView {
     content_type: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<Field>,
+    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
     /// Whether there was one that is no longer kept; an event by itself says since when.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -64,15 +67,27 @@ fn view(event: Event, with_payload: bool) -> EventView {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct EventQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Of this type.
     r#type: Option<String>,
 }
 
 /// Events, newest first.
+#[utoipa::path(
+    get,
+    path = "/events",
+    params(EventQuery),
+    security(("token" = [Permission::EventsRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<EventView>))
+)]
 pub(in super::super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -85,6 +100,12 @@ pub(in super::super) async fn list(
 }
 
 /// One event.
+#[utoipa::path(
+    get,
+    path = "/events/{id}",
+    security(("token" = [Permission::EventsRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = EventView))
+)]
 pub(in super::super) async fn read(
     State(api): State<Api>,
     caller: Caller,

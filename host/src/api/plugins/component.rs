@@ -11,7 +11,15 @@ use crate::domain::problem::Problem;
 use crate::domain::token::Permission;
 
 /// The component as it was uploaded: its `ETag` is its digest.
-pub(in super::super) async fn component(
+#[utoipa::path(
+    get,
+    path = "/plugins/{name}/versions/{version}/component",
+    security(("token" = [Permission::PluginsRead])),
+    responses(
+        (status = OK, body = Vec<u8>, headers(("ETag")), content_type = "application/wasm", description = "The bytes.")
+    )
+)]
+pub(in super::super) async fn download(
     State(api): State<Api>,
     caller: Caller,
     Path((name, version)): Path<(String, String)>,

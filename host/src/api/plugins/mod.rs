@@ -9,13 +9,14 @@ use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-pub(super) use self::component::component as download;
-pub(super) use self::preview::preview;
+pub(super) use self::component::*;
+pub(super) use self::preview::*;
 use super::Api;
 use super::auth::Caller;
-use super::extract::{Paging, Query, body};
+use super::extract::{Query, body, named, page};
 use super::problem::{Answer, Refused};
 use crate::domain::audit::{Entry, Target};
 use crate::domain::clock::Millis;
@@ -26,16 +27,18 @@ use crate::domain::problem::{Problem, ProblemCode};
 use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
 use crate::plugins::Uploaded;
-use crate::store::{Deleted, USERS_SHOWN};
+use crate::store::{Deleted, PluginFilter, USERS_SHOWN};
 
 /// So many of the webhooks that use a version are named.
 const WEBHOOKS_SHOWN: usize = 50;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginVersion)]
 pub(super) struct PluginBody {
     name: String,
     version: String,
     digest: String,
+    #[schema(value_type = Status)]
     status: &'static str,
     /// Why it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,8 +57,58 @@ pub(super) struct PluginBody {
     manifest: Option<Manifest>,
 }
 
+/// A component as a part of a form.
+#[derive(ToSchema)]
+#[schema(as = PluginUpload)]
+#[expect(dead_code, reason = "it is read part by part; this is how it is told")]
+struct UploadForm {
+    /// The component.
+    #[schema(format = Binary, content_media_type = "application/wasm")]
+    file: Vec<u8>,
+}
+
+/// How far a version is.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[schema(as = PluginStatus)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Checking,
+    Ready,
+    Refused,
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Ready => "ready",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// With this text in the name; large letters are like small ones.
+    #[param(min_length = 1, max_length = 255)]
+    q: Option<String>,
+    /// Of the plugin of this name.
+    #[param(min_length = 1, max_length = 255)]
+    name: Option<String>,
+    /// That stand so.
+    status: Option<Status>,
+}
+
 /// A webhook that uses a version.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginUser)]
 struct UserBody {
     id: WebhookId,
     name: String,
@@ -94,6 +147,21 @@ fn entry(api: &Api, caller: &Caller, action: &'static str) -> Entry {
 
 /// Takes a component: raw, or as the part `file` of a form. 201 when it is ready, 202 while it is being checked, 200 when the
 /// same bytes are there.
+#[utoipa::path(
+    post,
+    path = "/plugins",
+    request_body(content(
+        (Vec<u8> = "application/wasm"),
+        (UploadForm = "multipart/form-data")
+    )),
+    security(("token" = [Permission::PluginsWrite])),
+    responses(
+        (status = OK, body = PluginBody, headers(("Location")), description = "The same bytes are there."),
+        (status = CREATED, body = PluginBody, headers(("Location")), description = "It is ready."),
+        (status = ACCEPTED, body = PluginBody, headers(("Location")), description = "It is still being checked."),
+        (status = CONFLICT, description = "The version is there with other bytes.")
+    )
+)]
 pub(super) async fn upload(State(api): State<Api>, caller: Caller, request: Request) -> Answer<Response> {
     caller.needs(Permission::PluginsWrite)?;
     let component = component(&api, request).await?;
@@ -147,6 +215,12 @@ fn refused(failure: PluginFailure) -> Refused {
 }
 
 /// Deletes a version that nothing uses any more.
+#[utoipa::path(
+    delete,
+    path = "/plugins/{name}/versions/{version}",
+    security(("token" = [Permission::PluginsWrite])),
+    responses((status = NO_CONTENT), (status = CONFLICT, description = "Something uses it."))
+)]
 pub(super) async fn delete(
     State(api): State<Api>,
     caller: Caller,
@@ -172,6 +246,12 @@ pub(super) async fn delete(
 }
 
 /// Lets a version be run again that was paused because it kept failing; what waited for it goes on.
+#[utoipa::path(
+    post,
+    path = "/plugins/{name}/versions/{version}/resume",
+    security(("token" = [Permission::PluginsWrite])),
+    responses((status = OK, body = PluginBody))
+)]
 pub(super) async fn resume(
     State(api): State<Api>,
     caller: Caller,
@@ -208,18 +288,39 @@ async fn component(api: &Api, request: Request) -> Answer<Bytes> {
     }
 }
 
-/// Versions, newest first.
+/// Versions that are all of what is asked for, newest first.
+#[utoipa::path(
+    get,
+    path = "/plugins",
+    params(PluginQuery),
+    security(("token" = [Permission::PluginsRead])),
+    responses((status = OK, body = Page<PluginBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(paging): Query<Paging>,
+    Query(query): Query<PluginQuery>,
 ) -> Answer<axum::Json<Page<PluginBody>>> {
     caller.needs(Permission::PluginsRead)?;
-    let versions = api.store.plugins(caller.project(), paging.page()?).await?;
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let mut wrong = Vec::new();
+    named(&mut wrong, "q", query.q.as_deref(), 255);
+    named(&mut wrong, "name", query.name.as_deref(), 255);
+    if !wrong.is_empty() {
+        return Err(Problem::parameters(wrong).into());
+    }
+    let filter = PluginFilter { name: query.name, state: query.status.map(Status::as_str), text: query.q };
+    let versions = api.store.plugins(caller.project(), &filter, page).await?;
     Ok(axum::Json(versions.map(|version| plugin_body(&api, &caller, version, false))))
 }
 
 /// One version with its manifest.
+#[utoipa::path(
+    get,
+    path = "/plugins/{name}/versions/{version}",
+    security(("token" = [Permission::PluginsRead])),
+    responses((status = OK, body = PluginBody))
+)]
 pub(super) async fn read(
     State(api): State<Api>,
     caller: Caller,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -30,7 +31,8 @@ use crate::sandbox::{CompileError, LogLine, Ran, RunLimits, Transformed, case_in
 /// Where requests seem to go when nobody says.
 const EXAMPLE_URL: &str = "https://receiver.example/";
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = PreviewCreate)]
 #[serde(deny_unknown_fields)]
 struct PreviewForm {
     /// One that is posted with it.
@@ -38,15 +40,18 @@ struct PreviewForm {
     /// Or one that there is.
     event_id: Option<EventId>,
     #[serde(default)]
+    #[schema(value_type = Option<Value>)]
     config: Option<Box<RawValue>>,
     /// What earlier answers taught the plugin.
     #[serde(default)]
     facts: BTreeMap<String, String>,
     /// The webhook's URL.
+    #[schema(value_type = Option<String>)]
     url: Option<Url>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = PreviewEvent)]
 #[serde(deny_unknown_fields)]
 struct GivenEvent {
     r#type: String,
@@ -63,7 +68,8 @@ struct GivenEvent {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PreviewOutcome)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Outcome {
     /// These would be sent.
@@ -78,7 +84,8 @@ enum Outcome {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Preview)]
 pub(in super::super) struct PreviewBody {
     #[serde(flatten)]
     outcome: Outcome,
@@ -86,7 +93,8 @@ pub(in super::super) struct PreviewBody {
 }
 
 /// The run, as a delivery shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PreviewRun)]
 struct RunBody {
     name: String,
     version: String,
@@ -101,6 +109,16 @@ struct RunBody {
 
 /// Runs a version on an event that is given, or on one that there is: 200 with the requests as they would be sent (secrets
 /// as names), or with the failure.
+#[utoipa::path(
+    post,
+    path = "/plugins/{name}/versions/{version}/preview",
+    request_body = PreviewForm,
+    security(("token" = [Permission::PluginsRead])),
+    responses(
+        (status = OK, body = PreviewBody),
+        (status = CONFLICT, description = "The version is not ready.")
+    )
+)]
 pub(in super::super) async fn preview(
     State(api): State<Api>,
     caller: Caller,

@@ -4,13 +4,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::etag::{etag, is_changed_meanwhile};
 use super::super::extract::{Id, body, keyed_body, read_or_default};
 use super::super::form::Errors;
-use super::super::jobs::{accepted, find as find_job, forecast_body, no_job};
+use super::super::jobs::{About, ForecastBody, JobBody, accepted, find as find_job, forecast_body, no_job};
+use super::super::openapi::IdempotencyKey;
 use super::super::problem::Answer;
 use super::form::check_config;
 use super::{changed_entry, find, patch, target, view};
@@ -28,28 +30,47 @@ use crate::store::OpenWork;
 /// Most types of events that a backtest names.
 const TYPES_MAX: usize = 100;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = BacktestCreate)]
+#[serde(deny_unknown_fields)]
 struct BacktestForm {
+    #[serde(default)]
     plugin: CandidateForm,
     last: Option<u64>,
     since: Option<Millis>,
     until: Option<Millis>,
+    #[serde(default)]
     types: Vec<String>,
+    #[serde(default)]
     dry_run: bool,
 }
 
 /// What is absent is the webhook's own.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = BacktestCandidate)]
+#[serde(deny_unknown_fields)]
 struct CandidateForm {
     name: Option<String>,
     version: Option<String>,
+    #[schema(value_type = Option<Value>)]
     config: Option<Box<RawValue>>,
 }
 
 /// Runs a version and a configuration on events that the webhook had deliveries of, and compares: 202 with the job. Nothing is
 /// sent. A dry run says how many events there are.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/backtest",
+    params(IdempotencyKey),
+    request_body = Option<BacktestForm>,
+    security(
+        ("token" = [Permission::WebhooksRead, Permission::DeliveriesRead, Permission::PluginsRead, Permission::EventsRead])
+    ),
+    responses(
+        (status = OK, body = ForecastBody, description = "What a dry run found."),
+        (status = ACCEPTED, body = JobBody, headers(("Location")))
+    )
+)]
 pub(in super::super) async fn backtest(
     State(api): State<Api>,
     caller: Caller,
@@ -100,7 +121,7 @@ pub(in super::super) async fn backtest(
     };
     let forecast = api.jobs.forecast_backtest(webhook.project, &backtest).await?;
     if form.dry_run {
-        return Ok(forecast_body("events", &forecast).into_response());
+        return Ok(forecast_body(About::Events, &forecast).into_response());
     }
     let work = JobWork::Backtest(backtest);
     let entry = caller.entry(&api, "webhook.backtested", target(webhook.id)).after(&work);
@@ -146,16 +167,20 @@ async fn candidate(
     }))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Promote)]
+#[serde(deny_unknown_fields)]
 struct PromoteForm {
     /// Secrets that the webhook does not have yet.
+    #[serde(default)]
     secrets: std::collections::BTreeMap<String, Option<String>>,
     /// Whatever has changed meanwhile, and whatever the backtest came to.
+    #[serde(default)]
     force: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Promoted)]
 struct PromotedBody {
     webhook: view::WebhookBody,
     /// Parked deliveries that can be reprocessed now.
@@ -164,6 +189,17 @@ struct PromotedBody {
 
 /// Has the webhook take over what a backtest tried: version and configuration together, in the place of those that it was
 /// compared with. Says how many parked deliveries can be reprocessed now.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/promote",
+    request_body = Option<PromoteForm>,
+    security(("token" = [Permission::WebhooksWrite, Permission::DeliveriesRead])),
+    responses(
+        (status = OK, body = PromotedBody, headers(("ETag"))),
+        (status = CONFLICT, description = "The job is no backtest, has not succeeded, or the webhook was changed meanwhile."),
+        (status = PRECONDITION_FAILED, description = "The webhook was changed at the same time.")
+    )
+)]
 pub(in super::super) async fn promote(
     State(api): State<Api>,
     caller: Caller,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -22,22 +23,34 @@ use crate::domain::schedule::{Expression, Zone};
 use crate::domain::token::Permission;
 
 /// A change of when what is collected goes out.
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = DigestPatch)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DigestPatch {
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     cron: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     time_zone: Option<Option<Zone>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     count: Option<Option<u32>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     quiet_ms: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     max_ms: Option<Option<u64>>,
 }
 
 impl DigestPatch {
+    /// The change that makes it what the form says.
+    pub(super) fn to_be(form: DigestForm) -> Self {
+        Self {
+            cron: Some(form.cron),
+            time_zone: Some(form.time_zone),
+            count: Some(form.count),
+            quiet_ms: Some(form.quiet_ms),
+            max_ms: Some(form.max_ms),
+        }
+    }
+
     /// What the change does not name stays.
     pub(super) fn over(self, current: Option<&DigestForm>) -> DigestForm {
         let current = current.cloned().unwrap_or_default();
@@ -84,7 +97,8 @@ pub(super) fn check_digest(api: &Api, mut form: DigestForm, errors: &mut Errors)
     Digest::new(form).map(Arc::new)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Collected)]
 pub(in super::super) struct CollectedBody {
     /// How many events wait.
     events: u64,
@@ -93,6 +107,13 @@ pub(in super::super) struct CollectedBody {
 }
 
 /// What the webhook has collected for its next digest.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}/digest",
+    security(("token" = [Permission::WebhooksRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = CollectedBody)),
+    operation_id = "webhooks_digest"
+)]
 pub(in super::super) async fn read(
     State(api): State<Api>,
     caller: Caller,
@@ -109,6 +130,13 @@ pub(in super::super) async fn read(
 }
 
 /// Has what the webhook has collected go out now. 202 with how much that is.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/digest/send",
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses((status = ACCEPTED, body = CollectedBody), (status = CONFLICT, description = "The webhook is disabled, or has collected nothing.")),
+    operation_id = "webhooks_digest_send"
+)]
 pub(in super::super) async fn send(
     State(api): State<Api>,
     caller: Caller,

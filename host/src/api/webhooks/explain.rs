@@ -4,6 +4,7 @@ use axum::extract::State;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -26,12 +27,14 @@ use crate::domain::webhook::Webhook;
 use crate::store::Search;
 
 /// A stored event by its id, or an event that nobody has posted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Explain)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ExplainForm {
     event_id: Option<EventId>,
     r#type: Option<String>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
     project: Option<ProjectId>,
     subject: Option<String>,
@@ -44,7 +47,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawVal
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Explained)]
 pub(in super::super) struct ExplainBody {
     #[serde(flatten)]
     explanation: Explanation,
@@ -54,13 +58,20 @@ pub(in super::super) struct ExplainBody {
 }
 
 /// Says whether the webhook, as it is now, would get an event, and why. Nothing is stored, sent or counted.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/explain",
+    security(("token" = [Permission::WebhooksRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = ExplainBody))
+)]
 pub(in super::super) async fn explain(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<WebhookId>,
-    Json(form): Json<ExplainForm>,
+    form: Json<ExplainForm>,
 ) -> Answer<axum::Json<ExplainBody>> {
     caller.needs(Permission::WebhooksRead)?;
+    let form = form.read().await?;
     if form.event_id.is_some() {
         caller.needs(Permission::EventsRead)?;
     }

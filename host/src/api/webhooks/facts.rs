@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -15,21 +16,29 @@ use crate::domain::page::Page;
 use crate::domain::token::Permission;
 use crate::store::FactView;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct FactQuery {
+    /// At most so many items.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// The one of this key.
     key: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Erase {
+    /// Only this key; everything when absent.
     key: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Fact)]
 pub(in super::super) struct FactBody {
     plugin: String,
     key: String,
@@ -47,6 +56,14 @@ impl From<FactView> for FactBody {
 
 /// What plugins remember for this webhook, in no order that means anything; `key` picks one. It was made of payloads and
 /// answers, so only those who may read events see it.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}/facts",
+    params(FactQuery),
+    security(("token" = [Permission::WebhooksRead, Permission::EventsRead])),
+    responses((status = OK, body = Page<FactBody>)),
+    operation_id = "webhooks_facts"
+)]
 pub(in super::super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -62,6 +79,13 @@ pub(in super::super) async fn list(
 }
 
 /// Makes the webhook's plugins forget one key, or everything.
+#[utoipa::path(
+    delete,
+    path = "/webhooks/{id}/facts",
+    params(Erase),
+    security(("token" = [Permission::WebhooksWrite])),
+    responses((status = NO_CONTENT))
+)]
 pub(in super::super) async fn erase(
     State(api): State<Api>,
     caller: Caller,

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -45,56 +46,100 @@ const CONFIG_MAX_BYTES: usize = 64 * 1024;
 /// Bytes of a signing secret that the server makes.
 const SIGNING_SECRET_BYTES: usize = 32;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookCreate, example = json!({
+    "url": "https://receiver.example/hooks",
+    "events": ["ticket.*"],
+    "name": "Tickets to the tracker"
+}))]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Create {
+    /// What people call it.
     #[serde(default)]
-    name: String,
-    external_id: Option<String>,
-    description: Option<String>,
+    #[schema(max_length = 255)]
+    pub(super) name: String,
+    /// By which other programs know it: one of a kind in its project.
+    #[schema(min_length = 1, max_length = 255)]
+    pub(super) external_id: Option<String>,
+    /// What it is for.
+    #[schema(max_length = 2000)]
+    pub(super) description: Option<String>,
+    /// At most 32, of at most 255 characters each.
     #[serde(default)]
-    labels: BTreeMap<String, String>,
-    url: String,
-    events: Vec<String>,
-    filter: Option<String>,
-    project: Option<ProjectId>,
+    pub(super) labels: BTreeMap<String, String>,
+    /// Where events go: `https`, and `http` into networks that the server allows. Its path and query are shown to nobody.
+    pub(super) url: String,
+    /// Which events it wants: 1 to 100 patterns like `ticket.created`, `ticket.*` and `*`.
+    #[schema(value_type = Vec<Pattern>, min_items = 1, max_items = 100)]
+    pub(super) events: Vec<String>,
+    /// An expression that is true for the events that it wants, like `payload.ticket.priority == "high"`.
+    pub(super) filter: Option<String>,
+    /// In which project, where the caller may do this in several; else the one that is worked in.
+    pub(super) project: Option<ProjectId>,
     #[serde(default = "yes")]
-    enabled: bool,
-    signing_secret: Option<String>,
+    #[schema(default = true)]
+    pub(super) enabled: bool,
+    /// A secret that is brought: `whsec_` and base64 of 24 to 64 bytes. Without it the server makes one.
+    pub(super) signing_secret: Option<String>,
     #[serde(default)]
-    content_type: ContentType,
+    #[schema(default = "json")]
+    pub(super) content_type: ContentType,
     #[serde(default)]
-    envelope: Envelope,
-    bearer_token: Option<String>,
-    body_token: Option<String>,
+    #[schema(default = "standard")]
+    pub(super) envelope: Envelope,
+    /// Sent as `Authorization: Bearer`.
+    pub(super) bearer_token: Option<String>,
+    /// Stands in bodies that no plugin makes, as `token`.
+    pub(super) body_token: Option<String>,
+    /// Whether requests are also signed as GitHub does (`X-Hub-Signature-256`).
     #[serde(default)]
-    github_signature: bool,
+    pub(super) github_signature: bool,
+    /// Headers of each request: at most 32.
     #[serde(default)]
-    headers: BTreeMap<String, String>,
-    plugin: Option<PluginForm>,
-    retry: Option<Schedule>,
-    timeout_ms: Option<u64>,
+    pub(super) headers: BTreeMap<String, String>,
+    /// The plugin that events pass through.
+    pub(super) plugin: Option<PluginForm>,
+    /// When requests are tried again; the server's schedule when absent.
+    pub(super) retry: Option<Schedule>,
+    /// How long an attempt may take; the server's when absent.
+    #[schema(minimum = 1)]
+    pub(super) timeout_ms: Option<u64>,
     #[serde(default)]
-    on_uncertain: OnUncertain,
+    #[schema(default = "retry")]
+    pub(super) on_uncertain: OnUncertain,
     #[serde(default)]
-    on_plugin_failure: OnPluginFailure,
-    order: Option<Order>,
-    order_wait_ms: Option<u64>,
-    rate_limit: Option<RateLimit>,
-    digest: Option<DigestForm>,
+    #[schema(default = "park")]
+    pub(super) on_plugin_failure: OnPluginFailure,
+    /// `none` when absent; `subject` at least for a plugin with a memory.
+    pub(super) order: Option<Order>,
+    /// How long deliveries wait for those before them; the server's when absent.
+    pub(super) order_wait_ms: Option<u64>,
+    /// No limit when absent.
+    pub(super) rate_limit: Option<RateLimit>,
+    /// Several events in one delivery.
+    pub(super) digest: Option<DigestForm>,
+    /// Whether its requests are kept for whoever listens instead of being sent.
     #[serde(default)]
-    listener: bool,
-    expires_in_ms: Option<u64>,
+    pub(super) listener: bool,
+    /// When it is deleted by itself; for a listener.
+    pub(super) expires_in_ms: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookPluginCreate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PluginForm {
+    /// The plugin's name.
     pub(super) name: String,
+    /// A version that is ready.
     pub(super) version: String,
+    /// An object, as the plugin's schema says; at most 64 KiB.
+    #[schema(value_type = Option<Value>)]
     pub(super) config: Option<Box<RawValue>>,
+    /// By the names that the plugin wants them by.
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, String>,
+    /// Limits of its runs that are lower than the server's.
     #[serde(default)]
     pub(super) limits: PluginLimits,
 }

@@ -7,6 +7,8 @@ mod explain;
 pub(super) mod facts;
 mod form;
 mod patch;
+mod put;
+mod query;
 mod recover;
 mod reprocess;
 mod revisions;
@@ -23,7 +25,8 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::auth::Caller;
 use super::etag::{check_unchanged, etag, is_changed_meanwhile};
-use super::extract::{Id, Json, Paging, Query};
+use super::extract::{Id, Json, Query};
+use super::openapi::IfMatch;
 use super::problem::Answer;
 use crate::domain::audit::{Entry, Target};
 use crate::domain::id::WebhookId;
@@ -33,37 +36,66 @@ use crate::domain::token::Permission;
 use crate::domain::webhook::Webhook;
 use crate::store::OpenWork;
 
-pub(super) use backtest::{backtest, promote};
-pub(super) use explain::explain;
+pub(super) use backtest::*;
+pub(super) use explain::*;
 pub(super) use form::{check_config, check_filter, check_patterns};
-pub(super) use recover::recover;
-pub(super) use reprocess::reprocess;
-pub(super) use revisions::revisions;
-pub(super) use rotate::rotate_secret;
-pub(super) use test::test;
-pub(super) use trigger::trigger;
-pub(super) use try_out::{check_url, try_out};
+pub(super) use put::*;
+use query::WebhookQuery;
+pub(super) use recover::*;
+pub(super) use reprocess::*;
+pub(super) use revisions::*;
+pub(super) use rotate::*;
+pub(super) use test::*;
+pub(super) use trigger::*;
+pub(super) use try_out::*;
 
 /// Registers a webhook. The signing secret is shown in this answer only.
-pub(super) async fn create(State(api): State<Api>, caller: Caller, Json(body): Json<form::Create>) -> Answer<Response> {
+#[utoipa::path(
+    post,
+    path = "/webhooks",
+    security(("token" = [Permission::WebhooksWrite])),
+    responses(
+        (status = CREATED, body = view::WebhookBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is one of this external id.")
+    )
+)]
+pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Json<form::Create>) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
-    let webhook = form::create(&api, &caller, body).await?;
-    let entry = caller.entry_in(&api, Some(webhook.project), "webhook.created", target(webhook.id));
-    let entry = entry.after(view::WebhookBody::new(&webhook, &api).without_state());
-    api.store.audited(entry).insert_webhook(&webhook, &api.entropy).await?;
+    let webhook = insert(&api, &caller, body.read().await?).await?;
     let body = view::WebhookBody::new(&webhook, &api).with_signing_secret(&webhook);
     Ok((StatusCode::CREATED, etag(webhook.version), axum::Json(body)).into_response())
 }
 
-/// Webhooks, newest first.
+/// Stores a new webhook as the form says.
+async fn insert(api: &Api, caller: &Caller, form: form::Create) -> Answer<Webhook> {
+    let webhook = form::create(api, caller, form).await?;
+    let entry = caller.entry_in(api, Some(webhook.project), "webhook.created", target(webhook.id));
+    let entry = entry.after(view::WebhookBody::new(&webhook, api).without_state());
+    api.store.audited(entry).insert_webhook(&webhook, &api.entropy).await?;
+    Ok(webhook)
+}
+
+/// Webhooks that are all of what is asked for, newest first unless `sort` says otherwise.
+#[utoipa::path(
+    get,
+    path = "/webhooks",
+    params(WebhookQuery),
+    security(("token" = [Permission::WebhooksRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<view::WebhookBody>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(paging): Query<Paging>,
+    Query(query): Query<WebhookQuery>,
 ) -> Answer<axum::Json<Page<view::WebhookBody>>> {
     caller.needs(Permission::WebhooksRead)?;
-    let webhooks = api.store.webhooks(caller.project(), paging.page()?).await?;
-    Ok(axum::Json(webhooks.map(|webhook| view::WebhookBody::new(&webhook, &api))))
+    let choice = query.read()?;
+    // All are in memory; what has changed on another node is read first.
+    api.store.sync_subscriptions().await?;
+    let snapshot = api.store.subscriptions();
+    let chosen = snapshot.of_project(caller.project()).iter().filter(|webhook| choice.includes(webhook));
+    let page = Page::sorted(chosen, &choice.page, |webhook| choice.key(webhook));
+    Ok(axum::Json(page.map(|webhook| view::WebhookBody::new(webhook, &api))))
 }
 
 /// What the audit log calls it.
@@ -85,6 +117,12 @@ async fn find(api: &Api, caller: &Caller, id: WebhookId) -> Answer<Webhook> {
 }
 
 /// One webhook.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}",
+    security(("token" = [Permission::WebhooksRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = view::WebhookBody, headers(("ETag"))))
+)]
 pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<Response> {
     caller.needs(Permission::WebhooksRead)?;
     let webhook = find(&api, &caller, id).await?;
@@ -92,17 +130,33 @@ pub(super) async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<Webh
 }
 
 /// Changes what the body names (RFC 7396); `If-Match` refuses a change of what has changed meanwhile.
+#[utoipa::path(
+    patch,
+    path = "/webhooks/{id}",
+    params(IfMatch),
+    security(("token" = [Permission::WebhooksWrite])),
+    responses(
+        (status = OK, body = view::WebhookBody, headers(("ETag"))),
+        (status = CONFLICT, description = "There is one of this external id.")
+    )
+)]
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<WebhookId>,
     headers: HeaderMap,
-    Json(body): Json<patch::Patch>,
+    body: Json<patch::Patch>,
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, id).await?;
     check_unchanged(&headers, current.version, "webhook")?;
-    let (changed, held) = patch::apply(&api, &current, body).await?;
+    let changed = change(&api, &caller, &current, body.read().await?).await?;
+    Ok((etag(changed.version), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
+}
+
+/// Stores a change of a webhook, with what becomes of its open work.
+async fn change(api: &Api, caller: &Caller, current: &Webhook, change: patch::Patch) -> Answer<Webhook> {
+    let (changed, held) = patch::apply(api, current, change).await?;
     let open_work = match (current.state.is_enabled(), changed.state.is_enabled()) {
         (true, false) => OpenWork::Hold,
         (false, true) if held == patch::OnEnable::Cancel => OpenWork::Cancel,
@@ -112,17 +166,23 @@ pub(super) async fn patch(
         }
         _ => OpenWork::Keep,
     };
-    let entry = changed_entry(&api, &caller, "webhook.updated", &current, &changed);
+    let entry = changed_entry(api, caller, "webhook.updated", current, &changed);
     if !api.store.audited(entry).update_webhook(&changed, current.version, open_work, &api.entropy).await? {
         return Err(is_changed_meanwhile("webhook").into());
     }
     if matches!(open_work, OpenWork::Resume { .. }) {
         api.ingest.wake();
     }
-    Ok((etag(changed.version), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
+    Ok(changed)
 }
 
 /// Deletes a webhook: its open work is cancelled, its history stays.
+#[utoipa::path(
+    delete,
+    path = "/webhooks/{id}",
+    security(("token" = [Permission::WebhooksWrite])),
+    responses((status = NO_CONTENT))
+)]
 pub(super) async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<WebhookId>) -> Answer<StatusCode> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, id).await?;

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::form::{Errors, given};
@@ -28,63 +29,64 @@ use crate::domain::webhook::{
     Configuration, ContentType, Envelope, OnPluginFailure, OnUncertain, Order, PluginUse, RateLimit, Secrets, Webhook,
 };
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookPatch)]
+#[serde(deny_unknown_fields)]
 #[derive(Default)]
 pub(in super::super) struct Patch {
-    #[serde(deserialize_with = "given")]
-    name: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    external_id: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    description: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    labels: Option<Option<BTreeMap<String, Option<String>>>>,
-    #[serde(deserialize_with = "given")]
-    url: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    events: Option<Option<Vec<String>>>,
-    #[serde(deserialize_with = "given")]
-    filter: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    enabled: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) external_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) labels: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) events: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) filter: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) enabled: Option<Option<bool>>,
     /// What becomes of work that waits while the webhook is disabled: for a change that enables it.
-    open_work: Option<OnEnable>,
-    #[serde(deserialize_with = "given")]
-    content_type: Option<Option<ContentType>>,
-    #[serde(deserialize_with = "given")]
-    envelope: Option<Option<Envelope>>,
-    #[serde(deserialize_with = "given")]
-    bearer_token: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    body_token: Option<Option<String>>,
-    #[serde(deserialize_with = "given")]
-    github_signature: Option<Option<bool>>,
-    #[serde(deserialize_with = "given")]
-    headers: Option<Option<BTreeMap<String, Option<String>>>>,
-    #[serde(deserialize_with = "given")]
-    plugin: Option<Option<PluginPatch>>,
-    #[serde(deserialize_with = "given")]
-    retry: Option<Option<Schedule>>,
-    #[serde(deserialize_with = "given")]
-    timeout_ms: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
-    on_uncertain: Option<Option<OnUncertain>>,
-    #[serde(deserialize_with = "given")]
-    on_plugin_failure: Option<Option<OnPluginFailure>>,
-    #[serde(deserialize_with = "given")]
-    order: Option<Option<Order>>,
-    #[serde(deserialize_with = "given")]
-    order_wait_ms: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
-    rate_limit: Option<Option<RateLimitPatch>>,
-    #[serde(deserialize_with = "given")]
-    digest: Option<Option<DigestPatch>>,
+    pub(super) open_work: Option<OnEnable>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) content_type: Option<Option<ContentType>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) envelope: Option<Option<Envelope>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) bearer_token: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) body_token: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) github_signature: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) headers: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) plugin: Option<Option<PluginPatch>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) retry: Option<Option<Schedule>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) timeout_ms: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) on_uncertain: Option<Option<OnUncertain>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) on_plugin_failure: Option<Option<OnPluginFailure>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) order: Option<Option<Order>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) order_wait_ms: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) rate_limit: Option<Option<RateLimitPatch>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) digest: Option<Option<DigestPatch>>,
     /// From now on.
-    #[serde(deserialize_with = "given")]
-    expires_in_ms: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) expires_in_ms: Option<Option<u64>>,
     /// As it was made: requests that are kept do not become requests that are sent.
-    listener: Option<bool>,
+    pub(super) listener: Option<bool>,
 }
 
 impl Patch {
@@ -102,7 +104,8 @@ impl Patch {
 }
 
 /// What becomes of work that waited while its webhook was disabled, when that is enabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[schema(as = OnEnable)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnEnable {
     /// It goes on.
@@ -112,25 +115,31 @@ pub(super) enum OnEnable {
     Cancel,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct RateLimitPatch {
-    #[serde(deserialize_with = "given")]
-    requests: Option<Option<NonZeroU32>>,
-    #[serde(deserialize_with = "given")]
-    per_ms: Option<Option<NonZeroU64>>,
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = RateLimitPatch)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RateLimitPatch {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
+    pub(super) requests: Option<Option<NonZeroU32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400_000)]
+    pub(super) per_ms: Option<Option<NonZeroU64>>,
 }
 
-#[derive(Debug, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct PluginPatch {
-    name: Option<String>,
-    version: Option<String>,
-    #[serde(deserialize_with = "given")]
-    config: Option<Option<Box<RawValue>>>,
-    secrets: BTreeMap<String, Option<String>>,
-    #[serde(deserialize_with = "given")]
-    limits: Option<Option<BTreeMap<String, Option<u64>>>>,
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[schema(as = WebhookPluginPatch)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginPatch {
+    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Value>)]
+    pub(super) config: Option<Option<Box<RawValue>>>,
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) limits: Option<Option<BTreeMap<String, Option<u64>>>>,
 }
 
 /// The webhook as it is after the change, checked, and what becomes of work that waited if that enables it.

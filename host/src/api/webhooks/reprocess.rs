@@ -3,11 +3,13 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::extract::{Id, keyed_body, read_or_default};
-use super::super::jobs::{accepted, forecast_body, no_job};
+use super::super::jobs::{About, ForecastBody, JobBody, accepted, forecast_body, no_job};
+use super::super::openapi::IdempotencyKey;
 use super::super::problem::Answer;
 use super::{find, target};
 use crate::domain::clock::Millis;
@@ -18,7 +20,8 @@ use crate::domain::selection::SELECTION_MAX_CHARS;
 use crate::domain::token::Permission;
 use crate::domain::webhook::State as WebhookState;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Reprocess)]
 #[serde(deny_unknown_fields)]
 struct ReprocessForm {
     since: Option<Millis>,
@@ -31,6 +34,18 @@ struct ReprocessForm {
 
 /// Reprocesses the webhook's parked deliveries, or those that the body chooses, with its plugin and configuration of now: 202
 /// with the job. A dry run says how many there are.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/reprocess",
+    params(IdempotencyKey),
+    request_body = Option<ReprocessForm>,
+    security(("token" = [Permission::DeliveriesRetry])),
+    responses(
+        (status = OK, body = ForecastBody, description = "What a dry run found."),
+        (status = ACCEPTED, body = JobBody, headers(("Location"))),
+        (status = CONFLICT, description = "The webhook is disabled.")
+    )
+)]
 pub(in super::super) async fn reprocess(
     State(api): State<Api>,
     caller: Caller,
@@ -65,7 +80,7 @@ pub(in super::super) async fn reprocess(
     };
     let forecast = api.jobs.forecast_parked(&selection).await?;
     if form.dry_run {
-        return Ok(forecast_body("deliveries", &forecast).into_response());
+        return Ok(forecast_body(About::Deliveries, &forecast).into_response());
     }
     if let WebhookState::Disabled { reason } = &webhook.state {
         let detail = format!("the webhook is disabled: {reason}; enable it first");

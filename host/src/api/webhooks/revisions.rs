@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
@@ -18,7 +19,8 @@ use crate::domain::webhook::{ContentType, Envelope};
 use crate::store::Revision;
 
 /// What deliveries of that time were made by. Secrets have no history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Revision)]
 pub(in super::super) struct RevisionBody {
     revision: i64,
     created_at: Millis,
@@ -29,10 +31,12 @@ pub(in super::super) struct RevisionBody {
     plugin: Option<PluginBody>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RevisionPlugin)]
 struct PluginBody {
     name: String,
     version: String,
+    #[schema(value_type = Value)]
     config: Box<RawValue>,
     limits: PluginLimits,
 }
@@ -55,6 +59,13 @@ fn body(Revision { configuration, created_at }: Revision) -> RevisionBody {
 }
 
 /// A webhook's configurations, newest first: the first is in use.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{id}/revisions",
+    params(Paging),
+    security(("token" = [Permission::WebhooksRead]), ("token" = [Permission::CanTriggerIntegrations])),
+    responses((status = OK, body = Page<RevisionBody>))
+)]
 pub(in super::super) async fn revisions(
     State(api): State<Api>,
     caller: Caller,

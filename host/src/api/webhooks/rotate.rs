@@ -4,12 +4,14 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
 use super::super::etag::{check_unchanged, etag, is_changed_meanwhile};
 use super::super::extract::{Id, body, read};
 use super::super::form::Errors;
+use super::super::openapi::IfMatch;
 use super::super::problem::Answer;
 use super::form::new_signing_secret;
 use super::view::WebhookBody;
@@ -20,7 +22,8 @@ use crate::domain::rotation::{NotRotated, OVERLAP_DEFAULT_MS, OVERLAP_MAX_MS, ro
 use crate::domain::token::Permission;
 use crate::store::OpenWork;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = RotateSecret)]
 #[serde(deny_unknown_fields)]
 struct RotateForm {
     signing_secret: Option<String>,
@@ -29,6 +32,17 @@ struct RotateForm {
 
 /// Has another secret sign from now on, the one that is brought or a new one, which is shown in this answer only. The old
 /// ones sign too for `overlap_ms` (24 hours unless it says otherwise); 0 revokes them at once.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/rotate-secret",
+    params(IfMatch),
+    request_body = Option<RotateForm>,
+    security(("token" = [Permission::WebhooksWrite])),
+    responses(
+        (status = OK, body = WebhookBody, headers(("ETag"))),
+        (status = CONFLICT, description = "It has as many keys as it may have.")
+    )
+)]
 pub(in super::super) async fn rotate_secret(
     State(api): State<Api>,
     caller: Caller,

@@ -5,9 +5,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::deliveries::DeliveryBody;
 use super::super::extract::{Id, body, read};
 use super::super::problem::Answer;
 use super::by_hand::{Sent, send};
@@ -23,10 +25,12 @@ const TEST_TYPE: &str = "webhook.test";
 const TEST_PAYLOAD: &str = r#"{"message":"This is a test event from Hookwright."}"#;
 
 /// What is sent; a short message when it says nothing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = WebhookTest)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestForm {
     r#type: Option<String>,
+    #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
 }
 
@@ -57,6 +61,16 @@ impl TestForm {
 
 /// Sends a test event to this webhook only, also when it is disabled. It waits for no other delivery and for no breaker, but
 /// keeps to the rate limit.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/test",
+    request_body = Option<TestForm>,
+    security(("token" = [Permission::CanTriggerIntegrations])),
+    responses(
+        (status = OK, body = DeliveryBody, description = "The delivery with its result."),
+        (status = ACCEPTED, body = DeliveryBody, headers(("Location")), description = "There is no result yet.")
+    )
+)]
 pub(in super::super) async fn test(
     State(api): State<Api>,
     caller: Caller,

@@ -3,9 +3,11 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::auth::Caller;
+use super::super::deliveries::DeliveryBody;
 use super::super::extract::{Id, body, read};
 use super::super::problem::Answer;
 use super::by_hand::{Sent, send};
@@ -18,7 +20,8 @@ use crate::domain::token::Permission;
 use crate::domain::webhook::State as WebhookState;
 
 /// What is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[schema(as = TriggerMode)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
     /// Nothing: the body is empty.
@@ -28,7 +31,8 @@ enum Mode {
     Event,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = WebhookTrigger)]
 #[serde(deny_unknown_fields)]
 struct TriggerForm {
     #[serde(default)]
@@ -38,6 +42,17 @@ struct TriggerForm {
 
 /// Sends nothing, or an event, to this webhook only, whatever its patterns and its filter say. It waits for no other delivery
 /// and for no breaker, but keeps to the rate limit.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{id}/trigger",
+    request_body = Option<TriggerForm>,
+    security(("token" = [Permission::CanTriggerIntegrations])),
+    responses(
+        (status = OK, body = DeliveryBody, description = "The delivery with its result."),
+        (status = ACCEPTED, body = DeliveryBody, headers(("Location")), description = "There is no result yet."),
+        (status = CONFLICT, description = "The webhook is disabled.")
+    )
+)]
 pub(in super::super) async fn trigger(
     State(api): State<Api>,
     caller: Caller,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::Api;
 use crate::domain::clock::Millis;
@@ -19,15 +20,19 @@ use crate::domain::webhook::{
     ContentType, Envelope, MASK, OnPluginFailure, OnUncertain, Order, RateLimit, State, Webhook,
 };
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
 pub(in super::super) struct WebhookBody {
     id: WebhookId,
     project: ProjectId,
+    /// By which other programs know it.
     external_id: Option<String>,
     name: String,
     description: Option<String>,
     labels: BTreeMap<String, String>,
+    /// Its origin; the rest is masked.
     url: String,
+    /// Which events it wants.
     events: Vec<Pattern>,
     filter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +42,7 @@ pub(in super::super) struct WebhookBody {
     disabled_reason: Option<String>,
     content_type: ContentType,
     envelope: Envelope,
+    /// The keys that sign, newest first.
     signing_keys: Vec<SigningKeyBody>,
     github_signature: bool,
     /// Whether its requests are kept for whoever listens instead of being sent.
@@ -45,11 +51,14 @@ pub(in super::super) struct WebhookBody {
     /// When it is deleted by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Millis>,
+    /// Masked, as all secrets.
     bearer_token: Option<&'static str>,
     body_token: Option<&'static str>,
     headers: BTreeMap<String, &'static str>,
     plugin: Option<PluginBody>,
+    /// The server's schedule when null.
     retry: Option<Schedule>,
+    /// The server's when null.
     timeout_ms: Option<u64>,
     on_uncertain: OnUncertain,
     on_plugin_failure: OnPluginFailure,
@@ -57,9 +66,11 @@ pub(in super::super) struct WebhookBody {
     order_wait_ms: Option<u64>,
     rate_limit: Option<RateLimit>,
     digest: Option<DigestForm>,
+    /// Whether requests pause because the receiver fails, as this node sees it.
     breaker: BreakerBody,
     created_at: Millis,
     updated_at: Millis,
+    /// In the answer that makes it only.
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
 }
@@ -75,7 +86,8 @@ pub(super) struct ChangedBody {
 }
 
 /// A key that signs, never the key itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SigningKey)]
 struct SigningKeyBody {
     /// When it became the newest.
     created_at: Millis,
@@ -83,10 +95,12 @@ struct SigningKeyBody {
     expires_at: Option<Millis>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookPlugin)]
 struct PluginBody {
     name: String,
     version: String,
+    #[schema(value_type = Value)]
     config: Box<RawValue>,
     secrets: BTreeMap<String, &'static str>,
     limits: PluginLimits,
@@ -96,7 +110,8 @@ struct PluginBody {
 }
 
 /// Events of this node since it started or the filter was changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FilterStats)]
 struct FilterStatsBody {
     evaluated: u64,
     matched: u64,
@@ -115,7 +130,8 @@ impl FilterStatsBody {
 }
 
 /// Whether requests pause because the receiver fails.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Breaker)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum BreakerBody {
     /// Requests pass.

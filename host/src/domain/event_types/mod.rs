@@ -5,6 +5,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::pattern::EventType;
@@ -17,7 +18,7 @@ pub const DESCRIPTION_MAX_CHARS: usize = 2000;
 pub const EXAMPLE_MAX_BYTES: usize = 64 * 1024;
 
 /// What is done about a payload that its type's schema does not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Validation {
     /// Nobody looks.

@@ -7,6 +7,7 @@ mod words;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::clock::Millis;
 use super::event::{Event, Field};
@@ -25,7 +26,8 @@ pub const DESCRIPTION_MAX_CHARS: usize = 2000;
 pub const RUNS_SHOWN: usize = 5;
 
 /// What becomes of runs that were due while no server ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = MissedRuns)]
 #[serde(rename_all = "snake_case")]
 pub enum Missed {
     /// One run makes up for all of them.

@@ -10,8 +10,10 @@ use std::str::FromStr;
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, SubsecRound as _, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::super::clock::Millis;
+use super::super::described::{self, described};
 use super::expression::Expression;
 
 /// More than any clock was ever moved at once.
@@ -83,6 +85,15 @@ impl fmt::Display for Zone {
         f.write_str(self.as_str())
     }
 }
+
+described!(
+    Zone,
+    described::json(json!({
+        "type": "string",
+        "description": "A name of the time zone database.",
+        "examples": ["Europe/Berlin"],
+    }))
+);
 
 impl Serialize for Zone {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,7 +16,7 @@ use crate::domain::project::Project;
 use crate::domain::token::{PlainToken, Token, TokenHash};
 use crate::domain::webhook::Webhook;
 use crate::store::{
-    AuditSearch, ChangedRole, ChangedUser, DeletedProject, LoggedEntry, StoreError, TokensOf, WorkKind,
+    AuditSearch, ChangedRole, ChangedUser, DeletedProject, LoggedEntry, StoreError, TokensOf, UserFilter, WorkKind,
 };
 
 on_both!(
@@ -218,7 +218,7 @@ async fn tokens_belong_to_their_project(stage: Stage) {
     let (global, _) = stage.stored_token(None).await;
     assert_eq!(stage.store.token(hash).await.unwrap(), Some(own.clone()));
     let ids = async |of| -> Vec<TokenId> {
-        stage.store.tokens(of, ALL).await.unwrap().items.iter().map(|token| token.id).collect()
+        stage.store.tokens(of, None, ALL).await.unwrap().items.iter().map(|token| token.id).collect()
     };
     assert_eq!(ids(TokensOf::Project(DEFAULT_PROJECT)).await, [own.id]);
     let mut both = ids(TokensOf::ProjectAndAll(DEFAULT_PROJECT)).await;
@@ -244,7 +244,7 @@ async fn a_revoked_token_is_gone(stage: Stage) {
     assert!(stage.store.revoke_token(token.id, NOW).await.unwrap());
     assert!(!stage.store.revoke_token(token.id, NOW).await.unwrap());
     assert!(stage.store.token(hash).await.unwrap().is_none());
-    assert!(stage.store.tokens(TokensOf::ProjectAndAll(DEFAULT_PROJECT), ALL).await.unwrap().items.is_empty());
+    assert!(stage.store.tokens(TokensOf::ProjectAndAll(DEFAULT_PROJECT), None, ALL).await.unwrap().items.is_empty());
     assert!(stage.store.has_tokens().await.unwrap(), "the first start is over for ever");
 }
 
@@ -276,7 +276,7 @@ async fn users_come_back_as_they_were_stored_and_changed(stage: Stage) {
     assert_eq!(stage.store.update_user(&changed, None, 1).await.unwrap(), ChangedUser::Stale);
     let (called, hash) = stage.store.user_called("ada@lovelace.example").await.unwrap().unwrap();
     assert_eq!((called, hash), (changed, Some(other)));
-    assert_eq!(stage.store.users(ALL).await.unwrap().items.len(), 1);
+    assert_eq!(stage.store.users(&UserFilter::default(), ALL).await.unwrap().items.len(), 1);
     assert_eq!(stage.store.delete_user(user.id, NOW).await.unwrap(), ChangedUser::Yes);
     assert_eq!(stage.store.delete_user(user.id, NOW).await.unwrap(), ChangedUser::Stale);
     assert!(stage.store.user(user.id).await.unwrap().is_none());
@@ -299,7 +299,7 @@ async fn only_one_user_is_the_first(stage: Stage) {
     let first = |user| stage.store.insert_first_user(user, &hash);
     let (a, b) = tokio::join!(first(&one), first(&two));
     assert!(a.unwrap() ^ b.unwrap(), "one of them");
-    assert_eq!(stage.store.users(ALL).await.unwrap().items.len(), 1);
+    assert_eq!(stage.store.users(&UserFilter::default(), ALL).await.unwrap().items.len(), 1);
 }
 
 async fn the_last_admin_stays(stage: Stage) {

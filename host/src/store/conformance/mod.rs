@@ -13,6 +13,7 @@ mod fan_out;
 mod jobs;
 mod keys;
 mod log;
+mod logins;
 mod model;
 mod operational;
 mod order;
@@ -390,7 +391,7 @@ async fn projects_do_not_see_each_other(stage: Stage) {
     let other = ProjectId::new(NOW, 1);
     let all = PageRequest { limit: 50, cursor: None };
     assert!(stage.store.webhook(other, webhook.id).await.unwrap().is_none());
-    assert!(stage.store.webhooks(other, all).await.unwrap().items.is_empty());
+    assert!(stage.store.subscriptions().of_project(other).is_empty());
     assert!(stage.store.delivery(other, delivery).await.unwrap().is_none());
     assert!(stage.store.deliveries(other, &all_of(Selection::default()), all).await.unwrap().items.is_empty());
     assert!(stage.store.events(other, None, all).await.unwrap().items.is_empty());

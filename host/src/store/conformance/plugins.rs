@@ -12,8 +12,8 @@ use crate::domain::plugin::{Abilities, Digest, LimitHit, Manifest, Pause, Plugin
 use crate::domain::plugin_limits::PluginLimits;
 use crate::domain::webhook::{Configuration, ContentType, Envelope, OnPluginFailure, PluginUse, Webhook};
 use crate::store::{
-    ClaimedTransform, ClaimedWork, Deleted, Freeze, Lease, LoadedRequest, OpenWork, Postpone, Quota, RequestEnd,
-    Settle, StoreError, Stored, WorkKind,
+    ClaimedTransform, ClaimedWork, Deleted, Freeze, Lease, LoadedRequest, OpenWork, PluginFilter, Postpone, Quota,
+    RequestEnd, Settle, StoreError, Stored, WorkKind,
 };
 
 on_both!(
@@ -273,7 +273,7 @@ async fn a_deleted_versions_number_is_not_given_to_other_bytes(stage: Stage) {
     assert_eq!(stage.delete("1.0.0").await, Deleted::Yes(version.id));
     assert!(stage.found("1.0.0").await.is_none() && stage.store.component(version.id).await.unwrap().is_none());
     let all = PageRequest { limit: 10, cursor: None };
-    assert!(stage.store.plugins(DEFAULT_PROJECT, all).await.unwrap().items.is_empty());
+    assert!(stage.store.plugins(DEFAULT_PROJECT, &PluginFilter::default(), all).await.unwrap().items.is_empty());
     assert!(matches!(stage.upload("1.0.0", b"two", QUOTA).await, Stored::Different(_)));
     let again = stage.uploaded("1.0.0", b"one", PluginState::Ready).await;
     assert_eq!((again.id, stage.found("1.0.0").await.unwrap().state), (version.id, PluginState::Ready));
