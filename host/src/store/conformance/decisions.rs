@@ -1,7 +1,7 @@
 //! Conditions of sending again, giving up, replaying and recovering that no other story comes to.
 
 use super::on_both;
-use super::resends::failed;
+use super::resends::{failed, is_refused};
 use super::stage::{NOW, Stage};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{DeliveryStatus, Trigger};
@@ -73,10 +73,6 @@ impl Stage {
         self.park(id, lease, "plugin.crashed").await;
         id
     }
-}
-
-fn is_refused(acted: &Acted, why: &str) -> bool {
-    matches!(acted, Acted::Refused(reason) if reason.contains(why))
 }
 
 fn heads(work: &[ClaimedWork]) -> Vec<DeliveryId> {
