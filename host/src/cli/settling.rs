@@ -37,9 +37,9 @@ impl Settled {
     }
 }
 
-/// Whether a delivery arrived, or had nothing to bring.
+/// Whether a delivery arrived, had nothing to bring, or is one of a digest, which goes out when its time comes.
 fn has_arrived(delivery: &Value) -> bool {
-    matches!(text(delivery, "status"), "succeeded" | "skipped")
+    matches!(text(delivery, "status"), "succeeded" | "skipped" | "collecting" | "collected")
 }
 
 /// What tells whether one delivery arrived.

@@ -38,3 +38,16 @@ impl Jobs {
         store.step_many(job, many, selection.status, found, self.now()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_after_a_job_was_asked_for_is_none_of_its_business() {
+        let asked = Millis(10);
+        let end = |chosen| until(&Selection { until: chosen, ..Selection::default() }, asked).until;
+        assert_eq!([end(None), end(Some(Millis(50)))], [Some(Millis(11)); 2]);
+        assert_eq!(end(Some(Millis(5))), Some(Millis(5)), "and no more than was chosen");
+    }
+}

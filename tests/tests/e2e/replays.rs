@@ -252,3 +252,23 @@ async fn two_nodes_recover_none_twice() {
     second.all_settled().await;
     assert_eq!((done, second.list("/deliveries?trigger=reprocess").await.len()), (5, 5));
 }
+
+/// What happens in one project is neither replayed to a webhook of another one nor recovered by it.
+#[tokio::test]
+async fn nothing_is_replayed_or_recovered_across_projects() {
+    let stage = Stage::open().await;
+    let other = stage.api.elsewhere().await;
+    let theirs = other.register(&json!({ "url": stage.receiver.url("/theirs"), "events": ["*"] })).await.id;
+    webhook(&stage, "/ours", &["*"]).await;
+    let event = stage.api.publish("ticket.created", json!({})).await;
+    stage.api.all_settled().await;
+    let to_theirs = json!({ "webhook_id": theirs });
+    let refused = stage.api.post(&format!("/events/{}/replay", event.id), &to_theirs).await.expect_err("refused");
+    let problem = refused.problem();
+    assert_eq!((problem.status, problem.pointers()), (422, vec!["/webhook_id"]));
+    let job =
+        other.post(&format!("/webhooks/{theirs}/recover"), &json!({ "since": LONG_AGO })).await.expect("a job").body;
+    let job = ended(&other, job["id"].as_str().expect("an id")).await;
+    assert_eq!((&job["state"], &job["progress"]["done"]), (&json!("succeeded"), &json!(0)), "{job:#}");
+    assert_eq!((stage.receiver.count("/ours"), stage.receiver.count("/theirs")), (1, 0));
+}

@@ -26,7 +26,7 @@ pub(super) struct Choice {
     /// Of this type of event
     #[arg(long = "type", value_name = "TYPE", id = "event_type")]
     kind: Option<String>,
-    /// That stand so: pending, retrying, succeeded, failed, skipped, parked, held, cancelled
+    /// That stand so: pending, retrying, succeeded, failed, skipped, parked, held, cancelled, collecting, collected
     #[arg(long)]
     pub(super) status: Option<String>,
     /// Of which an attempt was answered so

@@ -3,6 +3,7 @@
 mod accounts;
 mod backtests;
 mod by_hand;
+mod decisions;
 mod digests;
 mod endings;
 mod event_types;

@@ -31,7 +31,7 @@ on_both!(
 
 impl Stage {
     /// An event with these deliveries.
-    async fn event_with(&self, deliveries: Vec<NewDelivery>) -> EventId {
+    pub(super) async fn event_with(&self, deliveries: Vec<NewDelivery>) -> EventId {
         let accept = self.accept_of(deliveries);
         let id = accept.events[0].event.id;
         self.store.accept(accept).await.unwrap();
@@ -51,7 +51,11 @@ impl Stage {
         self.store.replay(replay).await.unwrap()
     }
 
-    async fn replayed(&self, event: EventId, to: &[WebhookId]) -> (Vec<(DeliveryId, WebhookId)>, Vec<String>) {
+    pub(super) async fn replayed(
+        &self,
+        event: EventId,
+        to: &[WebhookId],
+    ) -> (Vec<(DeliveryId, WebhookId)>, Vec<String>) {
         match self.replay_with(event, to, None).await {
             Replayed::Made(made, left_out) => (made, left_out.into_iter().map(|(_, why)| why).collect()),
             other => panic!("{other:?}"),
@@ -59,7 +63,7 @@ impl Stage {
     }
 
     /// A delivery of an event of its own, that ended so.
-    async fn past(&self, webhook: &Webhook, end: RequestEnd) -> (EventId, DeliveryId) {
+    pub(super) async fn past(&self, webhook: &Webhook, end: RequestEnd) -> (EventId, DeliveryId) {
         let lease = self.lease();
         let new = self.delivery(webhook, WorkKind::Send, Some(lease));
         let delivery = new.id;

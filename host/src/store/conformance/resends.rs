@@ -106,7 +106,7 @@ impl Stage {
     }
 }
 
-fn is_refused(acted: &Acted, why: &str) -> bool {
+pub(super) fn is_refused(acted: &Acted, why: &str) -> bool {
     matches!(acted, Acted::Refused(reason) if reason.contains(why))
 }
 
