@@ -74,9 +74,9 @@ impl Visitor {
         Ok(Self { client, server: server.to_owned(), cookie })
     }
 
-    async fn get(&self, path: &str, accept: &str) -> Result<Response, Failure> {
+    async fn get(&self, path: &str) -> Result<Response, Failure> {
         let request =
-            self.client.get(format!("{}{path}", self.server)).header(COOKIE, &self.cookie).header(ACCEPT, accept);
+            self.client.get(format!("{}{path}", self.server)).header(COOKIE, &self.cookie).header(ACCEPT, "text/html");
         Ok(request.send().await?.error_for_status()?)
     }
 
