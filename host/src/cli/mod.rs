@@ -115,6 +115,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Print the description of the HTTP API (`OpenAPI` 3.1), as the server gives it at `/api/v1/openapi.json`
+    #[command(after_help = "Examples:
+  hookwright openapi > openapi.json")]
     Openapi,
     /// What makes a shell complete these commands
     Completions(completions::CompletionsArgs),

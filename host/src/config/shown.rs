@@ -76,7 +76,7 @@ mod tests {
         let mut config = Config::default();
         let usual = config.shown().unwrap();
         assert!(usual.iter().all(|setting| setting.value == setting.default), "{usual:#?}");
-        assert!(usual.iter().any(|setting| setting.name == "plugins.requests.headers"));
+        assert!(usual.iter().any(|setting| setting.name == "plugins.requests.fields"));
         assert!(!usual.iter().any(|setting| setting.value.is_object()));
         config.store.database = "postgres://hook:s3cret@db.example/hook?password=s3cret".to_owned();
         config.network.proxy = Some("http://me:s3cret@proxy.example:3128".to_owned());

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::described::{self, described};
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $case:ident = $name:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])* $case:ident = $name:tt),+ $(,)?) => {
         /// What a caller may do. `admin` is everything.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum Permission {
