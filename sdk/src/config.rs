@@ -80,6 +80,7 @@ pub enum Part {
 /// assert_eq!(schema["properties"]["greeting"]["title"], "Greeting");
 /// ```
 #[cfg(not(target_arch = "wasm32"))]
+#[expect(clippy::large_stack_arrays, reason = "it is as large as what is made while a plugin is compiled")]
 pub fn schema<C: Configuration + ?Sized>() -> String {
     let mut text = Text { bytes: [0; 64 * 1024], length: 0, last: 0 };
     text.object(C::SCHEMA);

@@ -96,7 +96,7 @@ fn not_logged_in() -> Refused {
     security(()),
     responses(
         (status = CREATED, body = LoggedInBody, headers(("Set-Cookie")), description = "Logged in; the cookie is set."),
-        (status = UNAUTHORIZED, description = "The email address or the password is wrong."),
+        (status = UNAUTHORIZED, headers(("WWW-Authenticate")), description = "The email address or the password is wrong."),
         (status = FORBIDDEN, description = "A page of another site asked for it.")
     )
 )]

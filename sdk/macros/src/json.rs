@@ -1,5 +1,7 @@
 //! JSON as it stands in an attribute: `["a", {"b": 1.5}]`.
 
+use std::fmt::Write as _;
+
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitStr, Token, braced, bracketed, token};
@@ -73,7 +75,9 @@ pub(crate) fn quoted(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            letter if letter.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            letter if letter.is_control() => {
+                write!(out, "\\u{:04x}", u32::from(letter)).expect("text can be written to");
+            }
             letter => out.push(letter),
         }
     }

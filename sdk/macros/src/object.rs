@@ -19,7 +19,7 @@ pub(crate) struct Parts {
 
 pub(crate) fn parts(
     name: &Ident,
-    attributes: &mut Vec<Attribute>,
+    attributes: &mut [Attribute],
     data: &mut DataStruct,
     annotations: &Annotations,
 ) -> Result<Parts, Error> {

@@ -41,7 +41,7 @@ const PASSWORD: &str = "correct horse battery";
 pub(super) struct Pages {
     store: Store,
     deliveries: u64,
-    pages: Vec<PageFigures>,
+    figures: Vec<PageFigures>,
     streams: u64,
     bytes_per_stream: f64,
 }
@@ -117,16 +117,16 @@ impl Pages {
         let token = fs::read_to_string(folder.path().join(ADMIN_TOKEN))?;
         let api = Api::new(server.url(), Some(token.trim()));
         let visitor = Visitor::arrive(server.url(), &api).await?;
-        let mut pages = Vec::new();
+        let mut figures = Vec::new();
         for path in paths(&api).await {
-            pages.push(visitor.time(path).await?);
+            figures.push(visitor.time(path).await?);
         }
         let bytes_per_stream = streams(&api, &server).await?;
         server.end().await?;
         if let Some(database) = database {
             database.remove().await?;
         }
-        Ok(Self { store: row.store, deliveries: row.stored, pages, streams: STREAMS, bytes_per_stream })
+        Ok(Self { store: row.store, deliveries: row.stored, figures, streams: STREAMS, bytes_per_stream })
     }
 }
 
@@ -200,7 +200,7 @@ impl fmt::Display for Pages {
         };
         writeln!(formatter, "pages with {} deliveries stored on {store}", self.deliveries)?;
         let ms = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
-        for PageFigures { path, median_us, max_us, bytes } in &self.pages {
+        for PageFigures { path, median_us, max_us, bytes } in &self.figures {
             writeln!(
                 formatter,
                 "  {:>9} median {:>9} at most {:>7} bytes  {path}",

@@ -1,4 +1,4 @@
-//! Calls of the DevTools protocol as JSON: a browser newer than the types of it says things that they do not know.
+//! Calls of the `DevTools` protocol as JSON: a browser newer than the types of it says things that they do not know.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A real browser (Debian's chromium) over its DevTools protocol: pages as people find their way in them, by role and name, by
+//! A real browser (Debian's chromium) over its `DevTools` protocol: pages as people find their way in them, by role and name, by
 //! mouse and by keyboard.
 
 mod axe;

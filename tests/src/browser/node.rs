@@ -92,12 +92,11 @@ impl Node {
     }
 
     async fn query(tab: &Tab, within: Option<&Self>, wanted: &Wanted) -> Result<Vec<Self>, String> {
-        let mut query = match within {
-            Some(node) => json!({ "backendNodeId": node.id }),
-            None => {
-                let root = try_call(&tab.page, "Runtime.evaluate", json!({ "expression": "document" })).await?;
-                json!({ "objectId": root["result"]["objectId"] })
-            }
+        let mut query = if let Some(node) = within {
+            json!({ "backendNodeId": node.id })
+        } else {
+            let root = try_call(&tab.page, "Runtime.evaluate", json!({ "expression": "document" })).await?;
+            json!({ "objectId": root["result"]["objectId"] })
         };
         if !matches!(wanted.role.as_str(), "*" | "field") {
             query["role"] = json!(wanted.role);

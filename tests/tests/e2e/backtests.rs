@@ -383,7 +383,7 @@ async fn a_limit_is_met_again_where_it_was_met() {
         assert!(ran.out.contains(told), "{told}: {}", ran.out);
     }
     let missing = plugin(place.path(), &["replay", "dlv_1", "--server", stage.server.url(), "--token", &token]);
-    assert!(missing.code == Some(1) && missing.err.contains("404"), "{}", missing.err);
+    assert!(missing.code == Some(6) && missing.err.contains("404"), "{}", missing.err);
 }
 
 /// Scripts are told apart what differs, what fails, and what cannot be done.
@@ -423,7 +423,7 @@ async fn exit_codes_tell_what_came_of_it() {
     told(&["backtest", &tried.webhook, "moody@0.3.0", "--promote"], 3, &["newly failing", "not promoted: 1 events"]);
     let view = tried.stage.api.get(&format!("/webhooks/{}", tried.webhook)).await.expect("a webhook").body;
     assert_eq!(view["plugin"]["version"], "0.1.0");
-    told(&["backtest", &tried.webhook, "moody@9.9.9"], 1, &["there is no plugin moody 9.9.9"]);
+    told(&["backtest", &tried.webhook, "moody@9.9.9"], 2, &["there is no plugin moody 9.9.9"]);
     told(&["backtest", &tried.webhook, "--no-wait"], 0, &["job_"]);
 }
 

@@ -7,13 +7,13 @@ use hookwright_tests::{
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'";
 
-const FORM: &str = r##"<!doctype html><html lang="en"><title>A form</title><main><h1>A form</h1>
+const FORM: &str = r#"<!doctype html><html lang="en"><title>A form</title><main><h1>A form</h1>
 <form action="/sent"><label>Name <input name="name"></label>
 <label>Kind <select name="kind"><option value="a">First</option><option value="b">Second</option></select></label>
 <label><input type="checkbox" name="sure"> Sure</label>
 <button>Send it</button></form><p hidden>secret words</p>
 <table><caption>Rows</caption><tr><th scope="row">One</th><td><a href="/one">Open</a></td></tr>
-<tr><th scope="row">Two</th><td><a href="/two">Open</a></td></tr></table></main>"##;
+<tr><th scope="row">Two</th><td><a href="/two">Open</a></td></tr></table></main>"#;
 
 const SCRIPT: &str = "document.addEventListener('keydown', event => {
     if (event.key === 'Enter' && event.ctrlKey) document.title = 'run';

@@ -52,7 +52,7 @@ async fn every_mistake_is_told_at_its_field() {
             "/plugin/secrets/x~1y",
         ]
     );
-    assert!(found[1].1.contains("it knows fields, label_ids"), "{found:?}");
+    assert!(found[1].1.contains("it knows list_id, title, fields"), "{found:?}");
     assert!(found[3].1.contains("^[0-9a-fA-F]{24}$") && found[3].1.contains(LIST), "{found:?}");
     assert!(found[6].1.contains("is needed: Token made with that key"), "{found:?}");
     assert!(found[7].1.contains("it wants key, token"), "{found:?}");

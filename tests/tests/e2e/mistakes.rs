@@ -93,9 +93,9 @@ impl Author {
             for index in 1..words.len() {
                 let is_used = ["us", "KiB", "ms"].contains(&words[index].as_str());
                 if is_used && words[index - 1].parse::<u64>().is_ok() {
-                    words[index - 1] = "N".to_owned();
+                    "N".clone_into(&mut words[index - 1]);
                 } else if words[index].starts_with('%') {
-                    words[index - 1] = "(N".to_owned();
+                    "(N".clone_into(&mut words[index - 1]);
                 }
             }
             words.join(" ")
