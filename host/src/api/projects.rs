@@ -80,6 +80,7 @@ pub(super) struct Patch {
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[schema(as = RetentionPatch)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are named as clients write them")]
 struct RetentionPatch {
     #[serde(default, deserialize_with = "given")]
     payload_days: Option<Option<u32>>,

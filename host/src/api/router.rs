@@ -58,6 +58,7 @@ impl Route {
 }
 
 /// Every route there is.
+#[expect(clippy::too_many_lines, reason = "a line for each route, on one screen")]
 pub fn routes(api: &Api) -> Vec<Route> {
     // Room for the parts of a multipart body around the component.
     let plugin_max = api.config.plugins.component_bytes + 64 * 1024;

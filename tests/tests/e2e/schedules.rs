@@ -165,7 +165,8 @@ async fn an_expression_is_explained_as_one_types() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_schedule_is_told_with_its_field() {
-    let api = Stage::open().await.api;
+    let stage = Stage::open().await;
+    let api = &stage.api;
     let good = json!({ "cron": "0 9 * * *", "event_type": "report.due" });
     for (field, value) in [
         ("cron", json!("x")),

@@ -152,12 +152,11 @@ fn path_parameters(path: &str) -> Vec<Value> {
             ("jobs", _) => ("The job.", reference("JobId")),
             ("projects", _) => ("The project.", reference("ProjectId")),
             ("schedules", _) => ("The schedule.", reference("ScheduleId")),
-            ("gallery", _) => ("The plugin's name.", text),
             ("tokens", _) => ("The token.", reference("TokenId")),
             ("users", _) => ("The user.", reference("UserId")),
             ("sessions", _) => ("The session; `current` is the one that the request comes with.", text),
             ("roles", _) => ("The role's name.", text),
-            ("plugins", _) => ("The plugin's name.", text),
+            ("plugins" | "gallery", _) => ("The plugin's name.", text),
             ("versions", _) => ("The version, or its digest.", text),
             (_, _) => ("", text),
         };
