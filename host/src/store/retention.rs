@@ -76,8 +76,8 @@ impl Store {
         rows.into_iter().map(read).chain(std::iter::once(Ok(nil))).collect()
     }
 
-    /// Takes the right to remove what is of this kind, if that is due and nobody else does; the first time it becomes due at
-    /// `first`.
+    /// Takes the right to remove what is of this kind, if that is due and nobody else does. It becomes due at `first` at the
+    /// latest: the expression may have changed since it was told last.
     pub async fn claim_sweep(
         &self,
         kind: Kind,
@@ -86,7 +86,7 @@ impl Store {
         first: Option<Millis>,
     ) -> Result<Option<Sweep>, StoreError> {
         const BEGIN: &str = "INSERT INTO retention_sweeps (kind, next_at, until_at, removed) VALUES ($1, $2, 0, 0)
-            ON CONFLICT (kind) DO NOTHING";
+            ON CONFLICT (kind) DO UPDATE SET next_at = excluded.next_at WHERE excluded.next_at < retention_sweeps.next_at";
         const CLAIM: &str = "UPDATE retention_sweeps SET lease_token = $1, until_at = $2
             WHERE kind = $3 AND next_at <= $4 AND until_at <= $4 RETURNING cursor_id";
         let claim = async move |tx: &mut Tx| {
