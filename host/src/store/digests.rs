@@ -210,10 +210,7 @@ async fn close(tx: &mut Tx, closed: &ClosedDigest) -> Result<bool, StoreError> {
     const END: &str = "DELETE FROM digest_heads WHERE webhook_id = $1 AND events <= 0";
     let ClosedDigest { webhook: id, collected, event, delivery, goes_on, rest, order_wait_ms, now } = closed;
     let Some(last) = collected.last() else { return Ok(false) };
-    let webhook = match current(tx, event.project, *id).await? {
-        Ok(webhook) => webhook,
-        Err(_) => return Ok(false),
-    };
+    let Ok(webhook) = current(tx, event.project, *id).await? else { return Ok(false) };
     let taken: Vec<(i64,)> = tx.fetch(TAKE, &values![id.uuid(), last.sequence]).await?;
     if taken.len() != collected.len() {
         // Another node has closed it, or one of them was cancelled: what was taken is given back.

@@ -143,7 +143,7 @@ impl Store {
                 .digest
                 .map(|json| {
                     let form = serde_json::from_str(&json).ok();
-                    form.and_then(|form| Digest::new(form)).ok_or_else(|| corrupt("digest"))
+                    form.and_then(Digest::new).ok_or_else(|| corrupt("digest"))
                 })
                 .transpose()?
                 .map(Arc::new),

@@ -19,7 +19,8 @@ static BUILD: LazyLock<String> = LazyLock::new(|| {
         digest.update(name.as_bytes());
         digest.update(Assets::get(&name).map(|file| file.data).unwrap_or_default());
     }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = digest.finalize().into();
+    format!("{:016x}", u64::from_be_bytes(digest[..8].try_into().expect("eight bytes")))
 });
 
 /// Where it is found.

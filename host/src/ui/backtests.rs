@@ -262,6 +262,7 @@ impl Line {
 }
 
 /// How many events came to one thing, and where they are listed.
+#[expect(clippy::struct_field_names, reason = "it is shown with the others of its kind")]
 struct Count {
     status: Status,
     count: u64,

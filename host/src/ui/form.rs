@@ -102,6 +102,7 @@ impl Form {
     }
 
     /// The `id` of the field that a pointer is about: its own, or that of the list that it stands in.
+    #[expect(clippy::unused_self, reason = "templates ask their form")]
     pub(super) fn anchor(&self, pointer: &str) -> String {
         match pointer.rsplit_once('/') {
             Some((list, index)) if !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()) => id_of(list),

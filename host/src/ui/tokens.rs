@@ -26,6 +26,7 @@ use crate::domain::permission::Permission;
 const SOON_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as the API names them")]
 struct Token {
     id: String,
     name: String,
@@ -192,10 +193,8 @@ async fn one_page(viewer: &Viewer, id: &str, form: Option<Form>) -> Answer<Respo
         let mut form = Form::default();
         form.set("/name", &token.name);
         // The day alone.
-        form.set(
-            "/expires_at",
-            token.expires_at.map(|at| at.to_string().chars().take(10).collect()).unwrap_or_else(String::new),
-        );
+        let day = token.expires_at.map_or_else(String::new, |at| at.to_string().chars().take(10).collect());
+        form.set("/expires_at", day);
         form
     });
     let page = OnePage {

@@ -71,6 +71,7 @@ const WEEKDAY: Kind = Kind { name: "day of the week", least: 0, most: 7, names: 
 
 /// The values of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the values of a field are its values")]
 pub(super) struct Values {
     pub(super) values: BTreeSet<u32>,
     /// Whether it begins with `*`: then the other kind of days decides alone.

@@ -99,12 +99,11 @@ async fn ask(viewer: &Viewer, form: &Form, query: Query) -> Answer<Response> {
     let (is_resend, _) = action(form);
     let back = query.at("/deliveries");
     // Nothing is done to all of history by a slip: without a time it is the last week.
-    let query = match query.get("since") {
-        Some(_) => query,
-        None => {
-            let week = crate::domain::clock::Millis(viewer.now.0 - 7 * 24 * 3_600_000);
-            query.with("since", &super::super::time::field(week))
-        }
+    let query = if query.get("since").is_some() {
+        query
+    } else {
+        let week = crate::domain::clock::Millis(viewer.now.0 - 7 * 24 * 3_600_000);
+        query.with("since", &super::super::time::field(week))
     };
     let api = if is_resend { "/deliveries/resend" } else { "/deliveries/cancel" };
     match viewer.client.post(api, &selection(&query, true)).await {

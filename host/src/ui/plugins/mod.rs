@@ -18,6 +18,7 @@ use crate::domain::plugin::{Manifest, PluginFailure};
 
 /// A version as the API tells it.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as the API names them")]
 pub(super) struct Version {
     pub(super) name: String,
     pub(super) version: String,

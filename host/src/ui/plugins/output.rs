@@ -69,6 +69,7 @@ struct Request {
 
 /// What was used beside what may be.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "used and allowed stand beside each other")]
 struct Used {
     words: &'static str,
     used: String,
