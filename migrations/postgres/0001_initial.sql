@@ -213,7 +213,8 @@ CREATE TABLE events (
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
     payload      BYTEA,
-    payload_removed_at BIGINT
+    payload_removed_at BIGINT,
+    request_id   TEXT
 ) PARTITION BY RANGE (id);
 
 -- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
@@ -227,6 +228,7 @@ CREATE TABLE webhook_deliveries (
     revision           BIGINT NOT NULL,
     trigger_kind       TEXT    NOT NULL,
     actor              TEXT,
+    request_id         TEXT,
     status             TEXT    NOT NULL,
     reason             TEXT,
     run                TEXT,
@@ -381,6 +383,7 @@ CREATE TABLE jobs (
     failed      BIGINT NOT NULL,
     reason      TEXT,
     actor       TEXT    NOT NULL,
+    request_id  TEXT,
     created_at  BIGINT NOT NULL,
     started_at  BIGINT,
     ended_at    BIGINT,

@@ -212,7 +212,8 @@ CREATE TABLE events (
     content_type TEXT    NOT NULL,
     attributes   TEXT    NOT NULL,
     payload      BLOB,
-    payload_removed_at INTEGER
+    payload_removed_at INTEGER,
+    request_id   TEXT
 ) STRICT;
 
 -- `repeats` is the delivery that one was made of; a parked one is `reprocessed_by` at most one. `digest` is the delivery of
@@ -226,6 +227,7 @@ CREATE TABLE webhook_deliveries (
     revision           INTEGER NOT NULL,
     trigger_kind       TEXT    NOT NULL,
     actor              TEXT,
+    request_id         TEXT,
     status             TEXT    NOT NULL,
     reason             TEXT,
     run                TEXT,
@@ -380,6 +382,7 @@ CREATE TABLE jobs (
     failed      INTEGER NOT NULL,
     reason      TEXT,
     actor       TEXT    NOT NULL,
+    request_id  TEXT,
     created_at  INTEGER NOT NULL,
     started_at  INTEGER,
     ended_at    INTEGER,

@@ -21,6 +21,7 @@ use crate::domain::clock::Millis;
 use crate::domain::id::{AuditId, DEFAULT_PROJECT, ProjectId, SessionId, UserId};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::domain::requester::Requester;
 use crate::domain::token::PlainToken;
 
 /// Names the project that is worked in, by its id or its external id.
@@ -156,6 +157,11 @@ impl Caller {
     /// Who it is, for logs.
     pub(super) fn actor(&self) -> String {
         self.principal.actor.to_string()
+    }
+
+    /// Who asks, and in which request.
+    pub(super) fn requester(&self) -> Requester {
+        Requester { name: self.actor(), request_id: Some(self.context.id.as_ref().to_owned()) }
     }
 
     /// A line of the audit log about something in the project that is worked in.

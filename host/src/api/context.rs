@@ -8,6 +8,8 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
+use uuid::Uuid;
+use uuid::fmt::Simple;
 
 use super::Api;
 use super::rates::RateStatus;
@@ -30,7 +32,7 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(super) struct Context {
     /// What it is called in logs, answers and the audit log.
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     /// From where it came.
     pub(super) address: Option<IpAddr>,
     /// Whether it came over https, at least to the proxy in front.
@@ -41,7 +43,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    fn of(request: &Request, config: &ServerConfig, new_id: impl FnOnce() -> String) -> Self {
+    fn of(request: &Request, config: &ServerConfig, new_id: impl FnOnce() -> Arc<str>) -> Self {
         let headers = request.headers();
         let peer = peer(request.extensions());
         let is_trusted = |address: IpAddr| config.trusted_proxies.iter().any(|network| network.contains(&address));
@@ -66,14 +68,14 @@ impl Context {
 
     /// The id of the request that is being answered.
     pub(super) fn current_id() -> Option<String> {
-        CURRENT.try_with(|context| context.id.clone()).ok()
+        CURRENT.try_with(|context| context.id.as_ref().to_owned()).ok()
     }
 
     /// For the audit log.
     pub(super) fn origin(&self) -> Origin {
         Origin {
             address: self.address.map(|address| address.to_string()),
-            request_id: Some(self.id.clone()),
+            request_id: Some(self.id.as_ref().to_owned()),
             user_agent: self.user_agent(),
         }
     }
@@ -108,11 +110,11 @@ fn forwarded_for(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Op
 }
 
 /// The id that the client, or a proxy before us, has given the request.
-fn brought_id(headers: &HeaderMap) -> Option<String> {
+fn brought_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get(REQUEST_ID)?.to_str().ok()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
     let is_well_formed = (1..=REQUEST_ID_MAX_CHARS).contains(&text.len()) && text.bytes().all(is_plain);
-    is_well_formed.then(|| text.to_owned())
+    is_well_formed.then(|| text.into())
 }
 
 /// What every answer says unless it says something else itself. Nothing that this server gives is to be run, framed, guessed
@@ -127,13 +129,13 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
 
 /// Surrounds every request.
 pub(super) async fn around(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let new_id = || format!("{:032x}", api.entropy.id());
+    let new_id = || Uuid::from_u128(api.entropy.id()).simple().encode_lower(&mut [0; Simple::LENGTH]).into();
     let context = Arc::new(Context::of(&request, &api.config.server, new_id));
     request.extensions_mut().insert(context.clone());
     // What a page asks the API for is one request with the page.
     let id = HeaderValue::from_str(&context.id).expect("a request id is plain ASCII");
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let span = tracing::info_span!("request", id = context.id);
+    let span = tracing::info_span!("request", id = &*context.id);
     let mut response = CURRENT.scope(context.clone(), next.run(request)).instrument(span).await;
     METRICS.answers.one(usize::from(response.status().as_u16() / 100));
     let headers = response.headers_mut();
@@ -164,12 +166,12 @@ mod tests {
             public_url: (!public.is_empty()).then(|| public.parse().unwrap()),
             ..ServerConfig::default()
         };
-        Context::of(&request, &config, || "made".to_owned())
+        Context::of(&request, &config, || "made".into())
     }
 
     #[test]
     fn a_request_id_is_taken_if_it_is_well_formed() {
-        let id = |id: &str| context("192.0.2.1", &[("x-request-id", id)], "", "").id;
+        let id = |id: &str| context("192.0.2.1", &[("x-request-id", id)], "", "").id.to_string();
         assert_eq!(id("7f3c-A_b.c:9"), "7f3c-A_b.c:9");
         assert_eq!(id(&"x".repeat(REQUEST_ID_MAX_CHARS)).len(), REQUEST_ID_MAX_CHARS);
         for text in ["", "a b", "a\"b", "<script>", &"x".repeat(REQUEST_ID_MAX_CHARS + 1)] {

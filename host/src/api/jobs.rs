@@ -31,6 +31,8 @@ pub(super) struct JobBody {
     progress: Progress,
     reason: Option<String>,
     actor: String,
+    /// The `X-Request-Id` of the request that asked for it.
+    request_id: Option<String>,
     created_at: Millis,
     started_at: Option<Millis>,
     ended_at: Option<Millis>,
@@ -49,7 +51,8 @@ fn job_body(job: Job) -> JobBody {
         state: job.state,
         progress: job.progress,
         reason: job.reason,
-        actor: job.actor,
+        actor: job.requester.name,
+        request_id: job.requester.request_id,
         created_at: job.created_at,
         started_at: job.started_at,
         ended_at: job.ended_at,

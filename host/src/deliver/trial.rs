@@ -217,6 +217,7 @@ impl Dispatcher {
                 webhook_id: webhook.id,
                 trigger: head.trigger,
                 actor: None,
+                request_id: None,
                 status,
                 reason,
                 requests: (count(total), count(done)),

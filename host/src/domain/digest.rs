@@ -199,6 +199,7 @@ pub fn digest_event(id: EventId, webhook: &Webhook, events: &[&Event], more: u64
         content_type: "application/json".to_owned(),
         attributes: Vec::new(),
         payload: Some(Bytes::from(serde_json::to_vec(&payload).expect("it is plain data"))),
+        request_id: None,
     }
 }
 
@@ -240,6 +241,7 @@ mod tests {
             content_type: content_type.to_owned(),
             attributes: Vec::new(),
             payload: Some(Bytes::from_static(payload)),
+            request_id: None,
         }
     }
 

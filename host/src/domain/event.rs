@@ -1,5 +1,7 @@
 //! What a provider posts.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer as _};
 use utoipa::ToSchema;
@@ -89,6 +91,8 @@ pub struct Event {
     pub attributes: Vec<Field>,
     /// The bytes as posted; none for a manual trigger without one.
     pub payload: Option<Bytes>,
+    /// The `X-Request-Id` of the request that brought it; none for what the server itself makes.
+    pub request_id: Option<Arc<str>>,
 }
 
 /// The type of what a person triggers without an event.
@@ -107,6 +111,7 @@ impl Event {
             content_type: String::new(),
             attributes: Vec::new(),
             payload: None,
+            request_id: None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::backtest::Backtest;
 use super::clock::Millis;
 use super::delivery::text_enum;
 use super::id::{JobId, ProjectId, WebhookId};
+use super::requester::Requester;
 use super::selection::Selection;
 
 text_enum!(
@@ -154,7 +155,7 @@ pub struct Job {
     /// Why it ended before its end.
     pub reason: Option<String>,
     /// Who asked for it.
-    pub actor: String,
+    pub requester: Requester,
     /// When it was made. What came later is none of its business.
     pub created_at: Millis,
     /// When its first step was begun.

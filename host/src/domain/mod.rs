@@ -37,6 +37,7 @@ pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod request;
+pub mod requester;
 pub mod retention;
 pub mod retry;
 pub mod rotation;

@@ -39,6 +39,7 @@ fn event(id: EventId, project: ProjectId, name: &'static str, subject: String, n
         content_type: "application/json".to_owned(),
         attributes: Vec::new(),
         payload: Some(Bytes::from(payload.to_string())),
+        request_id: None,
     }
 }
 

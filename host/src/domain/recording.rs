@@ -264,6 +264,7 @@ impl Recording {
             content_type: event.content_type.clone(),
             attributes: event.attributes.clone(),
             payload,
+            request_id: None,
         })
     }
 

@@ -18,6 +18,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::filter::{Facts, Filter, Filters, Verdict};
 use crate::domain::id::{DeliveryId, EventId, WebhookId};
+use crate::domain::requester::Requester;
 use crate::domain::webhook::{State, Webhook};
 use crate::store::DeliveryView;
 use crate::store::{
@@ -219,9 +220,9 @@ impl Ingest {
         is_new: bool,
         webhook: &Arc<Webhook>,
         trigger: Trigger,
-        actor: String,
+        requester: Requester,
     ) -> Result<(Made, tokio::sync::oneshot::Receiver<()>), StoreError> {
-        let (new, place) = self.plan(webhook, trigger, Some(actor), None);
+        let (new, place) = self.plan(webhook, trigger, Some(requester), None);
         let made = Made { id: new.id, webhook_id: webhook.id };
         let settled = self.dispatcher.watch(made.id);
         let fan_out = if is_new { FanOut::Begin { idempotency: None, later: Vec::new() } } else { FanOut::Known };
@@ -235,7 +236,7 @@ impl Ingest {
         &self,
         webhook: &Arc<Webhook>,
         trigger: Trigger,
-        actor: Option<String>,
+        requester: Option<Requester>,
         order_key: Option<Uuid>,
     ) -> (NewDelivery, Place) {
         let now = self.dispatcher.now();
@@ -259,7 +260,7 @@ impl Ingest {
             webhook_id: webhook.id,
             revision: webhook.configuration.revision,
             trigger,
-            actor,
+            requester,
             beginning,
             order,
         };

@@ -20,6 +20,7 @@ use crate::domain::event::Idempotency;
 use crate::domain::filter::Filters;
 use crate::domain::id::{DeliveryId, JobId, ProjectId};
 use crate::domain::job::{Job, JobLane, JobState, JobWork, ParkedSelection, Progress};
+use crate::domain::requester::Requester;
 use crate::plugins::Plugins;
 use crate::store::{Acted, Chosen, ClaimedJob, InsertedJob, Lease, Many, Remake, Reprocessed, Store, StoreError};
 
@@ -147,7 +148,7 @@ impl Jobs {
         project: ProjectId,
         work: JobWork,
         total: Option<u64>,
-        actor: String,
+        requester: Requester,
         key: Option<Idempotency>,
     ) -> Result<Job, NoJob> {
         let Parts { store, entropy, config, .. } = &self.0.parts;
@@ -159,7 +160,7 @@ impl Jobs {
             state: JobState::Pending,
             progress: Progress { total, ..Progress::default() },
             reason: None,
-            actor,
+            requester,
             created_at: now,
             started_at: None,
             ended_at: None,
@@ -206,9 +207,9 @@ impl Jobs {
         &self,
         project: ProjectId,
         id: DeliveryId,
-        actor: String,
+        requester: Requester,
     ) -> Result<Reprocessed, StoreError> {
-        self.asked().reprocess_one(project, id, self.remake(actor)).await
+        self.asked().reprocess_one(project, id, self.remake(requester)).await
     }
 
     /// Ends a job that is open; false when it has ended, or there is none.
@@ -263,11 +264,11 @@ impl Jobs {
         let Parts { store, config, .. } = &self.0.parts;
         let step = match &job.work {
             JobWork::Reprocess(selection) => {
-                store.reprocess_step(job, selection, config.step, self.remake(job.actor.clone())).await?
+                store.reprocess_step(job, selection, config.step, self.remake(job.requester.clone())).await?
             }
             JobWork::Resend(selection) => self.step_many(job, selection, &Many::Resend).await?,
             JobWork::Cancel(selection) => {
-                self.step_many(job, selection, &Many::Cancel(format!("cancelled by {}", job.actor))).await?
+                self.step_many(job, selection, &Many::Cancel(format!("cancelled by {}", job.requester.name))).await?
             }
             JobWork::Recover(missed) => self.recover_step(job, missed).await?,
             JobWork::Backtest(backtest) => self.backtest_step(job, backtest).await?,
@@ -278,8 +279,8 @@ impl Jobs {
         Ok(())
     }
 
-    fn remake(&self, actor: String) -> Remake {
+    fn remake(&self, requester: Requester) -> Remake {
         let Parts { entropy, order_wait_ms, .. } = &self.0.parts;
-        Remake { actor, order_wait_ms: *order_wait_ms, entropy: entropy.clone(), now: self.now() }
+        Remake { requester, order_wait_ms: *order_wait_ms, entropy: entropy.clone(), now: self.now() }
     }
 }

@@ -87,7 +87,7 @@ impl Jobs {
                 // The step finds out whether it is gone.
                 None => Looked { wanted: Vec::new(), seen: 0, next: job.cursor.or(Some(Uuid::nil())) },
             };
-            let (wanted, remake) = ((looked.wanted, snapshot.revision()), self.remake(job.actor.clone()));
+            let (wanted, remake) = ((looked.wanted, snapshot.revision()), self.remake(job.requester.clone()));
             match store.recover_step(job, missed.webhook_id, wanted, looked.next, remake).await? {
                 Recovered::Step(step) => return Ok(step),
                 Recovered::Stale => store.sync_subscriptions().await?,

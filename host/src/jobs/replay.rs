@@ -5,6 +5,7 @@ use crate::domain::clock::Millis;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::explanation::explain;
 use crate::domain::id::{DeliveryId, WebhookId};
+use crate::domain::requester::Requester;
 use crate::store::{Replay, Replayed, StoreError};
 
 /// Why nothing was made of it.
@@ -43,7 +44,7 @@ impl Jobs {
         &self,
         event: &Event,
         only: Option<WebhookId>,
-        actor: String,
+        requester: Requester,
         key: Option<Idempotency>,
     ) -> Result<Made, NotReplayed> {
         let Parts { store, filters, replays_max, .. } = &self.0.parts;
@@ -76,7 +77,7 @@ impl Jobs {
             if webhooks.len() > *replays_max {
                 return Err(NotReplayed::TooMany(webhooks.len(), *replays_max));
             }
-            let remake = self.remake(actor.clone());
+            let remake = self.remake(requester.clone());
             let (project, subject, matched_at) = (event.project, event.subject.clone(), snapshot.revision());
             let replay = Replay { project, event: event.id, subject, webhooks, matched_at, key, remake };
             match self.asked().replay(replay).await? {

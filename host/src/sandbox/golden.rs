@@ -127,6 +127,7 @@ impl Case {
                 content_type: "application/json".to_owned(),
                 attributes: Vec::new(),
                 payload: event.payload.as_ref().map(|payload| payload.to_string().into()),
+                request_id: None,
             }),
             trigger: event.trigger.unwrap_or(Trigger::Event),
             delivery: DeliveryId::from_uuid(nil),

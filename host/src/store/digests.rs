@@ -223,7 +223,7 @@ async fn close(tx: &mut Tx, closed: &ClosedDigest) -> Result<bool, StoreError> {
         webhook_id: *id,
         revision: webhook.revision,
         trigger: Trigger::Event,
-        actor: None,
+        requester: None,
         beginning: Beginning::Open {
             kind: if webhook.has_plugin { WorkKind::Transform } else { WorkKind::Send },
             due: *now,

@@ -25,6 +25,7 @@ pub(super) struct EventRow {
     event_content_type: String,
     attributes: String,
     payload: Option<Vec<u8>>,
+    event_request_id: Option<String>,
 }
 
 impl EventRow {
@@ -41,13 +42,14 @@ impl EventRow {
             content_type: self.event_content_type,
             attributes: serde_json::from_str(&self.attributes).map_err(|_| corrupt("attributes"))?,
             payload: self.payload.map(Bytes::from),
+            request_id: self.event_request_id.map(Into::into),
         })
     }
 }
 
 pub(super) const EVENT_COLUMNS: &str =
     "e.id AS event_id, e.project_id, e.type AS event_type, e.subject, e.occurred_at, e.received_at,
-    e.content_type AS event_content_type, e.attributes, e.payload";
+    e.content_type AS event_content_type, e.attributes, e.payload, e.request_id AS event_request_id";
 
 impl Store {
     /// One event.

@@ -14,6 +14,7 @@ use crate::domain::event::Idempotency;
 use crate::domain::id::{JobId, ProjectId};
 use crate::domain::job::{Job, JobKind, JobLane, JobState, JobWork, Progress};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::requester::Requester;
 
 /// Which jobs are wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +35,7 @@ pub struct ClaimedJob {
     /// What it does.
     pub work: JobWork,
     /// Who asked for it.
-    pub actor: String,
+    pub requester: Requester,
     /// When it was made.
     pub created_at: Millis,
     /// Up to where it is done; none before the first step.
@@ -91,13 +92,14 @@ struct JobRow {
     failed: i64,
     reason: Option<String>,
     actor: String,
+    request_id: Option<String>,
     created_at: i64,
     started_at: Option<i64>,
     ended_at: Option<i64>,
 }
 
 const COLUMNS: &str =
-    "id, project_id, state, work, done, total, failed, reason, actor, created_at, started_at, ended_at";
+    "id, project_id, state, work, done, total, failed, reason, actor, request_id, created_at, started_at, ended_at";
 
 const fn corrupt(column: &'static str, id: String) -> StoreError {
     StoreError::Corrupt { table: "jobs", column, id }
@@ -118,7 +120,7 @@ impl JobRow {
             state: JobState::parse(&self.state).ok_or_else(|| corrupt("state", id.to_string()))?,
             progress: Progress { done: count(self.done), total: self.total.map(count), failed: count(self.failed) },
             reason: self.reason,
-            actor: self.actor,
+            requester: Requester { name: self.actor, request_id: self.request_id },
             created_at: Millis(self.created_at),
             started_at: self.started_at.map(Millis),
             ended_at: self.ended_at.map(Millis),
@@ -134,8 +136,8 @@ impl Store {
         const OPEN: &str = "SELECT count(*) FROM jobs WHERE project_id = $1 AND due_at IS NOT NULL
             AND (kind = 'backtest') = $2";
         const INSERT: &str = "INSERT INTO jobs
-            (id, project_id, kind, state, work, done, total, failed, actor, created_at, due_at, tries)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
+            (id, project_id, kind, state, work, done, total, failed, actor, request_id, created_at, due_at, tries)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0)";
         let (store, job) = (self.clone(), job.clone());
         let insert = async move |tx: &mut Tx| {
             let project = job.project.uuid();
@@ -161,7 +163,8 @@ impl Store {
                 number(job.progress.done),
                 job.progress.total.map(number),
                 number(job.progress.failed),
-                job.actor.as_str(),
+                job.requester.name.as_str(),
+                job.requester.request_id.as_deref(),
                 job.created_at.0,
             ];
             tx.execute(INSERT, &values).await?;
@@ -233,19 +236,19 @@ impl Store {
                 lease_token = $1, due_at = $2, tries = tries + 1
             WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 AND (kind = 'backtest') = $4
                 ORDER BY due_at, id LIMIT 1)
-            RETURNING id, project_id, work, actor, created_at, cursor_id, tries, done";
+            RETURNING id, project_id, work, actor, request_id, created_at, cursor_id, tries, done";
         const CLAIM_BESIDE_OTHERS: &str = "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, $3),
                 lease_token = $1, due_at = $2, tries = tries + 1
             WHERE id = (SELECT id FROM jobs WHERE due_at <= $3 AND (kind = 'backtest') = $4
                 ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id, project_id, work, actor, created_at, cursor_id, tries, done";
-        type Row = (Uuid, Uuid, String, String, i64, Option<Uuid>, i64, i64);
+            RETURNING id, project_id, work, actor, request_id, created_at, cursor_id, tries, done";
+        type Row = (Uuid, Uuid, String, String, Option<String>, i64, Option<Uuid>, i64, i64);
         let claim = async move |tx: &mut Tx| {
             let sql = if tx.locks_rows() { CLAIM_BESIDE_OTHERS } else { CLAIM };
             tx.fetch::<Row>(sql, &values![lease.token, lease.until.0, now.0, lane == JobLane::Slow]).await
         };
         let claimed = self.db.transact(move |tx| Box::pin(async move { claim(tx).await })).await?;
-        let Some((id, project, work, actor, created_at, cursor, tries, done)) = claimed.into_iter().next() else {
+        let Some((id, project, work, name, request_id, created_at, cursor, tries, done)) = claimed.into_iter().next() else {
             return Ok(None);
         };
         let id = JobId::from_uuid(id);
@@ -253,7 +256,7 @@ impl Store {
             id,
             project: ProjectId::from_uuid(project),
             work: serde_json::from_str(&work).map_err(|_| corrupt("work", id.to_string()))?,
-            actor,
+            requester: Requester { name, request_id },
             created_at: Millis(created_at),
             cursor,
             done: u64::try_from(done).unwrap_or(0),

@@ -9,6 +9,7 @@ use crate::domain::event::{Event, Idempotency};
 use crate::domain::giving_up::Failing;
 use crate::domain::id::{DeliveryId, EventId, ProjectId, RequestId, WebhookId};
 use crate::domain::request::FrozenRequest;
+use crate::domain::requester::Requester;
 use crate::domain::verdict::Fact;
 
 /// The right to work on something until a time. Work is finished only with the token it was claimed with.
@@ -99,7 +100,7 @@ pub struct NewDelivery {
     /// Why it is made.
     pub trigger: Trigger,
     /// Who asked for it, when a person did.
-    pub actor: Option<String>,
+    pub requester: Option<Requester>,
     /// How it begins.
     pub beginning: Beginning,
     /// What it waits for; it must not be leased then.

@@ -13,13 +13,14 @@ use crate::domain::clock::Millis;
 use crate::domain::delivery::Trigger;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{DeliveryId, EventId, ProjectId, WebhookId};
+use crate::domain::requester::Requester;
 use crate::domain::webhook::Order;
 
 /// What new deliveries are made with.
 #[derive(Debug, Clone)]
 pub struct Remake {
     /// Who asked for it.
-    pub actor: String,
+    pub requester: Requester,
     /// Longest wait for an earlier delivery in milliseconds, when a webhook with an order says nothing.
     pub order_wait_ms: u64,
     /// For ids.
@@ -107,7 +108,7 @@ pub(super) async fn make(
             webhook_id: webhook.id,
             revision: webhook.revision,
             trigger: Trigger::Reprocess,
-            actor: Some(remake.actor.clone()),
+            requester: Some(remake.requester.clone()),
             beginning: Beginning::Open {
                 kind: if webhook.has_plugin { WorkKind::Transform } else { WorkKind::Send },
                 due: now,

@@ -85,4 +85,5 @@ fetched!(A 0, B 1, C 2, D 3, E 4);
 fetched!(A 0, B 1, C 2, D 3, E 4, F 5);
 fetched!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 fetched!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+fetched!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
 fetched!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);

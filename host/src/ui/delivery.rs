@@ -16,6 +16,7 @@ pub(super) struct Summary {
     pub(super) webhook_id: String,
     pub(super) trigger: String,
     pub(super) actor: Option<String>,
+    pub(super) request_id: Option<String>,
     pub(super) status: String,
     pub(super) reason: Option<String>,
     pub(super) requests_total: u32,

@@ -5,7 +5,7 @@ use hookwright_tests::{
     receiver::{Receiver, Reply},
 };
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'";
 
 const FORM: &str = r#"<!doctype html><html lang="en"><title>A form</title><main><h1>A form</h1>
 <form action="/sent"><label>Name <input name="name"></label>

@@ -1,6 +1,6 @@
 //! What surrounds every request: its id, the headers of its answer, and how many there may be.
 
-use hookwright_tests::{api::Api, server::Installation};
+use hookwright_tests::{api::Api, server::Installation, stage::Stage};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -51,6 +51,31 @@ async fn a_request_is_known_by_its_id_in_answer_problem_and_log() {
     request.header("x-request-id", "abc.1").json(&form).send().await.expect("an answer");
     let lines = server.api().list("/audit?action=token.created").await;
     assert_eq!(lines[0]["request_id"], "abc.1", "{lines:#?}");
+}
+
+#[tokio::test]
+async fn events_deliveries_and_jobs_lead_to_the_request_that_they_came_of() {
+    let stage = Stage::open().await;
+    let webhook = stage.api.register(&json!({ "url": stage.receiver.url("/hook"), "events": ["a.*"] })).await;
+    let post = async |path: &str, id: &str, body: Value| {
+        let media_type = ("content-type", "application/json");
+        let headers = [("x-request-id", id), media_type];
+        stage.api.post_with(path, &headers, body.to_string().into_bytes()).await.expect("taken").body
+    };
+    let posted = post("/events", "posted-1", json!({ "type": "a.b", "payload": {} })).await;
+    let event = stage.api.get(&format!("/events/{}", posted["id"].as_str().unwrap())).await.expect("the event").body;
+    assert_eq!(event["request_id"], "posted-1");
+    let delivery = posted["deliveries"][0]["id"].as_str().expect("a delivery");
+    let read = async |id: &str| stage.api.get(&format!("/deliveries/{id}")).await.expect("the delivery").body;
+    assert_eq!(read(delivery).await["request_id"], "posted-1", "as its event");
+    let trigger = format!("/webhooks/{}/trigger", webhook.id);
+    let again = post(&trigger, "again-2", json!({ "mode": "event", "event_id": posted["id"] })).await;
+    assert_eq!((&again["request_id"], &again["event_id"]), (&json!("again-2"), &posted["id"]));
+    let bare = post(&trigger, "bare-3", json!({})).await;
+    let event = stage.api.get(&format!("/events/{}", bare["event_id"].as_str().unwrap())).await.expect("the event");
+    assert_eq!((&bare["request_id"], &event.body["request_id"]), (&json!("bare-3"), &json!("bare-3")));
+    let job = post("/deliveries/resend", "many-4", json!({ "webhook_id": webhook.id, "status": "failed", "since": "2026-01-01T00:00:00Z" })).await;
+    assert_eq!(job["request_id"], "many-4");
 }
 
 #[tokio::test]

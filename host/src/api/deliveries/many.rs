@@ -152,6 +152,6 @@ async fn many(
     let work = work(selection);
     let action = if matches!(work, JobWork::Cancel(_)) { "deliveries.cancelled" } else { "deliveries.resent" };
     let entry = caller.entry(api, action, Target::new("project", project)).after(&work);
-    let job = api.jobs.audited(entry).begin(project, work, forecast.total(), caller.actor(), key).await;
+    let job = api.jobs.audited(entry).begin(project, work, forecast.total(), caller.requester(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

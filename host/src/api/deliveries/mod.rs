@@ -46,6 +46,8 @@ pub(super) struct SummaryBody {
     webhook_id: WebhookId,
     trigger: Trigger,
     actor: Option<String>,
+    /// The `X-Request-Id` of the request that it came of: its own, or its event's.
+    request_id: Option<String>,
     status: DeliveryStatus,
     reason: Option<String>,
     requests_total: u32,
@@ -175,6 +177,7 @@ pub(super) fn summary_body(summary: DeliverySummary) -> SummaryBody {
         webhook_id: summary.webhook_id,
         trigger: summary.trigger,
         actor: summary.actor,
+        request_id: summary.request_id,
         status: summary.status,
         reason: summary.reason,
         requests_total: summary.requests.0,
@@ -341,7 +344,7 @@ pub(super) async fn reprocess(
     let project = caller.project();
     let wrong = |detail: String| Refused(Problem::new(ProblemCode::WrongState, detail));
     let entry = caller.entry(&api, "delivery.reprocessed", Target::new("delivery", id));
-    let new = match api.jobs.audited(entry).reprocess_one(project, id, caller.actor()).await? {
+    let new = match api.jobs.audited(entry).reprocess_one(project, id, caller.requester()).await? {
         Reprocessed::By(new) => new,
         Reprocessed::NotThere => return Err(Problem::not_found("delivery").into()),
         Reprocessed::NotParked(status) => return Err(wrong(format!("the delivery is {status}, not parked"))),

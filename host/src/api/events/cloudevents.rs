@@ -223,6 +223,7 @@ async fn posted(api: &Api, caller: &Caller, event: CloudEvent, at: &str) -> Answ
         content_type,
         attributes,
         payload,
+        request_id: Some(caller.context().id.clone()),
     };
     Ok(Posted { event, idempotency: Some(idempotency) })
 }

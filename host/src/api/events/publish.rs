@@ -162,6 +162,7 @@ pub(super) async fn posted(api: &Api, caller: &Caller, form: Publish, key: Optio
         content_type: "application/json".to_owned(),
         attributes: Vec::new(),
         payload: Some(Bytes::from(Box::<str>::from(form.payload).into_string())),
+        request_id: Some(caller.context().id.clone()),
     };
     Ok(Posted { event, idempotency })
 }

@@ -69,7 +69,7 @@ pub(in super::super) async fn replay(
     let event = api.store.event(project, id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let about = serde_json::json!({ "webhook_id": form.webhook_id });
     let entry = caller.entry(&api, "event.replayed", Target::new("event", id)).after(about);
-    let replayed = api.jobs.audited(entry).replay(&event, form.webhook_id, caller.actor(), key).await;
+    let replayed = api.jobs.audited(entry).replay(&event, form.webhook_id, caller.requester(), key).await;
     let (made, left_out) = replayed.map_err(refused)?;
     if made.is_empty() {
         let detail = left_out.first().map_or_else(

@@ -1,5 +1,7 @@
 //! Events as they are shown.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -31,6 +33,9 @@ pub(in super::super) struct EventView {
     attributes: Vec<Field>,
     #[schema(value_type = Option<Value>)]
     payload: Option<Box<RawValue>>,
+    /// The `X-Request-Id` of the request that brought it; none for what the server itself makes.
+    #[schema(value_type = Option<String>)]
+    request_id: Option<Arc<str>>,
     /// Whether there was one that is no longer kept; an event by itself says since when.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     payload_removed: bool,
@@ -61,6 +66,7 @@ fn view(event: Event, with_payload: bool) -> EventView {
         content_type: event.content_type,
         attributes: event.attributes,
         payload,
+        request_id: event.request_id,
         payload_removed,
         payload_removed_at: None,
         schema_errors: Vec::new(),

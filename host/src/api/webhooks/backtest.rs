@@ -125,7 +125,7 @@ pub(in super::super) async fn backtest(
     }
     let work = JobWork::Backtest(backtest);
     let entry = caller.entry(&api, "webhook.backtested", target(webhook.id)).after(&work);
-    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.requester(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }
 

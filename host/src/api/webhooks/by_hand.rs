@@ -38,7 +38,7 @@ pub(super) async fn send(
     trigger: Trigger,
 ) -> Answer<Response> {
     let (event, is_new) = match sent {
-        Sent::New(event) => (event, true),
+        Sent::New(event) => (Event { request_id: Some(caller.context().id.clone()), ..event }, true),
         Sent::Known(event) => (event, false),
     };
     let (project, webhook) = (webhook.project, Arc::new(webhook));
@@ -46,7 +46,7 @@ pub(super) async fn send(
     let action = if trigger == Trigger::Test { "webhook.tested" } else { "webhook.triggered" };
     let about = serde_json::json!({ "event_id": event.id, "event_type": event.event_type.as_str() });
     api.store.record(caller.entry(api, action, target(webhook.id)).after(about)).await?;
-    let (made, settled) = api.ingest.deliver_to(event, is_new, &webhook, trigger, caller.actor()).await?;
+    let (made, settled) = api.ingest.deliver_to(event, is_new, &webhook, trigger, caller.requester()).await?;
     let wait = Duration::from_millis(api.config.delivery.result_wait_ms);
     let in_time = tokio::time::timeout(wait, settled_anywhere(api, made.id, project, settled)).await.is_ok();
     let view = api.store.delivery(project, made.id).await?.ok_or_else(|| Problem::not_found("delivery"))?;

@@ -157,5 +157,6 @@ async fn described(api: &Api, caller: &Caller, form: ExplainForm) -> Answer<Even
         content_type: "application/json".to_owned(),
         attributes: form.attributes.unwrap_or_default(),
         payload: Some(Bytes::from(Box::<str>::from(payload).into_string())),
+        request_id: None,
     })
 }

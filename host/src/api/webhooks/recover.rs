@@ -67,6 +67,6 @@ pub(in super::super) async fn recover(
     }
     let work = JobWork::Recover(missed);
     let entry = caller.entry(&api, "webhook.recovered", target(webhook.id)).after(&work);
-    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.requester(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

@@ -88,6 +88,6 @@ pub(in super::super) async fn reprocess(
     }
     let work = JobWork::Reprocess(selection);
     let entry = caller.entry(&api, "webhook.reprocessed", target(webhook.id)).after(&work);
-    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.actor(), key).await;
+    let job = api.jobs.audited(entry).begin(webhook.project, work, forecast.total(), caller.requester(), key).await;
     Ok(accepted(job.map_err(no_job)?))
 }

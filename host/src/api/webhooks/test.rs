@@ -55,6 +55,7 @@ impl TestForm {
             content_type: "application/json".to_owned(),
             attributes: Vec::new(),
             payload: Some(payload),
+            request_id: None,
         })
     }
 }

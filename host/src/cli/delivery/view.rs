@@ -23,6 +23,7 @@ pub(in crate::cli) fn told(pen: Pen, delivery: &Value) -> String {
         ("webhook", "webhook_id"),
         ("trigger", "trigger"),
         ("actor", "actor"),
+        ("by request", "request_id"),
         ("reason", "reason"),
         ("created", "created_at"),
         ("settled", "settled_at"),

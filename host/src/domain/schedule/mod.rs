@@ -118,6 +118,7 @@ impl Schedule {
             content_type: "application/json".to_owned(),
             attributes: vec![Field::new(SCHEDULE_ATTRIBUTE, self.id.to_string())],
             payload: Some(self.payload.clone()),
+            request_id: None,
         }
     }
 

@@ -154,7 +154,8 @@ pub(in super::super) async fn insert_events(
     events: impl Iterator<Item = &Event>,
 ) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO events
-        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload) {values}";
+        (id, project_id, type, subject, occurred_at, received_at, content_type, attributes, payload,
+         request_id) {values}";
     let rows = Rows::of(INSERT, events, |event| {
         values![
             event.id.uuid(),
@@ -166,6 +167,7 @@ pub(in super::super) async fn insert_events(
             event.content_type.as_str(),
             attributes(&event.attributes),
             event.payload.as_deref(),
+            event.request_id.as_deref(),
         ]
     });
     tx.execute_rows(&rows).await?;
@@ -183,11 +185,12 @@ pub(in super::super) struct Made<'a> {
 /// Stores deliveries with their first work.
 pub(in super::super) async fn insert_deliveries(tx: &mut Tx, made: &[Made<'_>]) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO webhook_deliveries
-        (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, status, reason, requests_total, requests_open,
-         requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
+        (id, project_id, event_id, webhook_id, revision, trigger_kind, actor, request_id, status, reason, requests_total,
+         requests_open, requests_succeeded, requests_held, requests_cancelled, created_at, settled_at) {values}";
     let rows = Rows::of(INSERT, made, |Made { project, event, delivery }| {
         // So that the log is found by time as it is found by id; perhaps long after its event.
         let at = delivery.id.made_at();
+        let requester = delivery.requester.as_ref();
         values![
             delivery.id.uuid(),
             project.uuid(),
@@ -195,7 +198,8 @@ pub(in super::super) async fn insert_deliveries(tx: &mut Tx, made: &[Made<'_>]) 
             delivery.webhook_id.uuid(),
             delivery.revision,
             delivery.trigger.as_str(),
-            delivery.actor.as_deref(),
+            requester.map(|requester| requester.name.as_str()),
+            requester.and_then(|requester| requester.request_id.as_deref()),
             status(delivery).as_str(),
             reason(delivery),
             first_requests(delivery),

@@ -11,6 +11,7 @@ use crate::domain::event::Idempotency;
 use crate::domain::id::{DEFAULT_PROJECT, DeliveryId, JobId, ProjectId, WebhookId};
 use crate::domain::job::{Job, JobKind, JobLane, JobState, JobWork, ParkedSelection, Progress};
 use crate::domain::page::PageRequest;
+use crate::domain::requester::Requester;
 use crate::domain::selection::Selection;
 use crate::domain::webhook::{Configuration, ContentType, Order, State, Webhook};
 use crate::store::{
@@ -43,6 +44,10 @@ fn all_of(webhook: &Webhook) -> ParkedSelection {
     ParkedSelection { webhook_id: webhook.id, since: None, until: None, error_code: None, plugin_version: None }
 }
 
+fn requester() -> Requester {
+    Requester { name: "a test".to_owned(), request_id: Some("9b1d".to_owned()) }
+}
+
 impl Stage {
     fn job(&self, selection: ParkedSelection) -> Job {
         self.job_of(JobWork::Reprocess(selection))
@@ -56,7 +61,7 @@ impl Stage {
             state: JobState::Pending,
             progress: Progress { done: 0, total: Some(7), failed: 0 },
             reason: None,
-            actor: "a test".to_owned(),
+            requester: requester(),
             created_at: NOW.plus(1),
             started_at: None,
             ended_at: None,
@@ -79,7 +84,7 @@ impl Stage {
     }
 
     pub(super) fn remake(&self) -> Remake {
-        Remake { actor: "a test".to_owned(), order_wait_ms: 60_000, entropy: self.entropy.clone(), now: NOW.plus(2) }
+        Remake { requester: requester(), order_wait_ms: 60_000, entropy: self.entropy.clone(), now: NOW.plus(2) }
     }
 
     /// At the time at which it was claimed.
@@ -283,6 +288,7 @@ async fn parked_deliveries_are_made_anew_once_and_oldest_first(stage: Stage) {
             (Some(*old), Trigger::Reprocess, DeliveryStatus::Pending)
         );
         assert_eq!((made.event_id, made.actor.as_deref()), (summary.event_id, Some("a test")));
+        assert_eq!((summary.request_id.as_deref(), made.request_id.as_deref()), (Some("7f3c"), Some("9b1d")));
         assert!(made.created_at >= NOW.plus(2));
         new.push(by);
     }

@@ -178,9 +178,10 @@ async fn lines_of_the_audit_log_go_after_their_time(stage: Stage) {
 
 async fn one_node_at_a_time_removes(stage: Stage) {
     let lease = |until| Lease { token: stage.entropy.token(), until };
-    let claim = async |now: Millis| {
-        stage.store.claim_sweep(Kind::Attempts, now, lease(now.plus(1000)), Some(NOW.plus(5000))).await.unwrap()
+    let claim_before = async |now: Millis, first: Millis| {
+        stage.store.claim_sweep(Kind::Attempts, now, lease(now.plus(1000)), Some(first)).await.unwrap()
     };
+    let claim = async |now: Millis| claim_before(now, NOW.plus(5000)).await;
     assert!(claim(NOW).await.is_none(), "the first time it waits for its time");
     let first = claim(NOW.plus(5000)).await.unwrap();
     assert!(claim(NOW.plus(5999)).await.is_none());
@@ -192,8 +193,9 @@ async fn one_node_at_a_time_removes(stage: Stage) {
     let end = |sweep| stage.store.end_sweep(sweep, Some(NOW.plus(20_000)), Some(from), 3, NOW);
     assert!(!end(&first).await.unwrap());
     assert!(end(&second).await.unwrap());
-    assert!(claim(NOW.plus(19_999)).await.is_none());
-    assert_eq!(claim(NOW.plus(20_000)).await.map(|sweep| sweep.from), Some(from));
+    assert!(claim_before(NOW.plus(14_999), NOW.plus(30_000)).await.is_none());
+    assert!(claim_before(NOW.plus(14_999), NOW.plus(15_000)).await.is_none(), "another expression brings it forward");
+    assert_eq!(claim_before(NOW.plus(15_000), NOW.plus(40_000)).await.map(|sweep| sweep.from), Some(from));
 }
 
 async fn a_step_looks_at_no_more_than_it_may(stage: Stage) {

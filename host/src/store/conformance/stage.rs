@@ -176,6 +176,7 @@ impl Stage {
             content_type: "application/json".to_owned(),
             attributes: Vec::new(),
             payload: Some(Bytes::from_static(b"{\"n\": 1}")),
+            request_id: Some("7f3c".into()),
         })
     }
 
@@ -189,7 +190,7 @@ impl Stage {
             webhook_id: webhook.id,
             revision: webhook.configuration.revision,
             trigger: Trigger::Event,
-            actor: None,
+            requester: None,
             beginning: Beginning::Open { kind, due: NOW, lease },
             order: None,
         }

@@ -31,6 +31,8 @@ pub struct DeliverySummary {
     pub trigger: Trigger,
     /// Who asked for it.
     pub actor: Option<String>,
+    /// The request to the API that it came of: its own, or its event's.
+    pub request_id: Option<String>,
     /// Where it stands.
     pub status: DeliveryStatus,
     /// Why.
@@ -126,6 +128,7 @@ pub(super) struct SummaryRow {
     webhook_id: Uuid,
     trigger_kind: String,
     actor: Option<String>,
+    request_id: Option<String>,
     status: String,
     reason: Option<String>,
     run: Option<String>,
@@ -141,8 +144,8 @@ pub(super) struct SummaryRow {
     attempts_removed_at: Option<i64>,
 }
 
-pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor, d.status, d.reason,
-    d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
+pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor,
+    coalesce(d.request_id, e.request_id) AS request_id, d.status, d.reason, d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
     d.repeats, d.reprocessed_by, d.digest, d.attempts_removed_at";
 pub(super) const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
@@ -160,6 +163,7 @@ impl SummaryRow {
             webhook_id: WebhookId::from_uuid(self.webhook_id),
             trigger: Trigger::parse(&self.trigger_kind).ok_or_else(|| corrupt("trigger_kind"))?,
             actor: self.actor,
+            request_id: self.request_id,
             status: DeliveryStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
             reason: self.reason,
             requests: (count(self.requests_total), count(self.requests_succeeded)),

@@ -27,6 +27,7 @@ struct Event {
     occurred_at: Millis,
     received_at: Millis,
     content_type: String,
+    request_id: Option<String>,
     #[serde(default)]
     attributes: Vec<Header>,
     payload: Option<Value>,

@@ -322,7 +322,7 @@ impl Player {
                 webhook_id: webhook.id,
                 revision: webhook.configuration.revision,
                 trigger: Trigger::Event,
-                actor: None,
+                requester: None,
                 beginning: match &webhook.state {
                     State::Enabled => Beginning::Open {
                         kind: if transforms { WorkKind::Transform } else { WorkKind::Send },
