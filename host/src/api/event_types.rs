@@ -264,8 +264,8 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, &name).await?;
-    check_unchanged(&headers, current.version, "event type")?;
     let patch = patch.read().await?;
+    check_unchanged(&headers, current.version, "event type")?;
     let now = api.clock.now();
     let changed = Described {
         description: patch.description.map_or_else(|| current.description.clone(), Option::unwrap_or_default),

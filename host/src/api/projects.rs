@@ -141,11 +141,13 @@ fn target(id: ProjectId) -> Target {
 )]
 pub(super) async fn create(State(api): State<Api>, caller: Caller, form: Json<Create>) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
-    insert(&api, &caller, form.read().await?).await
+    let project = made(&api, form.read().await?)?;
+    insert(&api, &caller, project).await
 }
 
 /// Stores a new project as the form says.
-async fn insert(api: &Api, caller: &Caller, form: Create) -> Answer<Response> {
+/// A new project, as it was asked for.
+fn made(api: &Api, form: Create) -> Answer<Project> {
     let now = api.clock.now();
     let project = Project {
         id: ProjectId::new(now, api.entropy.id()),
@@ -158,6 +160,10 @@ async fn insert(api: &Api, caller: &Caller, form: Create) -> Answer<Response> {
         updated_at: now,
     };
     check(&project)?;
+    Ok(project)
+}
+
+async fn insert(api: &Api, caller: &Caller, project: Project) -> Answer<Response> {
     let body = project_body(&project);
     let entry = caller.entry_in(api, Some(project.id), "project.created", target(project.id)).after(&body);
     api.store.audited(entry).insert_project(&project).await?;
@@ -195,8 +201,13 @@ pub(super) async fn put(
             let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None, retention };
             change(&api, &caller, &headers, current, patch).await
         }
-        None if headers.contains_key(header::IF_MATCH) => Err(is_changed_meanwhile("project").into()),
-        None => insert(&api, &caller, Create { external_id: Some(external_id), ..form }).await,
+        None => {
+            let project = made(&api, Create { external_id: Some(external_id), ..form })?;
+            if headers.contains_key(header::IF_MATCH) {
+                return Err(is_changed_meanwhile("project").into());
+            }
+            insert(&api, &caller, project).await
+        }
     }
 }
 

@@ -328,8 +328,8 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs(Permission::SchedulesWrite)?;
     let current = find(&api, &caller, id).await?;
-    check_unchanged(&headers, current.version, "schedule")?;
     let patch = patch.read().await?;
+    check_unchanged(&headers, current.version, "schedule")?;
     let retimed = patch.cron.is_some() || patch.time_zone.is_some() || patch.enabled.is_some();
     let mut errors = Errors::default();
     let mut changed = current.clone();

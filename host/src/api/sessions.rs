@@ -190,7 +190,7 @@ pub(super) struct SessionQuery {
     get,
     path = "/sessions",
     params(SessionQuery),
-    security(("session" = [])),
+    security(("session" = []), ("token" = [EVERYWHERE])),
     responses((status = OK, body = Page<SessionBody>))
 )]
 pub(super) async fn list(
@@ -236,7 +236,7 @@ pub(super) async fn end(State(api): State<Api>, caller: Caller, Path(id): Path<S
     delete,
     path = "/sessions",
     params(SessionQuery),
-    security(("session" = [])),
+    security(("session" = []), ("token" = [EVERYWHERE])),
     responses((status = NO_CONTENT, headers(("Set-Cookie"))))
 )]
 pub(super) async fn end_all(

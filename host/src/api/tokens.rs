@@ -223,8 +223,8 @@ pub(super) async fn patch(
     caller.needs(Permission::TokensWrite)?;
     let current = find(&api, &caller, id).await?;
     may_hold(&caller, current.project, current.permissions)?;
-    check_unchanged(&headers, current.version, "token")?;
     let patch = patch.read().await?;
+    check_unchanged(&headers, current.version, "token")?;
     let mut errors = Errors::default();
     errors.in_future("/expires_at", patch.expires_at.flatten(), api.clock.now());
     let changed = Token {

@@ -338,8 +338,8 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs_everywhere(Permission::Admin)?;
     let current = find(&api, id).await?;
-    check_unchanged(&headers, current.version, "user")?;
     let patch = patch.read().await?;
+    check_unchanged(&headers, current.version, "user")?;
     let now = api.clock.now();
     let mut errors = Errors::default();
     let email = errors.kept("/email", patch.email, current.email.clone());

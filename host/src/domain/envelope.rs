@@ -114,6 +114,7 @@ mod tests {
             content_type: "application/json".to_owned(),
             attributes: Vec::new(),
             payload: payload.map(|payload| Bytes::from_static(payload.as_bytes())),
+            request_id: None,
         }
     }
 

@@ -297,6 +297,7 @@ mod tests {
             content_type: "application/json".to_owned(),
             attributes: vec![Field::new("a", "b")],
             payload: Some(Bytes::from_static(b"{}")),
+            request_id: None,
         }
     }
 

@@ -47,11 +47,12 @@ pub(super) async fn publish(State(api): State<Api>, caller: Caller, request: Req
     caller.needs(Permission::EventsPublish)?;
     let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let key = header_key(request.headers())?;
     if cloudevents::is_binary(request.headers()) {
         return cloudevents::binary(&api, &caller, request).await;
     }
     match essence.as_str() {
-        "application/json" => publish::json(&api, &caller, request).await,
+        "application/json" => publish::json(&api, &caller, request, key).await,
         "application/x-ndjson" | "application/jsonl" => Ok(lines::stream(&api, &caller, request)),
         "application/cloudevents+json" => {
             let bytes = body(request, &api).await?;

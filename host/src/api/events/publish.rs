@@ -75,8 +75,7 @@ pub(super) struct Made {
     pub(super) webhook_id: WebhookId,
 }
 
-pub(super) async fn json(api: &Api, caller: &Caller, request: Request) -> Answer<Response> {
-    let key = header_key(request.headers())?;
+pub(super) async fn json(api: &Api, caller: &Caller, request: Request, key: Option<String>) -> Answer<Response> {
     let bytes = body(request, api).await?;
     let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if is_array {

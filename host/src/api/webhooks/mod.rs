@@ -61,18 +61,18 @@ pub(super) use try_out::*;
 )]
 pub(super) async fn create(State(api): State<Api>, caller: Caller, body: Json<form::Create>) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
-    let webhook = insert(&api, &caller, body.read().await?).await?;
+    let webhook = form::create(&api, &caller, body.read().await?).await?;
+    insert(&api, &caller, &webhook).await?;
     let body = view::WebhookBody::new(&webhook, &api).with_signing_secret(&webhook);
     Ok((StatusCode::CREATED, etag(webhook.version), axum::Json(body)).into_response())
 }
 
-/// Stores a new webhook as the form says.
-async fn insert(api: &Api, caller: &Caller, form: form::Create) -> Answer<Webhook> {
-    let webhook = form::create(api, caller, form).await?;
+/// Stores a new webhook.
+async fn insert(api: &Api, caller: &Caller, webhook: &Webhook) -> Answer<()> {
     let entry = caller.entry_in(api, Some(webhook.project), "webhook.created", target(webhook.id));
-    let entry = entry.after(view::WebhookBody::new(&webhook, api).without_state());
-    api.store.audited(entry).insert_webhook(&webhook, &api.entropy).await?;
-    Ok(webhook)
+    let entry = entry.after(view::WebhookBody::new(webhook, api).without_state());
+    api.store.audited(entry).insert_webhook(webhook, &api.entropy).await?;
+    Ok(())
 }
 
 /// Webhooks that are all of what is asked for, newest first unless `sort` says otherwise.
@@ -149,8 +149,9 @@ pub(super) async fn patch(
 ) -> Answer<Response> {
     caller.needs(Permission::WebhooksWrite)?;
     let current = find(&api, &caller, id).await?;
+    let patch = body.read().await?;
     check_unchanged(&headers, current.version, "webhook")?;
-    let changed = change(&api, &caller, &current, body.read().await?).await?;
+    let changed = change(&api, &caller, &current, patch).await?;
     Ok((etag(changed.version), axum::Json(view::WebhookBody::new(&changed, &api))).into_response())
 }
 

@@ -13,7 +13,7 @@ use super::super::extract::Json;
 use super::super::openapi::IfMatch;
 use super::super::problem::Answer;
 use super::digest::DigestPatch;
-use super::form::Create;
+use super::form::{Create, create};
 use super::patch::{Patch, PluginPatch, RateLimitPatch};
 use super::view::WebhookBody;
 use super::{change, insert};
@@ -54,10 +54,11 @@ pub(in super::super) async fn put(
         check_unchanged(&headers, current.version, "webhook")?;
         return replace(&api, &caller, &current, form).await;
     }
+    let webhook = create(&api, &caller, form).await?;
     if headers.contains_key("if-match") {
         return Err(is_changed_meanwhile("webhook").into());
     }
-    let webhook = insert(&api, &caller, form).await?;
+    insert(&api, &caller, &webhook).await?;
     let body = WebhookBody::new(&webhook, &api).with_signing_secret(&webhook);
     Ok((StatusCode::CREATED, etag(webhook.version), axum::Json(body)).into_response())
 }

@@ -22,6 +22,7 @@ fn event(payload: impl Into<Bytes>) -> Event {
         content_type: "application/json".to_owned(),
         attributes: vec![Field::new("source", "portal")],
         payload: Some(payload.into()),
+        request_id: None,
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::claims::configuration;
 use super::super::db::in_snapshot;
-use super::super::events::EventRow;
+use super::super::events::{EVENT_COLUMNS, EventRow};
 use super::super::{Store, StoreError};
 use crate::domain::clock::Millis;
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, ErrorClass, RequestStatus, Trigger};
@@ -269,20 +269,20 @@ struct Snapshot {
 impl Store {
     /// One delivery with everything, as it is at one moment.
     pub async fn delivery(&self, project: ProjectId, id: DeliveryId) -> Result<Option<DeliveryView>, StoreError> {
-        const CONTEXT: &str =
-            "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.payload_removed_at, e.id AS event_id, e.project_id, e.type AS event_type, e.subject,
-                    e.occurred_at, e.received_at, e.content_type AS event_content_type, e.attributes, e.payload
-             FROM webhook_deliveries d
-             JOIN events e ON e.id = d.event_id
-             JOIN webhooks w ON w.id = d.webhook_id
-             JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
-             WHERE d.id = $1";
         const REQUESTS: &str =
             "SELECT id, status, reason, spec, body FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id";
         const WORK: &str = "SELECT id, due_at, lease_token FROM open_work WHERE id BETWEEN $1 AND $2";
         const ATTEMPTS: &str = "SELECT * FROM attempts WHERE request_id BETWEEN $1 AND $2 ORDER BY request_id, number";
         let summary = format!(
             "SELECT {SUMMARY_COLUMNS} FROM webhook_deliveries d {SUMMARY_JOINS} WHERE d.id = $1 AND d.project_id = $2"
+        );
+        let context = format!(
+            "SELECT c.content_type, c.envelope, c.body_token, w.origin, e.payload_removed_at, {EVENT_COLUMNS}
+             FROM webhook_deliveries d
+             JOIN events e ON e.id = d.event_id
+             JOIN webhooks w ON w.id = d.webhook_id
+             JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
+             WHERE d.id = $1"
         );
         let (first, last) = (id.request(0).uuid(), id.last_request().uuid());
         let read: Option<Snapshot> = in_snapshot!(&self.db, connection => {
@@ -292,7 +292,10 @@ impl Store {
                 None => None,
                 Some(summary) => Some(Snapshot {
                     summary,
-                    context: sqlx::query_as(CONTEXT).bind(id.uuid()).fetch_one(&mut *connection).await?,
+                    context: {
+                        let context = sqlx::query_as(sqlx::AssertSqlSafe(context)).bind(id.uuid());
+                        context.fetch_one(&mut *connection).await?
+                    },
                     requests: sqlx::query_as(REQUESTS).bind(first).bind(last).fetch_all(&mut *connection).await?,
                     work: sqlx::query_as(WORK).bind(first).bind(last).fetch_all(&mut *connection).await?,
                     attempts: sqlx::query_as(ATTEMPTS).bind(first).bind(last).fetch_all(&mut *connection).await?,
