@@ -71,16 +71,15 @@ impl Pace {
         }
         let state = states.entry(webhook.id).or_default();
         state.used_at = now;
+        let mut breaker = state.breaker;
         if !by_hand {
-            state.breaker.room(now)?;
+            breaker.admit(now, self.probe_ms)?;
         }
         let wait_ms = match state.gap_us(webhook, by_hand) {
             0 => 0,
             gap_us => state.bucket.take(gap_us, now, WAIT_IN_MEMORY_MS).map_err(|wait_ms| now.plus(wait_ms))?,
         };
-        if !by_hand {
-            state.breaker.admit(now, self.probe_ms)?;
-        }
+        state.breaker = breaker;
         self.count.store(states.len(), Ordering::Relaxed);
         Ok(wait_ms)
     }

@@ -153,10 +153,12 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Lets a request pass, or says from when on to ask again. A probe is given up after `probe_ms`.
+    /// Lets a request pass, or says from when on to ask again: at once where a probe is on its way, which may end at any
+    /// moment. A probe is given up after `probe_ms`.
     pub fn admit(&mut self, now: Millis, probe_ms: u64) -> Result<(), Millis> {
         match *self {
             Self::Closed { .. } => Ok(()),
+            Self::Probing { until, .. } if now < until => Err(now),
             Self::Open { until, pause_ms } | Self::Probing { until, pause_ms } => {
                 if now < until {
                     return Err(until);
@@ -283,7 +285,7 @@ mod tests {
         assert_eq!(breaker.room(Millis(1999)), Err(Millis(2000)), "what was on its way does not lengthen the pause");
         let now = Millis(2000);
         assert_eq!((breaker.room(now), breaker.admit(now, 50)), (Ok(1), Ok(())));
-        assert_eq!(breaker.admit(now, 50), Err(Millis(2050)), "one probe at a time");
+        assert_eq!((breaker.room(now), breaker.admit(now, 50)), (Err(Millis(2050)), Err(now)), "one probe at a time");
         let again = breaker.after(FAILING, now, POLICY);
         assert_eq!(again, Breaker::Open { until: Millis(4000), pause_ms: 2000 });
         let mut longest = again;

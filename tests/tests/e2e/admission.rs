@@ -98,12 +98,12 @@ async fn delivered_after_all(stage: &Stage) {
 
 #[tokio::test]
 async fn memory_of_the_compiler_is_bounded() {
-    let installation = Installation::new().env("HOOKWRIGHT_PLUGINS_COMPILE_MEMORY_BYTES", "134217728");
+    let installation = Installation::new().env("HOOKWRIGHT_PLUGINS_COMPILE_MEMORY_BYTES", "268435456");
     let stage = Stage::on(installation).await;
-    let (status, _, error) = refusal(&stage.api, large_bomb("memory-bomb", 60_000)).await;
+    let (status, _, error) = refusal(&stage.api, large_bomb("memory-bomb", 200_000)).await;
     assert_eq!(
         (status, &error["limit"], &error["allowed"]),
-        (422, &json!("compile_memory_bytes"), &json!(134_217_728))
+        (422, &json!("compile_memory_bytes"), &json!(268_435_456))
     );
     delivered_after_all(&stage).await;
 }

@@ -185,7 +185,7 @@ async fn whatever_goes_wrong_in_the_playground_is_told() {
     tab.goto("/plugins/jira/versions/0.1.0/playground").await;
     tab.see("/rest/api/3/issue").await;
     let _installation = stage.server.stop().await;
-    tab.fill("Event type", "ticket.updated").await;
+    tab.fill("Event type (needed)", "ticket.updated").await;
     tab.see("It could not be run").await;
 }
 

@@ -66,6 +66,7 @@ struct ListPage {
     query: Query,
     is_filtered: bool,
     may_retry: bool,
+    may_send: bool,
     export: String,
 }
 
@@ -167,6 +168,7 @@ fn page(viewer: &Viewer, form: Form, query: Query, webhooks: &[Named], deliverie
         names: webhooks.iter().map(|webhook| (webhook.id.clone(), webhook.title().to_owned())).collect(),
         is_filtered: !query.is_empty(),
         may_retry: viewer.may(Permission::DeliveriesRetry),
+        may_send: viewer.may(Permission::EventsPublish),
         export: query.at("/deliveries/export"),
         query,
         form,
