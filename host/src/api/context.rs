@@ -7,7 +7,6 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
@@ -16,17 +15,13 @@ use super::rates::RateStatus;
 use crate::config::ServerConfig;
 use crate::domain::audit::{Origin, USER_AGENT_MAX_CHARS};
 use crate::telemetry::metrics::METRICS;
+use crate::telemetry::request_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// Most characters of a request id that a client brings.
 const REQUEST_ID_MAX_CHARS: usize = 128;
-
-tokio::task_local! {
-    /// The request that is being answered, for problems that are told about it.
-    static CURRENT: Arc<Context>;
-}
 
 /// One request, but for what it asks for.
 #[derive(Debug)]
@@ -64,11 +59,6 @@ impl Context {
     pub(super) fn from(extensions: &Extensions) -> Arc<Self> {
         let context = extensions.get::<Arc<Self>>();
         context.expect("every route stands inside of `around`").clone()
-    }
-
-    /// The id of the request that is being answered.
-    pub(super) fn current_id() -> Option<String> {
-        CURRENT.try_with(|context| context.id.as_ref().to_owned()).ok()
     }
 
     /// For the audit log.
@@ -135,8 +125,7 @@ pub(super) async fn around(State(api): State<Api>, mut request: Request, next: N
     // What a page asks the API for is one request with the page.
     let id = HeaderValue::from_str(&context.id).expect("a request id is plain ASCII");
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let span = tracing::info_span!("request", id = &*context.id);
-    let mut response = CURRENT.scope(context.clone(), next.run(request)).instrument(span).await;
+    let mut response = request_id::within(context.id.clone(), next.run(request)).await;
     METRICS.answers.one(usize::from(response.status().as_u16() / 100));
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

@@ -1,5 +1,7 @@
 //! Every problem as an HTTP answer (RFC 9457); the one place that maps one to the other.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::context::Context;
 use crate::domain::plugin::PluginFailure;
 use crate::domain::problem::{FieldError, Problem, ProblemCode};
+use crate::telemetry::request_id;
 
 /// The media type of problems.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -38,8 +40,9 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin_error: Option<&'a PluginFailure>,
     /// By which the server's log and the audit log know the request.
+    #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+    request_id: Option<Arc<str>>,
 }
 
 fn body(problem: &Problem) -> Body<'_> {
@@ -51,7 +54,7 @@ fn body(problem: &Problem) -> Body<'_> {
         detail: &problem.detail,
         errors: &problem.errors,
         plugin_error: problem.plugin.as_deref(),
-        request_id: Context::current_id(),
+        request_id: request_id::current(),
     }
 }
 

@@ -32,10 +32,11 @@ const RECORD_MS: u64 = 5_000;
 pub(super) const INTERRUPTED: &str = "interrupted: the server stopped while it was on its way; it may have been delivered, and is not sent again by itself";
 
 impl Dispatcher {
-    /// Sends a request once and records the result; false when it was not sent or not recorded.
+    /// Sends a request once and records the result; false when it was not sent or not recorded. What is rarely done is boxed:
+    /// every attempt would have to be as large.
     pub(super) async fn attempt(self: &Arc<Self>, mut work: ClaimedSend) -> bool {
         if work.is_interrupted && work.head.trigger.is_by_hand() {
-            return self.interrupted(work).await;
+            return Box::pin(self.interrupted(work)).await;
         }
         let Some(webhook) = self.ready(&work.head, work.lease, work.held()).await else { return false };
         if !self.paced(&webhook, &mut work).await {
@@ -66,7 +67,10 @@ impl Dispatcher {
         };
         fail::fail_point!("after-send", |_| std::process::abort());
         self.pace.note(&webhook, Condition::of(&exchange.ending), self.now());
-        let heard = self.interpret(&work, &webhook, &exchange, work.attempts + 1).await;
+        let heard = match reader(&work) {
+            Some(_) => Box::pin(self.interpret(&work, &webhook, &exchange, work.attempts + 1)).await,
+            None => Heard::default(),
+        };
         fail::fail_point!("after-interpret", |_| std::process::abort());
         let to_own_url = built.as_ref().is_ok_and(|message| message.to_own_url);
         let step = self.decide(&work, &webhook, to_own_url, &exchange.ending, heard.verdict.as_ref());
@@ -89,11 +93,11 @@ impl Dispatcher {
             // What the plugin made is kept, so that it need not run again.
             freeze.leases.fill(None);
             freeze.due = due;
-            self.freeze(*freeze).await;
+            Box::pin(self.freeze(*freeze)).await;
             self.due_at(due);
         } else {
             let (work, lease) = (work.request.uuid(), work.lease);
-            self.postpone(Postpone { work, lease, due, reason: None, counts: false, run: None }).await;
+            Box::pin(self.postpone(Postpone { work, lease, due, reason: None, counts: false, run: None })).await;
         }
         false
     }
@@ -303,7 +307,7 @@ impl Dispatcher {
         let Some(finished) = self.finish(&finish).await else { return false };
         if let Some(failing) = finished.failing {
             self.parts.store.note_failing(webhook.id, true);
-            self.give_up(webhook, head, failing).await;
+            Box::pin(self.give_up(webhook, head, failing)).await;
         } else if finish.health == Health::Recovers {
             self.parts.store.note_failing(webhook.id, false);
         }

@@ -145,10 +145,11 @@ impl Dispatcher {
     /// Starts work that was stored under a lease.
     pub fn start(self: &Arc<Self>, work: ClaimedWork, slot: Slot) {
         let dispatcher = self.clone();
-        self.tasks.spawn(async move {
+        // A task that holds only a pointer is not copied about.
+        self.tasks.spawn(Box::pin(async move {
             dispatcher.work(work).await;
             drop(slot);
-        });
+        }));
     }
 
     /// Says that work of this webhook, for which there was no place, is in the store now.
@@ -373,7 +374,7 @@ impl Dispatcher {
         // The lease is on disk, whether it was claimed or given as the work was stored, and nothing has been done yet.
         fail::fail_point!("after-claim", |_| std::process::abort());
         match work {
-            ClaimedWork::Transform(work) => self.transform(work).await,
+            ClaimedWork::Transform(work) => Box::pin(self.transform(work)).await,
             ClaimedWork::Send(work) => drop(self.attempt(work).await),
         }
     }

@@ -18,6 +18,12 @@ use crate::domain::signature::github;
 use crate::domain::webhook::{Configuration, Secrets, Webhook, mask_url};
 use crate::store::{DeliveryHead, LoadedRequest};
 
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+/// Room for as many headers as most requests have, those of the connection included.
+const HEADERS_MOSTLY: usize = 16;
+
 const USER_AGENT: &str = concat!("Hookwright/", env!("CARGO_PKG_VERSION"));
 
 /// What a path segment must not hold as it stands: all but `pchar` (RFC 3986 §3.3).
@@ -63,6 +69,10 @@ pub(super) struct Message {
     pub(super) to_own_url: bool,
 }
 
+fn unsendable(header: &str) -> Unsendable {
+    Unsendable::Rule(format!("the header `{header}` cannot be sent"))
+}
+
 /// The headers of a request, and what is shown of those that hold a secret.
 #[derive(Default)]
 struct Headers {
@@ -77,9 +87,12 @@ impl Headers {
     }
 
     fn set_text(&mut self, name: &str, value: &str) -> Result<(), Unsendable> {
-        let invalid = || Unsendable::Rule(format!("the header `{name}` cannot be sent"));
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        self.set(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
+        self.set_known(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(name))?, value)
+    }
+
+    fn set_known(&mut self, name: HeaderName, value: &str) -> Result<(), Unsendable> {
+        let value = HeaderValue::from_str(value).map_err(|_| unsendable(name.as_str()))?;
+        self.set(name, value);
         Ok(())
     }
 
@@ -116,7 +129,7 @@ pub(super) fn build(
     content: &LoadedRequest,
     now: Millis,
 ) -> Result<Message, Unsendable> {
-    let mut headers = Headers::default();
+    let mut headers = Headers { values: HeaderMap::with_capacity(HEADERS_MOSTLY), shown: Vec::new() };
     headers.set(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let (spec, body) = match content {
         LoadedRequest::Plain => {
@@ -124,7 +137,7 @@ pub(super) fn build(
             let token = webhook.secrets.body_token.as_ref().filter(|_| body_token).map(ExposeSecret::expose_secret);
             let (media_type, body) = plain_body(&head.event, envelope, content_type, token);
             if let Some(media_type) = media_type {
-                headers.set_text("content-type", &media_type)?;
+                headers.set_known(header::CONTENT_TYPE, &media_type)?;
             }
             (None, body)
         }
@@ -286,7 +299,7 @@ fn sign(
     if let Some(newest) = keys().next().filter(|_| webhook.github_signature) {
         headers.set_text("x-hub-signature-256", &github(&newest.secret.to_text(), body))?;
     }
-    headers.set_text("webhook-id", &id)?;
-    headers.set_text("webhook-timestamp", &timestamp.to_string())?;
-    headers.set_text("webhook-signature", &signatures.join(" "))
+    headers.set_known(WEBHOOK_ID, &id)?;
+    headers.set_known(WEBHOOK_TIMESTAMP, &timestamp.to_string())?;
+    headers.set_known(WEBHOOK_SIGNATURE, &signatures.join(" "))
 }

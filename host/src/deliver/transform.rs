@@ -128,7 +128,7 @@ impl Dispatcher {
         let webhook = self.parts.store.subscriptions().webhook(head.webhook_id)?.clone();
         if !webhook.state.is_enabled() && head.trigger != Trigger::Test {
             let held = Postpone { work, lease, due: Millis::NEVER, reason: None, counts: false, run: None };
-            self.postpone(held).await;
+            Box::pin(self.postpone(held)).await;
             return None;
         }
         Some(webhook)

@@ -248,7 +248,8 @@ impl Store {
             tx.fetch::<Row>(sql, &values![lease.token, lease.until.0, now.0, lane == JobLane::Slow]).await
         };
         let claimed = self.db.transact(move |tx| Box::pin(async move { claim(tx).await })).await?;
-        let Some((id, project, work, name, request_id, created_at, cursor, tries, done)) = claimed.into_iter().next() else {
+        let Some((id, project, work, name, request_id, created_at, cursor, tries, done)) = claimed.into_iter().next()
+        else {
             return Ok(None);
         };
         let id = JobId::from_uuid(id);

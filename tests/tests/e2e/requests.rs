@@ -74,7 +74,12 @@ async fn events_deliveries_and_jobs_lead_to_the_request_that_they_came_of() {
     let bare = post(&trigger, "bare-3", json!({})).await;
     let event = stage.api.get(&format!("/events/{}", bare["event_id"].as_str().unwrap())).await.expect("the event");
     assert_eq!((&bare["request_id"], &event.body["request_id"]), (&json!("bare-3"), &json!("bare-3")));
-    let job = post("/deliveries/resend", "many-4", json!({ "webhook_id": webhook.id, "status": "failed", "since": "2026-01-01T00:00:00Z" })).await;
+    let job = post(
+        "/deliveries/resend",
+        "many-4",
+        json!({ "webhook_id": webhook.id, "status": "failed", "since": "2026-01-01T00:00:00Z" }),
+    )
+    .await;
     assert_eq!(job["request_id"], "many-4");
 }
 

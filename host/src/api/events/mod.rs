@@ -49,18 +49,19 @@ pub(super) async fn publish(State(api): State<Api>, caller: Caller, request: Req
     let essence = given.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let key = header_key(request.headers())?;
     if cloudevents::is_binary(request.headers()) {
-        return cloudevents::binary(&api, &caller, request).await;
+        // Boxed, so that one plain event, which most posts are, needs no room for the others.
+        return Box::pin(cloudevents::binary(&api, &caller, request)).await;
     }
     match essence.as_str() {
         "application/json" => publish::json(&api, &caller, request, key).await,
         "application/x-ndjson" | "application/jsonl" => Ok(lines::stream(&api, &caller, request)),
         "application/cloudevents+json" => {
             let bytes = body(request, &api).await?;
-            cloudevents::structured(&api, &caller, &bytes).await
+            Box::pin(cloudevents::structured(&api, &caller, &bytes)).await
         }
         "application/cloudevents-batch+json" => {
             let bytes = body(request, &api).await?;
-            cloudevents::batch(&api, &caller, &bytes).await
+            Box::pin(cloudevents::batch(&api, &caller, &bytes)).await
         }
         other => {
             let detail = format!(

@@ -83,7 +83,7 @@ pub(super) async fn json(api: &Api, caller: &Caller, request: Request, key: Opti
             let detail = "an array has many events: give each its own `idempotency_key`";
             return Err(Problem::new(ProblemCode::Invalid, detail).into());
         }
-        return array(api, caller, &bytes).await;
+        return Box::pin(array(api, caller, &bytes)).await;
     }
     let posted = posted(api, caller, read(&bytes)?, key, "").await?;
     let mut published = publish(api, vec![posted]).await?;
