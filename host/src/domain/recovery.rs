@@ -52,11 +52,25 @@ pub fn recovery(past: &[Past], asked_at: Millis) -> Recovery {
     }
 }
 
+/// Before this time an event must have been received to be looked at: what came after the recovery was asked for (`asked_at`)
+/// is none of its business, whatever end (`until`) was named.
+pub fn received_before(until: Option<Millis>, asked_at: Millis) -> Millis {
+    let latest = asked_at.plus(1);
+    until.map_or(latest, |until| until.min(latest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ASKED: Millis = Millis(100);
+
+    #[test]
+    fn what_comes_after_it_was_asked_for_is_not_recovered() {
+        assert_eq!(received_before(None, ASKED), Millis(101), "those of the same millisecond are");
+        assert_eq!(received_before(Some(Millis(50)), ASKED), Millis(50));
+        assert_eq!(received_before(Some(Millis(500)), ASKED), Millis(101));
+    }
 
     fn past(n: u128, status: DeliveryStatus) -> Past {
         let settled_at = (!status.is_open()).then_some(ASKED);

@@ -10,6 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::explanation::explain;
 use crate::domain::id::{EventId, ProjectId, first_at};
 use crate::domain::job::Missed;
+use crate::domain::recovery::received_before;
 use crate::domain::webhook::Webhook;
 use crate::store::{ClaimedJob, JobStep, Recovered, StoreError, Wanted};
 
@@ -59,8 +60,7 @@ impl Jobs {
         let has_filter = webhook.filter.is_some();
         let room = if has_filter { PAYLOADS } else { step.saturating_mul(LOOKED_AT) }.min(most);
         let before_first = |time| Uuid::from_u128(first_at(time).as_u128().saturating_sub(1));
-        let latest = asked_at.plus(1);
-        let until = first_at(missed.until.map_or(latest, |until| until.min(latest)));
+        let until = first_at(received_before(missed.until, asked_at));
         let after = cursor.unwrap_or_else(|| before_first(missed.since));
         let events = store.events_between(after, until, room, has_filter).await?;
         let is_end = events.len() < room as usize;

@@ -236,6 +236,24 @@ async fn a_recovery_goes_on_after_a_crash_and_sends_nothing_twice() {
     }
 }
 
+/// Five times: whatever it is that ends the server each time, it must not do so for ever.
+#[tokio::test]
+async fn a_job_whose_step_never_ends_is_given_up() {
+    let (stage, id, _) = with_missed(Installation::new().env("FAILPOINTS", "after-job-claim=return")).await;
+    drop(stage.api.post(&format!("/webhooks/{id}/recover"), &json!({ "since": LONG_AGO })).await);
+    let mut server = stage.server;
+    for _ in 1..5 {
+        server = server.aborted().await.start().await;
+    }
+    let server = server.aborted().await.plain_env().start().await;
+    let api = server.api();
+    let jobs = api.list("/jobs").await;
+    let job = ended(&api, jobs[0]["id"].as_str().expect("an id")).await;
+    assert_eq!(job["state"], "failed", "{job:#}");
+    assert_eq!(job["reason"], "its next step was begun 5 times and never ended");
+    assert!(api.list("/deliveries?trigger=reprocess").await.is_empty(), "nothing of it was done");
+}
+
 #[tokio::test]
 async fn two_nodes_recover_none_twice() {
     let (stage, id, _) = with_missed(Installation::on_postgres().await.env("HOOKWRIGHT_JOBS_STEP", "1")).await;

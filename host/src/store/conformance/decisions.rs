@@ -10,8 +10,8 @@ use crate::domain::job::{JobWork, Missed, ParkedSelection};
 use crate::domain::selection::Selection;
 use crate::domain::webhook::{Order, State, Webhook};
 use crate::store::{
-    Acted, Beginning, Chosen, Claim, ClaimedWork, InOrder, Lease, Many, NewDelivery, OpenWork, Postpone, Recovered,
-    Remake, Reprocessed, RequestEnd, Search, Wanted, WorkKind,
+    Acted, Beginning, Chosen, Claim, ClaimedWork, Finish, Freeze, InOrder, Lease, Many, NewDelivery, OpenWork,
+    Postpone, Recovered, Remake, Reprocessed, RequestEnd, Search, Wanted, WorkKind,
 };
 
 on_both!(
@@ -20,6 +20,7 @@ on_both!(
     a_run_of_a_plugin_is_not_hurried_past_its_turn,
     a_run_of_a_paused_plugin_is_not_hurried,
     what_waited_for_a_run_that_is_given_up_goes_on,
+    what_is_sent_again_keeps_its_place_while_others_of_its_delivery_are_open,
     what_was_reprocessed_is_not_given_up,
     a_job_leaves_alone_what_stands_otherwise_when_its_turn_comes,
     a_recovery_is_matched_anew_when_webhooks_have_changed,
@@ -127,6 +128,40 @@ async fn what_waited_for_a_run_that_is_given_up_goes_on(stage: Stage) {
     let [first, second] = stage.runs_in_order().await;
     assert_eq!(stage.given_up(first).await, Acted::Done(1));
     assert_eq!(heads(&stage.claimed(NOW.plus(1)).await), [second]);
+}
+
+async fn what_is_sent_again_keeps_its_place_while_others_of_its_delivery_are_open(stage: Stage) {
+    let [first, second] = stage.runs_in_order().await;
+    let runs = stage.claimed(NOW).await;
+    assert_eq!(heads(&runs), [first]);
+    let ClaimedWork::Transform(run) = &runs[0] else { panic!("{runs:?}") };
+    let snapshot = stage.store.subscriptions();
+    let webhook = snapshot.webhook(run.head.webhook_id).unwrap();
+    let freeze = Freeze { is_ordered: true, ..Stage::freeze(webhook, first, run.lease, 2) };
+    assert!(stage.store.freeze(freeze).await.unwrap());
+    let end = async |position, lease, end| {
+        let finish = Stage::finish(webhook, first.request(position), lease, end);
+        stage.store.finish(Finish { is_ordered: true, ..finish }).await.unwrap();
+    };
+    let due = NOW.plus(50);
+    end(0, run.lease, failed()).await;
+    end(1, run.lease, RequestEnd::Retry { due }).await;
+    let chosen = Chosen { requests: vec![first.request(0)], include_succeeded: false };
+    let again = stage.store.resend(DEFAULT_PROJECT, first, chosen, None, NOW.plus(1)).await.unwrap();
+    assert_eq!(again, Acted::Done(1));
+    let claimed = stage.claimed(due).await;
+    assert_eq!(heads(&claimed), [first, first]);
+    let lease = |position| {
+        let send = claimed.iter().find_map(|work| match work {
+            ClaimedWork::Send(send) if send.request == first.request(position) => Some(send.lease),
+            _ => None,
+        });
+        send.expect("it is claimed")
+    };
+    end(1, lease(1), RequestEnd::Succeeded).await;
+    assert!(stage.claimed(due.plus(1)).await.is_empty(), "the second one waits for what is sent again, too");
+    end(0, lease(0), RequestEnd::Succeeded).await;
+    assert_eq!(heads(&stage.claimed(due.plus(2)).await), [second]);
 }
 
 async fn what_was_reprocessed_is_not_given_up(stage: Stage) {
