@@ -61,6 +61,7 @@ pub(crate) fn input() -> Input {
         content_type: "application/json".to_owned(),
         attributes: Vec::new(),
         payload: Some(payload().into_bytes().into()),
+        request_id: None,
     };
     Input {
         event: Arc::new(event),
