@@ -19,8 +19,6 @@ help: ## Says what there is
 demo: examples ## Shows it at work: a server, four tools side by side (ONCE=1: ends by itself)
 	@$(HOOKWRIGHT) demo $(if $(ONCE),--once)
 
-# Tests of the server mostly wait, so twice as many run at once as there are processors.
-test: export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(nproc))
 test: plugins schemas browser ## Runs all tests
 	scripts/with-postgres.sh $(CARGO) test $(FLAGS)
 	$(CARGO) test --workspace $(EXAMPLES)

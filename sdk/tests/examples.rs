@@ -12,7 +12,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() {
             sources(&path, found);
-        } else if name.ends_with(".rs") && name != "tests.rs" && !NOT_FOR_AUTHORS.contains(&name.as_str()) {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && name != "tests.rs"
+            && !NOT_FOR_AUTHORS.contains(&name.as_str())
+        {
             found.push(path);
         }
     }

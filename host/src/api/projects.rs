@@ -194,21 +194,17 @@ pub(super) async fn put(
     if form.external_id.as_ref().is_some_and(|named| *named != external_id) {
         return Err(Problem::field("/external_id", "is another one than in the path").into());
     }
-    match api.store.project_called(&external_id).await? {
-        Some(current) => {
-            let Create { name, description, retention, .. } = form;
-            let retention = Some(Some(RetentionPatch::to_be(retention)));
-            let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None, retention };
-            change(&api, &caller, &headers, current, patch).await
-        }
-        None => {
-            let project = made(&api, Create { external_id: Some(external_id), ..form })?;
-            if headers.contains_key(header::IF_MATCH) {
-                return Err(is_changed_meanwhile("project").into());
-            }
-            insert(&api, &caller, project).await
-        }
+    if let Some(current) = api.store.project_called(&external_id).await? {
+        let Create { name, description, retention, .. } = form;
+        let retention = Some(Some(RetentionPatch::to_be(retention)));
+        let patch = Patch { name: Some(Some(name)), description: Some(description), external_id: None, retention };
+        return change(&api, &caller, &headers, current, patch).await;
     }
+    let project = made(&api, Create { external_id: Some(external_id), ..form })?;
+    if headers.contains_key(header::IF_MATCH) {
+        return Err(is_changed_meanwhile("project").into());
+    }
+    insert(&api, &caller, project).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -72,7 +72,6 @@ impl Dispatcher {
     }
 
     /// What is to be sent, and how the plugin's run went; or how it ends without anything.
-    #[expect(clippy::type_complexity, reason = "an end is a state, a reason and a run")]
     async fn contents(
         self: &Arc<Self>,
         webhook: &Webhook,

@@ -157,7 +157,15 @@ impl Node {
     }
 
     pub async fn focus(&self, tab: &Tab) {
-        call(&tab.page, "DOM.focus", json!({ "backendNodeId": self.id })).await;
+        tab.until(&format!("{} {:?} takes the focus", self.role, self.name), async || {
+            self.takes_focus(tab).await.then_some(())
+        })
+        .await;
+    }
+
+    /// Whether it takes the focus: what comes into the page, or goes, meanwhile does not.
+    pub(super) async fn takes_focus(&self, tab: &Tab) -> bool {
+        try_call(&tab.page, "DOM.focus", json!({ "backendNodeId": self.id })).await.is_ok()
     }
 
     /// Replaces what a field holds, as by typing.

@@ -177,7 +177,13 @@ impl Tab {
 
     /// Writes into the field of this label.
     pub async fn fill(&self, label: &str, text: &str) {
-        Node::wait(self, None, &Wanted::field(label)).await.fill(self, text).await;
+        // A part of the page may be put in place of what is found, just now.
+        let what = format!("{label:?} can be filled in");
+        let node = self.until(&what, async || {
+            let node = Node::wait(self, None, &Wanted::field(label)).await;
+            node.takes_focus(self).await.then_some(node)
+        });
+        node.await.fill(self, text).await;
     }
 
     /// The field of this label.

@@ -151,8 +151,12 @@ async fn d5_webhooks_are_tested_switched_and_their_history_is_seen() {
         // A disabled one can be tested, not triggered.
         tab.goto(&format!("/webhooks/{webhook}")).await;
         assert!(!tab.has("button", "Trigger CRM...").await);
-        tab.click("button", "Send a test").await;
-        tab.see("succeeded").await;
+        if scripts {
+            tab.click("button", "Send a test").await;
+        } else {
+            tab.follow("button", "Send a test").await;
+        }
+        tab.see("at the first attempt").await;
         tab.goto("/webhooks").await;
         tab.follow("button", "Enable CRM").await;
         tab.see("The webhook is enabled").await;

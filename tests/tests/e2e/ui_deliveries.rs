@@ -125,7 +125,7 @@ async fn an_event_is_sent_by_hand_and_says_who_got_it_and_who_not() {
     );
     assert!(seen.has("&#60;i&#62;") && !seen.has("<i>"));
     stage.api.all_settled().await;
-    let path = sent.location.expect("the event").to_owned();
+    let path = sent.location.expect("the event").clone();
     let seen = ada.submit(&path, &format!("{path}/replay"), &[]).await;
     assert!(ada.follow(&seen).await.has("It is sent anew: 1 delivery."));
     assert!(ada.page("/events?type=ticket.created").await.has("ticket.created"));

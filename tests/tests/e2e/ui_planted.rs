@@ -83,7 +83,7 @@ async fn plant(stage: &Stage) -> Vec<String> {
     let role = json!({ "name": "evil", "description": evil, "permissions": ["webhooks:read"] });
     api.post("/roles", &role).await.expect("a role");
     let user = json!({ "email": "\"><b>x@example.com", "name": short, "password": PASSWORD, "roles": [] });
-    let user = api.post("/users", &user).await.map(|made| made.body).unwrap_or(Value::Null);
+    let user = api.post("/users", &user).await.map_or(Value::Null, |made| made.body);
     let token = json!({ "name": PAYLOADS[1], "permissions": ["webhooks:read"] });
     let token = api.post("/tokens", &token).await.expect("a token").body;
     for (list, one) in [("projects", project), ("users", user), ("tokens", token)] {

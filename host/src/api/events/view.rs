@@ -128,5 +128,5 @@ pub(in super::super) async fn read(
     let payload_removed_at =
         if event.is_payload_gone() { api.store.payload_removed_at(event.project, id).await? } else { None };
     let view = view(event, caller.may_read_events());
-    Ok(axum::Json(EventView { schema_errors, payload_removed_at, ..view }))
+    Ok(axum::Json(EventView { payload_removed_at, schema_errors, ..view }))
 }

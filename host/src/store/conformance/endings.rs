@@ -42,7 +42,7 @@ async fn a_listener_stays_one_and_its_end_can_be_moved(stage: Stage) {
     let read = async || stage.store.webhook(DEFAULT_PROJECT, webhook.id).await.unwrap().unwrap();
     assert_eq!((read().await.is_listener, read().await.expires_at), (true, Some(NOW.plus(10))));
     for (version, expires_at) in [(2, Some(NOW.plus(30))), (3, None)] {
-        let moved = Webhook { version, expires_at, ..webhook.clone() };
+        let moved = Webhook { expires_at, version, ..webhook.clone() };
         assert!(stage.store.update_webhook(&moved, version - 1, OpenWork::Keep, &stage.entropy).await.unwrap());
         assert_eq!((read().await.is_listener, read().await.expires_at), (true, expires_at));
         assert_eq!(stage.store.subscriptions().webhook(webhook.id).unwrap().expires_at, expires_at);

@@ -169,6 +169,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that literals can be given")]
     fn output(outcome: Value) -> String {
         let mut body = json!({ "plugin": {
             "name": "x", "version": "1.0.0", "cpu_us": 1500, "memory_bytes": 65536, "logs_dropped": 2,

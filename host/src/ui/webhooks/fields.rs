@@ -9,6 +9,7 @@ use super::draft::{NEW_HEADERS, PLUGIN};
 
 /// A version that could be chosen.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as the API calls it")]
 pub(super) struct Version {
     pub(super) name: String,
     pub(super) version: String,

@@ -38,7 +38,7 @@ fn waits(schedule: &Value) -> Vec<u64> {
 
 fn exact(ms: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
-    let unit = UNITS.into_iter().find(|(unit, _)| ms >= *unit && ms % unit == 0);
+    let unit = UNITS.into_iter().find(|(unit, _)| ms >= *unit && ms.is_multiple_of(*unit));
     match (ms, unit) {
         (0, _) => "at once".to_owned(),
         (_, Some((unit, name))) => format!("{} {name}", ms / unit),
