@@ -35,9 +35,11 @@ impl Pictures {
         let stage = Stage::on(Installation::new().with_gallery()).await;
         let browser = Browser::start().await;
         let tab = browser.tab(stage.server.url()).await;
-        self.shoot(&tab, &outside(), &folder).await;
+        let (fresh, others): (Vec<_>, Vec<_>) = outside().into_iter().partition(|place| place.name == "setup");
+        self.shoot(&tab, &fresh, &folder).await;
         println!("filling the server");
         let company = Company::found(&stage.api, &stage.receiver).await;
+        self.shoot(&tab, &others, &folder).await;
         sign_in(&tab, ADA).await;
         self.shoot(&tab, &pages(&stage.api, &company).await, &folder).await;
         println!("written to {}", folder.display());

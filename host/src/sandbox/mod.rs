@@ -299,8 +299,12 @@ impl Sandbox {
     ) -> Result<Arc<Loaded>, CompileError> {
         let loaded = self.compile(turn, version.digest, component).await?;
         let trial = loaded.clone();
-        self.check(version, move |inner| trial.plugin.first().try_instance(inner.engine.engine(), &inner.limits))
-            .await??;
+        let instance = move |inner: &Inner| trial.plugin.first().try_instance(inner.engine.engine(), &inner.limits);
+        match self.check(version, instance.clone()).await? {
+            // The very first one also pays for code and data that nobody has touched yet.
+            Err(failure) if failure.code == "plugin.timeout" => self.check(version, instance).await??,
+            tried => tried?,
+        }
         Ok(loaded)
     }
 

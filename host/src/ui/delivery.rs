@@ -239,7 +239,9 @@ impl Delivery {
         let tries = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
         let reason =
             || summary.reason.clone().or_else(|| self.requests.iter().find_map(|request| request.reason.clone()));
-        let because = |what: &str| reason().map_or_else(|| format!("{what}."), |why| format!("{what}: {why}."));
+        let because = |what: &str| {
+            reason().map_or_else(|| format!("{what}."), |why| format!("{what}: {}.", why.trim_end_matches('.')))
+        };
         match summary.status.as_str() {
             "succeeded" if summary.requests_total > 1 => {
                 format!("Delivered: all {} requests arrived, after {tries}.", summary.requests_total)

@@ -31,7 +31,7 @@ struct Project {
 
 struct Line {
     project: Project,
-    made: When,
+    made: Option<When>,
     is_here: bool,
 }
 
@@ -49,7 +49,8 @@ pub(super) async fn list(viewer: Viewer, RawQuery(query): RawQuery) -> Answer<Re
     let query = Query::parse(query.as_deref()).only(&["cursor"]);
     let projects: Items<Project> = viewer.client.get(&query.at("/projects")).await?;
     let line = |project: Project| Line {
-        made: When::new(project.created_at, viewer.now),
+        // The first one is as old as the database, which nobody wrote down.
+        made: (project.created_at.0 > 0).then(|| When::new(project.created_at, viewer.now)),
         is_here: viewer.me.project.as_ref() == Some(&project.id),
         project,
     };
