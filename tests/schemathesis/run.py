@@ -76,6 +76,7 @@ def described(server: Server) -> dict:
 
 def settings(document: dict, things: dict, others: dict) -> str:
     """What is asked for is about things that there are; what deletes something has things of its own."""
+    # Another version than there is would be told (412) before what is wrong with a form that can be read.
     lines = ["[parameters]", '"header.If-Match" = "*"', "", "[generation]", 'database = "none"', ""]
     for path, methods in document["paths"].items():
         words = path.removeprefix("/api/v1/").split("/")

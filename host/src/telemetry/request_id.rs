@@ -23,40 +23,40 @@ pub fn current() -> Option<Arc<str>> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// How lines are made into JSON, with the id as `request_id`.
-#[derive(Debug)]
-pub(super) struct Json<F>(pub(super) F);
-
-/// How lines are made into text, with the id before them.
-#[derive(Debug)]
-pub(super) struct Text<F>(pub(super) F);
-
-impl<S, N, F> FormatEvent<S, N> for Json<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-    F: FormatEvent<S, N>,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let Some(id) = current() else { return self.0.format_event(context, line, event) };
-        let mut object = String::new();
-        self.0.format_event(context, Writer::new(&mut object), event)?;
-        // An id is plain ASCII without quotes.
-        write!(line, "{{\"request_id\":\"{id}\",{}", object.strip_prefix('{').unwrap_or(&object))
-    }
+/// What a line is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// An object, in which the id is `request_id`.
+    Json,
+    /// Text, before which the id stands in brackets.
+    Text,
 }
 
-impl<S, N, F> FormatEvent<S, N> for Text<F>
+/// Writes the id into what another one makes of a line.
+#[derive(Debug)]
+pub(super) struct WithRequestId<F>(pub(super) Form, pub(super) F);
+
+impl<S, N, F> FormatEvent<S, N> for WithRequestId<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        if let Some(id) = current() {
-            write!(line, "[{id}] ")?;
+        let Self(form, inner) = self;
+        let Some(id) = current() else { return inner.format_event(context, line, event) };
+        match form {
+            Form::Json => {
+                let mut object = String::new();
+                inner.format_event(context, Writer::new(&mut object), event)?;
+                // An id is plain ASCII without quotes.
+                write!(line, "{{\"request_id\":\"{id}\",{}", object.strip_prefix('{').unwrap_or(&object))
+            }
+            Form::Text => {
+                write!(line, "[{id}] ")?;
+                inner.format_event(context, line, event)
+            }
         }
-        self.0.format_event(context, line, event)
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_of_json_says_for_which_request_it_is() {
-        let lines = told(Json(format().json().without_time())).await;
+        let lines = told(WithRequestId(Form::Json, format().json().without_time())).await;
         let lines: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines[0].get("request_id"), &lines[0]["fields"]["message"]), (None, &"outside".into()));
         assert_eq!((&lines[1]["request_id"], &lines[1]["fields"]["n"]), (&"7f3c".into(), &2.into()));
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_of_text_says_for_which_request_it_is() {
-        let lines = told(Text(format().with_ansi(false).without_time())).await;
+        let lines = told(WithRequestId(Form::Text, format().with_ansi(false).without_time())).await;
         assert!(!lines[0].starts_with('[') && lines[0].contains("outside"), "{lines:?}");
         assert!(lines[1].starts_with("[7f3c] ") && lines[1].contains("within n=2"), "{lines:?}");
     }

@@ -108,6 +108,17 @@ async fn memory_of_the_compiler_is_bounded() {
     delivered_after_all(&stage).await;
 }
 
+/// The first instance of all may be slow for want of warmth, so it is tried twice; not for ever.
+#[tokio::test]
+async fn an_instance_that_never_comes_to_be_is_refused() {
+    let stage = Stage::open().await;
+    let endless = Forge::new("endless").items("(func $begin (loop (br 0))) (start $begin)").component();
+    let (status, code, error) = refusal(&stage.api, endless).await;
+    assert_eq!((status, code.as_str()), (422, "plugin_refused"));
+    assert_eq!((&error["code"], &error["limit"]), (&json!("plugin.timeout"), &json!("cpu_ms")), "{error}");
+    delivered_after_all(&stage).await;
+}
+
 #[tokio::test]
 async fn compiled_code_and_time_are_bounded() {
     let stage = Stage::on(Installation::new().env("HOOKWRIGHT_PLUGINS_COMPILE_OUTPUT_BYTES", "20000")).await;

@@ -1,6 +1,10 @@
 //! What surrounds every request: its id, the headers of its answer, and how many there may be.
 
-use hookwright_tests::{api::Api, server::Installation, stage::Stage};
+use hookwright_tests::{
+    api::{Answer, Api},
+    server::Installation,
+    stage::Stage,
+};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -81,6 +85,72 @@ async fn events_deliveries_and_jobs_lead_to_the_request_that_they_came_of() {
     )
     .await;
     assert_eq!(job["request_id"], "many-4");
+}
+
+/// Whoever sends nonsense learns that it is nonsense, not that somebody else was faster.
+#[tokio::test]
+async fn what_cannot_be_read_is_told_before_what_has_changed() {
+    let stage = Stage::open().await;
+    let api = &stage.api;
+    let id = |answer: Answer| answer.body["id"].as_str().expect("an id").to_owned();
+    let webhook = api.register(&json!({ "url": stage.receiver.url("/hook"), "events": ["a.*"] })).await.id;
+    let token = json!({ "name": "spare", "permissions": ["events:read"] });
+    let token = id(api.post("/tokens", &token).await.expect("a token"));
+    let user = id(api.post("/users", &json!({ "email": "ada@example.com", "name": "Ada" })).await.expect("a user"));
+    let schedule = json!({ "cron": "0 9 * * *", "event_type": "a.b" });
+    let schedule = id(api.post("/schedules", &schedule).await.expect("a schedule"));
+    api.post("/event-types", &json!({ "name": "a.b" })).await.expect("a type");
+    let (client, admin) = (client(), stage.server.admin_token());
+    let ask = async |method: &str, path: &str, body: &str| {
+        let request = client.request(method.parse().expect("a method"), format!("{}/api/v1{path}", stage.server.url()));
+        let request =
+            request.bearer_auth(&admin).header("if-match", "\"77\"").header("content-type", "application/json");
+        request.body(body.to_owned()).send().await.expect("an answer").status().as_u16()
+    };
+    let paths = [
+        format!("/webhooks/{webhook}"),
+        format!("/tokens/{token}"),
+        format!("/users/{user}"),
+        format!("/schedules/{schedule}"),
+        "/event-types/a.b".to_owned(),
+    ];
+    for path in paths {
+        assert_eq!(ask("PATCH", &path, "{").await, 400, "{path}");
+        assert_eq!(ask("PATCH", &path, "{}").await, 412, "{path}");
+    }
+    // Of what is not there yet, too.
+    for (path, wrong, right) in [
+        ("/projects/by-external-id/new", json!({ "name": "" }), json!({ "name": "New" })),
+        (
+            "/webhooks/by-external-id/new",
+            json!({ "url": "ftp://example.com", "events": ["a.*"] }),
+            json!({ "url": stage.receiver.url("/hook"), "events": ["a.*"] }),
+        ),
+    ] {
+        assert_eq!(ask("PUT", path, &wrong.to_string()).await, 422, "{path}");
+        assert_eq!(ask("PUT", path, &right.to_string()).await, 412, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_checked_in_whatever_form_events_come() {
+    let stage = Stage::open().await;
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "s", "type": "a.b", "data": {} });
+    let line = json!({ "type": "a.b", "payload": {} });
+    for (media_type, body) in [
+        ("application/json", line.clone()),
+        ("application/x-ndjson", line),
+        ("application/cloudevents+json", event.clone()),
+        ("application/cloudevents-batch+json", json!([event])),
+    ] {
+        for key in ["", &"k".repeat(256)] {
+            let headers = [("content-type", media_type), ("idempotency-key", key)];
+            let refused = stage.api.post_with("/events", &headers, body.to_string().into_bytes()).await;
+            let problem = refused.expect_err("it is refused").problem();
+            assert!(problem.status == 422 && problem.detail.contains("Idempotency-Key"), "{media_type}: {problem:?}");
+        }
+    }
+    assert!(stage.api.list("/events").await.is_empty(), "nothing was stored");
 }
 
 #[tokio::test]

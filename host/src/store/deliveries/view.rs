@@ -145,8 +145,8 @@ pub(super) struct SummaryRow {
 }
 
 pub(super) const SUMMARY_COLUMNS: &str = "d.id, d.event_id, e.type AS event_type, d.webhook_id, d.trigger_kind, d.actor,
-    coalesce(d.request_id, e.request_id) AS request_id, d.status, d.reason, d.run, d.requests_total, d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version,
-    d.repeats, d.reprocessed_by, d.digest, d.attempts_removed_at";
+    coalesce(d.request_id, e.request_id) AS request_id, d.status, d.reason, d.run, d.requests_total,
+    d.requests_succeeded, d.created_at, d.settled_at, p.name AS plugin_name, p.version AS plugin_version, d.repeats, d.reprocessed_by, d.digest, d.attempts_removed_at";
 pub(super) const SUMMARY_JOINS: &str = "JOIN events e ON e.id = d.event_id
     JOIN webhook_configurations c ON c.webhook_id = d.webhook_id AND c.revision = d.revision
     LEFT JOIN plugin_versions p ON p.id = c.plugin_version_id";
